@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/* Writing a header, for senders (sections 2, 2.1 and 2.2). */
+#include <config.h>
+
+#include "header.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * IPv6 text in hexadecimal groups only. inet_ntop writes a v4-mapped address
+ * with dots, which section 2.1 does not have.
+ */
+static void ip_text(const union pp_address *address, char *text, size_t size)
+{
+	const uint8_t *ip = address->in6.sin6_addr.s6_addr;
+
+	if (address->sa.sa_family == AF_INET)
+		inet_ntop(AF_INET, &address->in.sin_addr, text,
+			  (socklen_t)size);
+	else if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+		snprintf(text, size, "::ffff:%x:%x",
+			 (unsigned)(ip[12] << 8 | ip[13]),
+			 (unsigned)(ip[14] << 8 | ip[15]));
+	else
+		inet_ntop(AF_INET6, &address->in6.sin6_addr, text,
+			  (socklen_t)size);
+}
+
+static in_port_t port_of(const union pp_address *address)
+{
+	return address->sa.sa_family == AF_INET ? address->in.sin_port
+						: address->in6.sin6_port;
+}
+
+static size_t format_v1(const union pp_address *source,
+			const union pp_address *destination, uint8_t *bytes,
+			size_t size)
+{
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+	/* room for what the compiler must assume of two address texts */
+	char line[160];
+	int length;
+
+	ip_text(source, from, sizeof(from));
+	ip_text(destination, to, sizeof(to));
+	length = snprintf(line, sizeof(line), "PROXY TCP%c %s %s %u %u\r\n",
+			  source->sa.sa_family == AF_INET ? '4' : '6', from, to,
+			  ntohs(port_of(source)), ntohs(port_of(destination)));
+	if (length < 0 || (size_t)length > size)
+		return 0;
+	memcpy(bytes, line, (size_t)length);
+	return (size_t)length;
+}
+
+static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
+{
+	memcpy(at, bytes, size);
+	return at + size;
+}
+
+static size_t format_v2(const union pp_address *source,
+			const union pp_address *destination, uint8_t *bytes,
+			size_t size)
+{
+	bool inet = source->sa.sa_family == AF_INET;
+	uint8_t block = inet ? 12 : 36;
+	const uint8_t fixed[PP_V2_FIXED] = {
+		'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T',
+		'\n', 0x20 | PP_COMMAND_PROXY, inet ? 0x11 : 0x21, 0, block,
+	};
+	in_port_t ports[] = { port_of(source), port_of(destination) };
+
+	if (size < sizeof(fixed) + block)
+		return 0;
+	bytes = put(bytes, fixed, sizeof(fixed));
+	if (inet) {
+		bytes = put(bytes, &source->in.sin_addr, 4);
+		bytes = put(bytes, &destination->in.sin_addr, 4);
+	} else {
+		bytes = put(bytes, &source->in6.sin6_addr, 16);
+		bytes = put(bytes, &destination->in6.sin6_addr, 16);
+	}
+	put(bytes, ports, sizeof(ports));
+	return sizeof(fixed) + block;
+}
+
+size_t pp_header_format(unsigned version, const union pp_address *source,
+			const union pp_address *destination, uint8_t *bytes,
+			size_t size)
+{
+	union pp_address from = *source, to = *destination;
+
+	if (!pp_family_is_internet(from.sa.sa_family) ||
+	    !pp_family_is_internet(to.sa.sa_family))
+		return 0;
+	if (from.sa.sa_family != to.sa.sa_family) {
+		pp_address_unmap(&from);
+		pp_address_unmap(&to);
+	}
+	if (from.sa.sa_family != to.sa.sa_family) {
+		pp_address_map(&from);
+		pp_address_map(&to);
+	}
+	switch (version) {
+	case 1:
+		return format_v1(&from, &to, bytes, size);
+	case 2:
+		return format_v2(&from, &to, bytes, size);
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The table of peers; see peers.h. Two levels: the near descriptors lie in the
+ * table itself, further ones on pages that a directory points to. Directory
+ * and pages are mapped when first written to and stay. A slot is guarded by a
+ * sequence number that is odd while it is written; every word is atomic, so
+ * that a reader who came in between sees words of two records and the changed
+ * sequence, but nothing undefined.
+ */
+#include <config.h>
+
+#include "peers.h"
+
+#include "check.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE_SLOTS 4096
+#define PAGES ((size_t)INT_MAX / PAGE_SLOTS + 1)
+
+/* Tries before a reader or writer takes the other writer to be gone. */
+#define PATIENCE 1000
+
+/* The packed record. Addresses are 16 bytes, an IPv4 one in the first four. */
+enum word {
+	WORD_KERNEL = 0,
+	WORD_SOURCE = 4,
+	WORD_DESTINATION = 8,
+	WORD_KERNEL_PORT_FAMILY = 12,
+	WORD_KERNEL_SCOPE = 13,
+	WORD_PORTS = 14,
+	WORD_FAMILY = 15,	/* of source and destination; 0 for no record */
+};
+
+struct record {
+	unsigned word[PP_PEERS_WORDS];
+};
+
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static struct pp_peers_slot *_Atomic *get_directory(struct pp_peers *peers,
+						    bool make)
+{
+	struct pp_peers_slot *_Atomic *directory =
+		atomic_load_explicit(&peers->directory, memory_order_acquire);
+	const size_t size = PAGES * sizeof(*directory);
+	void *fresh;
+
+	if (directory != NULL || !make)
+		return directory;
+	fresh = map(size);
+	if (fresh == NULL ||
+	    atomic_compare_exchange_strong(&peers->directory, &directory, fresh))
+		return fresh;
+	munmap(fresh, size);
+	return directory;
+}
+
+static struct pp_peers_slot *get_page(struct pp_peers_slot *_Atomic *entry,
+				      bool make)
+{
+	struct pp_peers_slot *page =
+		atomic_load_explicit(entry, memory_order_acquire);
+	struct pp_peers_slot *fresh;
+
+	if (page != NULL || !make)
+		return page;
+	fresh = map(PAGE_SLOTS * sizeof(*fresh));
+	if (fresh == NULL ||
+	    atomic_compare_exchange_strong(entry, &page, fresh))
+		return fresh;
+	munmap(fresh, PAGE_SLOTS * sizeof(*fresh));
+	return page;
+}
+
+/* The slot of fd, or NULL where there is none (or, with make, no memory). */
+static struct pp_peers_slot *find_slot(struct pp_peers *peers, int fd,
+				       bool make)
+{
+	struct pp_peers_slot *_Atomic *directory;
+	struct pp_peers_slot *page;
+
+	if (fd < 0)
+		return NULL;
+	if (fd < PP_PEERS_NEAR)
+		return &peers->near[fd];
+	directory = get_directory(peers, make);
+	if (directory == NULL)
+		return NULL;
+	page = get_page(&directory[fd / PAGE_SLOTS], make);
+	return page == NULL ? NULL : &page[fd % PAGE_SLOTS];
+}
+
+static void pack_ip(unsigned *word, const union pp_address *address)
+{
+	if (address->sa.sa_family == AF_INET)
+		memcpy(word, &address->in.sin_addr, 4);
+	else if (address->sa.sa_family == AF_INET6)
+		memcpy(word, &address->in6.sin6_addr, 16);
+}
+
+static unsigned port_of(const union pp_address *address)
+{
+	return address->sa.sa_family == AF_INET ? address->in.sin_port
+						: address->in6.sin6_port;
+}
+
+static void unpack(union pp_address *address, unsigned family,
+		   const unsigned *ip, unsigned port)
+{
+	memset(address, 0, sizeof(*address));
+	address->sa.sa_family = (sa_family_t)family;
+	if (family == AF_INET) {
+		address->in.sin_port = (in_port_t)port;
+		memcpy(&address->in.sin_addr, ip, 4);
+	} else {
+		address->in6.sin6_port = (in_port_t)port;
+		memcpy(&address->in6.sin6_addr, ip, 16);
+	}
+}
+
+static void pack_peer(struct record *record, const struct pp_peer *peer)
+{
+	PP_CHECK(peer->source.sa.sa_family == peer->destination.sa.sa_family);
+	memset(record, 0, sizeof(*record));
+	pack_ip(record->word + WORD_KERNEL, &peer->kernel);
+	pack_ip(record->word + WORD_SOURCE, &peer->source);
+	pack_ip(record->word + WORD_DESTINATION, &peer->destination);
+	record->word[WORD_KERNEL_PORT_FAMILY] =
+		port_of(&peer->kernel) << 16 | peer->kernel.sa.sa_family;
+	if (peer->kernel.sa.sa_family == AF_INET6)
+		record->word[WORD_KERNEL_SCOPE] =
+			peer->kernel.in6.sin6_scope_id;
+	record->word[WORD_PORTS] =
+		port_of(&peer->source) << 16 | port_of(&peer->destination);
+	record->word[WORD_FAMILY] = peer->source.sa.sa_family;
+}
+
+static void unpack_peer(struct pp_peer *peer, const struct record *record)
+{
+	const unsigned *word = record->word;
+
+	unpack(&peer->kernel, word[WORD_KERNEL_PORT_FAMILY] & 0xffff,
+	       word + WORD_KERNEL, word[WORD_KERNEL_PORT_FAMILY] >> 16);
+	if (peer->kernel.sa.sa_family == AF_INET6)
+		peer->kernel.in6.sin6_scope_id = word[WORD_KERNEL_SCOPE];
+	unpack(&peer->source, word[WORD_FAMILY], word + WORD_SOURCE,
+	       word[WORD_PORTS] >> 16);
+	unpack(&peer->destination, word[WORD_FAMILY], word + WORD_DESTINATION,
+	       word[WORD_PORTS] & 0xffff);
+}
+
+/*
+ * Makes the sequence odd. Whoever finds it odd already waits a little for the
+ * other writer and then goes on: that one was a thread that did not come along
+ * through fork.
+ */
+static unsigned begin_write(struct pp_peers_slot *slot)
+{
+	unsigned sequence =
+		atomic_load_explicit(&slot->sequence, memory_order_relaxed);
+	int patience = PATIENCE;
+
+	for (;;) {
+		unsigned odd = (sequence + 1) | 1;
+
+		if ((sequence & 1) && patience-- > 0) {
+			sequence = atomic_load_explicit(&slot->sequence,
+							memory_order_relaxed);
+			continue;
+		}
+		if (atomic_compare_exchange_weak_explicit(
+			    &slot->sequence, &sequence, odd,
+			    memory_order_acq_rel, memory_order_relaxed))
+			return odd;
+	}
+}
+
+static void write_record(struct pp_peers_slot *slot,
+			 const struct record *record)
+{
+	unsigned odd = begin_write(slot);
+
+	for (size_t i = 0; i < PP_PEERS_WORDS; i++)
+		atomic_store_explicit(&slot->word[i], record->word[i],
+				      memory_order_release);
+	atomic_store_explicit(&slot->sequence, odd + 1, memory_order_release);
+}
+
+static bool read_record(struct pp_peers_slot *slot, struct record *record)
+{
+	for (int patience = PATIENCE; patience > 0; patience--) {
+		unsigned before = atomic_load_explicit(&slot->sequence,
+						       memory_order_acquire);
+
+		for (size_t i = 0; i < PP_PEERS_WORDS; i++)
+			record->word[i] = atomic_load_explicit(
+				&slot->word[i], memory_order_acquire);
+		if (!(before & 1) &&
+		    before == atomic_load_explicit(&slot->sequence,
+						   memory_order_relaxed))
+			return record->word[WORD_FAMILY] != 0;
+	}
+	return false;
+}
+
+bool pp_peers_set(struct pp_peers *peers, int fd, const struct pp_peer *peer)
+{
+	struct pp_peers_slot *slot = find_slot(peers, fd, true);
+	struct record record;
+
+	if (slot == NULL)
+		return false;
+	pack_peer(&record, peer);
+	write_record(slot, &record);
+	atomic_store_explicit(&peers->used, true, memory_order_release);
+	return true;
+}
+
+void pp_peers_forget(struct pp_peers *peers, int fd)
+{
+	struct pp_peers_slot *slot;
+	struct record none = { .word = { 0 } };
+
+	if (!pp_peers_used(peers))
+		return;
+	slot = find_slot(peers, fd, false);
+	if (slot != NULL && atomic_load_explicit(&slot->sequence,
+						 memory_order_relaxed) != 0)
+		write_record(slot, &none);
+}
+
+bool pp_peers_get(struct pp_peers *peers, int fd,
+		  const union pp_address *kernel, struct pp_peer *peer)
+{
+	struct pp_peers_slot *slot = find_slot(peers, fd, false);
+	struct record record;
+
+	if (slot == NULL || !read_record(slot, &record))
+		return false;
+	unpack_peer(peer, &record);
+	return pp_address_equal(&peer->kernel, kernel);
+}
+
+bool pp_peers_used(struct pp_peers *peers)
+{
+	return atomic_load_explicit(&peers->used, memory_order_acquire);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who is behind a descriptor: for each one the client and the destination
+ * that its header stated, together with the peer as the kernel named it at
+ * accept. A record is used only where the kernel still names that peer, so it
+ * may be stale but never wrong, and nobody needs to tell of a close.
+ */
+#ifndef PP_PEERS_H
+#define PP_PEERS_H
+
+#include "address.h"
+
+struct pp_peers;
+
+/* One connection's record. */
+struct pp_peer {
+	union pp_address kernel;	/* the proxy, as accept(2) named it */
+	union pp_address source;	/* the client */
+	union pp_address destination;
+};
+
+/*
+ * The memory of a table, zeroed: usable as it is, nothing to free. Only the
+ * part that is used ever takes memory.
+ */
+#define PP_PEERS_NEAR 1024	/* descriptors that need no further mapping */
+#define PP_PEERS_WORDS 16	/* of 32 bits, in a packed record */
+
+struct pp_peers_slot {
+	/* odd while the slot is written; 0 when it never was */
+	_Atomic unsigned sequence;
+	_Atomic unsigned word[PP_PEERS_WORDS];
+};
+
+struct pp_peers {
+	struct pp_peers_slot near[PP_PEERS_NEAR];
+	/* further slots, page by page, through a directory: see peers.c */
+	struct pp_peers_slot *_Atomic *_Atomic directory;
+	/* set once a record was made; until then nothing needs asking */
+	_Atomic bool used;
+};
+
+/*
+ * Remembers the peer of descriptor fd. False where there is no memory or fd
+ * is negative: then nothing is known of fd. Lock-free, signal-safe.
+ */
+bool pp_peers_set(struct pp_peers *peers, int fd, const struct pp_peer *peer);
+
+/* Forgets what is known of fd. Lock-free, signal-safe. */
+void pp_peers_forget(struct pp_peers *peers, int fd);
+
+/*
+ * Finds the record of fd, if the kernel names the same peer for it now as it
+ * did at accept. Lock-free, signal-safe; never sees half a record.
+ */
+bool pp_peers_get(struct pp_peers *peers, int fd,
+		  const union pp_address *kernel, struct pp_peer *peer);
+
+/* False as long as no record was ever made: one load. */
+bool pp_peers_used(struct pp_peers *peers);
+
+#endif

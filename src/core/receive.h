@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Takes a header off an accepted connection, exactly. Never blocks: where the
+ * bytes are not there yet it says so and goes on from there at the next call.
+ * Waiting is receive_wait.h's.
+ */
+#ifndef PP_RECEIVE_H
+#define PP_RECEIVE_H
+
+#include "header.h"
+
+#include <stdbool.h>
+
+/*
+ * Headers up to this length are looked at in place (MSG_PEEK) and taken off
+ * when whole. Longer ones, once their first 16 bytes have proved what they
+ * are, are taken off in pieces. Small enough for any receive buffer to hold.
+ */
+#define PP_RECEIVE_PEEK 1024
+
+enum pp_received {
+	PP_RECEIVED_HEADER,	/* taken off; receive->header tells of it */
+	PP_RECEIVED_NONE,	/* no header; not one byte was taken */
+	PP_RECEIVED_MALFORMED,	/* see receive->header.reason */
+	PP_RECEIVED_MORE,	/* wait until receive->header.length are there */
+};
+
+/* One connection on its way through the header. */
+struct pp_receive {
+	int fd;
+	enum pp_versions versions;
+	/* a long header: the bytes taken so far, of how many */
+	uint8_t *taken;
+	size_t taken_size;
+	size_t taken_length;
+	struct pp_header header;
+};
+
+/* Starts on a connection. pp_receive_end must follow. */
+void pp_receive_start(struct pp_receive *receive, int fd,
+		      enum pp_versions versions);
+
+/*
+ * Looks at what has arrived. last says that no more will come. Two recv(2)
+ * where a header is whole and up to PP_RECEIVE_PEEK long. May change errno.
+ */
+enum pp_received pp_receive_step(struct pp_receive *receive, bool last);
+
+/* Frees what a long header needed. The descriptor stays open. */
+void pp_receive_end(struct pp_receive *receive);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* accept(2) and accept4(2) as the hooks have them: server.c. */
+#ifndef PP_ACCEPT_H
+#define PP_ACCEPT_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* One call of the program. */
+struct pp_accept_call {
+	int listener;
+	struct sockaddr *address;
+	socklen_t *length;
+	bool accept4;	/* called by that name, with flags */
+	int flags;
+};
+
+/*
+ * Accepts the next connection that may be handed over, its header taken off.
+ * Returns as accept(2) does, with its errno. A cancellation point, as that
+ * is; a thread cancelled in it leaves no descriptor behind.
+ */
+int pp_accept(const struct pp_accept_call *call);
+
+#ifdef PP_GETPEERNAME_CACHE
+/* getpeername(2), telling of the client where a header did. Signal-safe. */
+int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length);
+#endif
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * real_NAME() for each hooked NAME: the function that the program would have
+ * called without this library. Inside the library nothing else is called.
+ */
+#ifndef PP_REAL_H
+#define PP_REAL_H
+
+#include "hooks.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PP_REAL_INDEX(name, parameters, arguments) PP_REAL_##name,
+enum pp_real { PP_HOOKS(PP_REAL_INDEX) PP_REAL_COUNT };
+#undef PP_REAL_INDEX
+
+typedef void (*pp_real_function)(void);
+
+/*
+ * The next function of that name behind ours in the search order, or NULL.
+ * Looked up once; thread-safe, and signal-safe once pp_real_resolve has run.
+ */
+pp_real_function pp_real_get(enum pp_real index);
+
+/* Looks all of them up, so that no signal handler has to. */
+void pp_real_resolve(void);
+
+/*
+ * True where the next function is that of another copy of this same library,
+ * loaded under another path. The copy does the work; this one must not.
+ */
+bool pp_real_is_copy(enum pp_real index);
+
+#define PP_REAL_FUNCTION(name, parameters, arguments)                      \
+	typedef int (*pp_##name##_function) parameters;                    \
+	static inline int real_##name parameters                           \
+	{                                                                  \
+		pp_##name##_function function =                            \
+			(pp_##name##_function)pp_real_get(PP_REAL_##name); \
+                                                                           \
+		if (function == NULL) {                                    \
+			errno = ENOSYS;                                    \
+			return -1;                                         \
+		}                                                          \
+		return function arguments;                                 \
+	}
+PP_HOOKS(PP_REAL_FUNCTION)
+#undef PP_REAL_FUNCTION
+
+#endif
