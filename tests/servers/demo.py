@@ -4,6 +4,8 @@
 Clients connect to HAProxy from an address that is not the proxy's, and each
 server says who it believes its client is.
 """
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,7 +79,7 @@ def main():
                         web.wait_line(".*GET / .*")[0])
             finally:
                 with open(folder + "/pid", encoding="ascii") as file:
-                    subprocess.run(["kill", *file.read().split()], check=True)
+                    os.kill(int(file.read()), signal.SIGTERM)
     right = (show("nc -v", "v1 (send-proxy)", told[0], nc_port),
              show("python3 -m http.server", "v2 (send-proxy-v2)", told[1],
                   http_port))
