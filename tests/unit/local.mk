@@ -1,1 +1,26 @@
 # SPDX-License-Identifier: ISC
+# Unit tests: Check against the core, linked statically; no hook in sight.
+EXTRA_DIST += tests/unit/no-check
+
+tests_unit_unit_SOURCES = \
+	tests/unit/address.c \
+	tests/unit/crc32c.c \
+	tests/unit/headers.c \
+	tests/unit/suites.h \
+	tests/unit/support.c tests/unit/support.h \
+	tests/unit/tlv.c \
+	tests/unit/unit.c
+# -iquote: <check.h> is Check's, not the core's.
+tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src/core
+tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
+tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)
+# System calls of the core that a test can answer itself: see support.h.
+tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=recv \
+	-Wl,--wrap=send
+
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/unit
+TESTS += tests/unit/unit
+else
+TESTS += tests/unit/no-check
+endif

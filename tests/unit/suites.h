@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+/* The suites: one a file. CK_RUN_SUITE=name runs one alone. */
+#ifndef PP_UNIT_SUITES_H
+#define PP_UNIT_SUITES_H
+
+#include <check.h>
+
+Suite *pp_suite_address(void);
+Suite *pp_suite_crc32c(void);
+Suite *pp_suite_tlv(void);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/* Cases, addresses, connections, system calls; see support.h. */
+#include <config.h>
+
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Seconds after which a test hangs; it is no measure of anything. */
+#define PATIENCE 120
+
+void add_test(Suite *suite, const TTest *test, const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, PATIENCE);
+	tcase_add_test(tcase, test);
+	suite_add_tcase(suite, tcase);
+}
+
+union pp_address address_of(const char *text, unsigned port)
+{
+	union pp_address address;
+
+	memset(&address, 0, sizeof(address));
+	if (inet_pton(AF_INET, text, &address.in.sin_addr) == 1) {
+		address.in.sin_family = AF_INET;
+		address.in.sin_port = htons((in_port_t)port);
+	} else {
+		ck_assert_int_eq(inet_pton(AF_INET6, text,
+					   &address.in6.sin6_addr), 1);
+		address.in6.sin6_family = AF_INET6;
+		address.in6.sin6_port = htons((in_port_t)port);
+	}
+	return address;
+}
+
+void assert_address(const union pp_address *address, const char *text,
+		    unsigned port)
+{
+	union pp_address wanted;
+
+	memset(&wanted, 0, sizeof(wanted));
+	if (text != NULL)
+		wanted = address_of(text, port);
+	ck_assert_int_eq(address->sa.sa_family, wanted.sa.sa_family);
+	if (text != NULL)
+		ck_assert_mem_eq(address, &wanted,
+				 wanted.sa.sa_family == AF_INET
+					 ? sizeof(wanted.in)
+					 : sizeof(wanted.in6));
+}
+
+const uint8_t *guarded(const uint8_t *bytes, size_t size)
+{
+	const size_t room = 16 * 4096;
+	static uint8_t *page;
+
+	ck_assert_uint_le(size, room);
+	if (page == NULL) {
+		page = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ck_assert_ptr_ne(page, MAP_FAILED);
+		ck_assert_int_eq(mprotect(page + room, 4096, PROT_NONE), 0);
+	}
+	memcpy(page + room - size, bytes, size);
+	return page + room - size;
+}
+
+struct connection connect_tcp(void)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	socklen_t length = sizeof(name);
+	struct connection made;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int on = 1;
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, length), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&name,
+				     &length), 0);
+	made.client = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(made.client, (struct sockaddr *)&name,
+				 length), 0);
+	made.server = accept(listener, NULL, NULL);
+	ck_assert_int_ge(made.server, 0);
+	close(listener);
+	ck_assert_int_eq(setsockopt(made.client, IPPROTO_TCP, TCP_NODELAY, &on,
+				    sizeof(on)), 0);
+	return made;
+}
+
+void disconnect(struct connection *connection)
+{
+	if (connection->client >= 0)
+		close(connection->client);
+	close(connection->server);
+}
+
+static int readable(int fd)
+{
+	int size = 0;
+
+	ck_assert_int_eq(ioctl(fd, FIONREAD, &size), 0);
+	return size;
+}
+
+/* Waits until so many bytes lie at the descriptor. */
+static void wait_readable(int fd, int size)
+{
+	for (int ms = 0; readable(fd) < size; ms++) {
+		ck_assert_int_lt(ms, PATIENCE * 1000);
+		real_poll(NULL, 0, 1);
+	}
+}
+
+void deliver(struct connection *connection, const void *bytes, size_t size)
+{
+	int before = readable(connection->server);
+
+	ck_assert_int_eq(real_send(connection->client, bytes, size,
+				   MSG_NOSIGNAL), (ssize_t)size);
+	wait_readable(connection->server, before + (int)size);
+}
+
+static void wait_event(int fd, short event)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = event };
+
+	ck_assert_int_eq(real_poll(&poll_fd, 1, PATIENCE * 1000), 1);
+	ck_assert(poll_fd.revents & event);
+}
+
+void deliver_end(struct connection *connection)
+{
+	ck_assert_int_eq(shutdown(connection->client, SHUT_WR), 0);
+	wait_event(connection->server, POLLRDHUP);
+}
+
+void deliver_reset(struct connection *connection)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	ck_assert_int_eq(setsockopt(connection->client, SOL_SOCKET, SO_LINGER,
+				    &now, sizeof(now)), 0);
+	close(connection->client);
+	connection->client = -1;
+	wait_event(connection->server, POLLERR);
+}
+
+void assert_left(struct connection *connection, const void *bytes, size_t size)
+{
+	uint8_t *got = malloc(size + 1);
+
+	ck_assert_ptr_nonnull(got);
+	if (size > 0) {
+		wait_readable(connection->server, (int)size);
+		ck_assert_int_eq(real_recv(connection->server, got, size, 0),
+				 (ssize_t)size);
+		ck_assert_mem_eq(got, bytes, size);
+	}
+	ck_assert_int_eq(readable(connection->server), 0);
+	free(got);
+}
+
+void *(*fake_mmap)(size_t size);
+int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
+ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
+ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
+
+/* The names that the linker's --wrap has for calls and what they went to. */
+void *__real_mmap(void *address, size_t size, int protection, int flags,
+		  int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags,
+		  int fd, off_t offset);
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags,
+		  int fd, off_t offset)
+{
+	if (fake_mmap != NULL)
+		return fake_mmap(size);
+	return __real_mmap(address, size, protection, flags, fd, offset);
+}
+
+void *real_mmap(size_t size)
+{
+	return __real_mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return fake_poll != NULL ? fake_poll(fds, count, timeout)
+				 : __real_poll(fds, count, timeout);
+}
+
+int real_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return __real_poll(fds, count, timeout);
+}
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
+{
+	return fake_recv != NULL ? fake_recv(fd, bytes, size, flags)
+				 : __real_recv(fd, bytes, size, flags);
+}
+
+ssize_t real_recv(int fd, void *bytes, size_t size, int flags)
+{
+	return __real_recv(fd, bytes, size, flags);
+}
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
+{
+	return fake_send != NULL ? fake_send(fd, bytes, size, flags)
+				 : __real_send(fd, bytes, size, flags);
+}
+
+ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
+{
+	return __real_send(fd, bytes, size, flags);
+}
+
+int in_child(int (*function)(void))
+{
+	int status = 0;
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		_exit(function());
+	while (waitpid(child, &status, 0) < 0)
+		ck_assert_int_eq(errno, EINTR);
+	return status;
+}

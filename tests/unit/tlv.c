@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+#include <config.h>
+
+#include "tlv.h"
+
+#include "suites.h"
+#include "support.h"
+
+static enum pp_tlv_result first(const void *bytes, size_t size,
+				struct pp_tlv *tlv, size_t *offset)
+{
+	*offset = 0;
+	return pp_tlv_next(guarded(bytes, size), size, offset, tlv);
+}
+
+START_TEST(vectors_one_after_the_other)
+{
+	static const uint8_t bytes[] = { 1, 0, 2, 'h', '2', 4, 0, 0,
+					 0xea, 0, 1, 0xff };
+	struct pp_tlv tlv;
+	size_t offset = 0;
+
+	ck_assert_int_eq(pp_tlv_next(bytes, sizeof(bytes), &offset, &tlv),
+			 PP_TLV_FOUND);
+	ck_assert_uint_eq(tlv.type, 1);
+	ck_assert_uint_eq(tlv.length, 2);
+	ck_assert_ptr_eq(tlv.value, bytes + 3);
+	ck_assert_uint_eq(offset, 5);
+	ck_assert_int_eq(pp_tlv_next(bytes, sizeof(bytes), &offset, &tlv),
+			 PP_TLV_FOUND);
+	ck_assert_uint_eq(tlv.type, 4);
+	ck_assert_uint_eq(tlv.length, 0);
+	ck_assert_uint_eq(offset, 8);
+	ck_assert_int_eq(pp_tlv_next(bytes, sizeof(bytes), &offset, &tlv),
+			 PP_TLV_FOUND);
+	ck_assert_uint_eq(tlv.type, 0xea);
+	ck_assert_uint_eq(tlv.length, 1);
+	ck_assert_uint_eq(tlv.value[0], 0xff);
+	ck_assert_uint_eq(offset, sizeof(bytes));
+	for (int again = 0; again < 2; again++)
+		ck_assert_int_eq(pp_tlv_next(bytes, sizeof(bytes), &offset,
+					     &tlv), PP_TLV_END);
+	ck_assert_uint_eq(offset, sizeof(bytes));
+}
+END_TEST
+
+START_TEST(no_bytes_no_vector)
+{
+	struct pp_tlv tlv;
+	size_t offset;
+
+	ck_assert_int_eq(first("", 0, &tlv, &offset), PP_TLV_END);
+}
+END_TEST
+
+START_TEST(half_a_type_and_length)
+{
+	struct pp_tlv tlv;
+	size_t offset;
+
+	ck_assert_int_eq(first("\x04", 1, &tlv, &offset), PP_TLV_OVERRUN);
+	ck_assert_int_eq(first("\x04\0", 2, &tlv, &offset), PP_TLV_OVERRUN);
+	ck_assert_uint_eq(offset, 0);
+	ck_assert_int_eq(first("\x04\0\0", 3, &tlv, &offset), PP_TLV_FOUND);
+}
+END_TEST
+
+/* Each length against what is there: none, exact, one more, all of 65535. */
+START_TEST(lengths_at_their_bounds)
+{
+	static const size_t lengths[] = { 0, 1, 2, 254, 255, 256, 257, 32767,
+					  32768, 65534, 65535 };
+	static uint8_t bytes[3 + 65535 + 1];
+	struct pp_tlv tlv;
+
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		const size_t length = lengths[i];
+		size_t offset = 0;
+
+		bytes[1] = (uint8_t)(length >> 8);
+		bytes[2] = (uint8_t)length;
+		ck_assert_int_eq(pp_tlv_next(bytes, 3 + length, &offset, &tlv),
+				 PP_TLV_FOUND);
+		ck_assert_uint_eq(tlv.length, length);
+		ck_assert_uint_eq(offset, 3 + length);
+		offset = 0;
+		ck_assert_int_eq(pp_tlv_next(bytes, 3 + length + 1, &offset,
+					     &tlv), PP_TLV_FOUND);
+		ck_assert_uint_eq(offset, 3 + length);
+		if (length == 0)
+			continue;
+		offset = 0;
+		ck_assert_int_eq(pp_tlv_next(bytes, 3 + length - 1, &offset,
+					     &tlv), PP_TLV_OVERRUN);
+		ck_assert_int_eq(pp_tlv_next(bytes, 3, &offset, &tlv),
+				 PP_TLV_OVERRUN);
+		ck_assert_uint_eq(offset, 0);
+	}
+}
+END_TEST
+
+Suite *pp_suite_tlv(void)
+{
+	Suite *suite = suite_create("tlv");
+
+	ADD_TEST(suite, vectors_one_after_the_other);
+	ADD_TEST(suite, no_bytes_no_vector);
+	ADD_TEST(suite, half_a_type_and_length);
+	ADD_TEST(suite, lengths_at_their_bounds);
+	return suite;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* Runs every suite. Check's own variables apply: CK_FORK, CK_RUN_SUITE ... */
+#include <config.h>
+
+#include "suites.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+	static Suite *(*const suites[])(void) = {
+		pp_suite_address,
+		pp_suite_crc32c,
+		pp_suite_tlv,
+	};
+	SRunner *runner = srunner_create(NULL);
+	int failed;
+
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
