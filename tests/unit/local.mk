@@ -5,6 +5,11 @@ EXTRA_DIST += tests/unit/no-check
 tests_unit_unit_SOURCES = \
 	tests/unit/address.c \
 	tests/unit/crc32c.c \
+	tests/unit/header.c \
+	tests/unit/header_format.c \
+	tests/unit/header_v1.c \
+	tests/unit/header_v1_mutated.c \
+	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \

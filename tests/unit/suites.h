@@ -7,6 +7,11 @@
 
 Suite *pp_suite_address(void);
 Suite *pp_suite_crc32c(void);
+Suite *pp_suite_header(void);
+Suite *pp_suite_header_format(void);
+Suite *pp_suite_header_v1(void);
+Suite *pp_suite_header_v1_mutated(void);
+Suite *pp_suite_header_v2(void);
 Suite *pp_suite_tlv(void);
 
 #endif

@@ -11,6 +11,11 @@ int main(void)
 	static Suite *(*const suites[])(void) = {
 		pp_suite_address,
 		pp_suite_crc32c,
+		pp_suite_header,
+		pp_suite_header_format,
+		pp_suite_header_v1,
+		pp_suite_header_v1_mutated,
+		pp_suite_header_v2,
 		pp_suite_tlv,
 	};
 	SRunner *runner = srunner_create(NULL);
