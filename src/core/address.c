@@ -93,13 +93,16 @@ void pp_address_map(union pp_address *address)
 	address->in6 = in6;
 }
 
-void pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
+bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 			  struct sockaddr *to, socklen_t *to_length)
 {
 	if (to == NULL)
-		return;
+		return true;
+	if ((int)*to_length < 0)
+		return false;
 	memcpy(to, from, *to_length < length ? *to_length : length);
 	*to_length = length;
+	return true;
 }
 
 const char *pp_address_text(const union pp_address *address, char *text,

@@ -54,9 +54,10 @@ void pp_address_map(union pp_address *address);
 
 /*
  * Copies a socket address out as the kernel does: as many bytes as fit, and
- * the full length reported. A NULL to means that nobody asked.
+ * the full length reported. A NULL to means that nobody asked. False where the
+ * kernel would have said EINVAL, to a negative length.
  */
-void pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
+bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 			  struct sockaddr *to, socklen_t *to_length);
 
 /* "192.0.2.1:80", "[2001:db8::1]:80" or "none" in text, at most size bytes. */

@@ -176,11 +176,23 @@ static int accept_real(const struct pp_accept_call *call,
 	return real_accept(call->listener, address, length);
 }
 
-/* What the kernel itself will refuse, or has no name to show for. */
-static bool is_for_kernel(const struct sockaddr *address,
-			  const socklen_t *length)
+/*
+ * Gives an accepted connection and its name to the program. Only now is its
+ * *length looked at: whatever else is wrong with a call the kernel says first.
+ */
+static int hand_over(const struct pp_accept_call *call, int fd,
+		     const struct kernel_name *name)
 {
-	return address != NULL && (length == NULL || (int)*length < 0);
+	int state;
+
+	if (pp_sockaddr_copy_out(&name->sa, name->length, call->address,
+				 call->length))
+		return fd;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	close(fd);
+	pthread_setcancelstate(state, NULL);
+	errno = EINVAL;
+	return -1;
 }
 
 int pp_accept(const struct pp_accept_call *call)
@@ -195,7 +207,7 @@ int pp_accept(const struct pp_accept_call *call)
 		return -1;
 	}
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
-	    is_for_kernel(call->address, call->length))
+	    (call->address != NULL && call->length == NULL))
 		return accept_real(call, call->address, call->length);
 	for (;;) {
 		name.length = sizeof(name.storage);
@@ -210,9 +222,7 @@ int pp_accept(const struct pp_accept_call *call)
 			return -1;
 		}
 	}
-	pp_sockaddr_copy_out(&name.sa, name.length, call->address,
-			     call->length);
-	return fd;
+	return hand_over(call, fd, &name);
 }
 
 #ifdef PP_GETPEERNAME_CACHE
@@ -222,20 +232,21 @@ int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	struct kernel_name name;
 	struct pp_peer peer;
 
-	if (!pp_peers_used(&peers) || address == NULL ||
-	    is_for_kernel(address, length))
+	if (!pp_peers_used(&peers) || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
 	name.length = sizeof(name.storage);
 	if (real_getpeername(fd, &name.sa, &name.length) != 0)
 		return -1;
 	pp_address_from_kernel(&proxy, &name.sa, name.length);
-	if (!pp_peers_get(&peers, fd, &proxy, &peer)) {
-		pp_sockaddr_copy_out(&name.sa, name.length, address, length);
-		return 0;
+	if (pp_peers_get(&peers, fd, &proxy, &peer)) {
+		pp_address_on_socket(&client, &peer.source,
+				     proxy.sa.sa_family);
+		name.length = pp_address_length(&client);
+		memcpy(&name.storage, &client, sizeof(client));
 	}
-	pp_address_on_socket(&client, &peer.source, proxy.sa.sa_family);
-	pp_sockaddr_copy_out(&client.sa, pp_address_length(&client), address,
-			     length);
-	return 0;
+	if (pp_sockaddr_copy_out(&name.sa, name.length, address, length))
+		return 0;
+	errno = EINVAL;
+	return -1;
 }
 #endif
