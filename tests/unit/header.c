@@ -16,10 +16,10 @@ static void assert_complete(const struct bytes *stream, size_t size,
 	const uint8_t *bytes = guarded(stream->at, size);
 	struct pp_header parsed;
 
-	ck_assert_int_eq(pp_header_parse(bytes, size, PP_VERSION_BOTH, &parsed),
-			 PP_HEADER_COMPLETE);
-	ck_assert_uint_eq(parsed.length, length);
-	ck_assert_ptr_null(parsed.reason);
+	HOLDS(pp_header_parse(bytes, size, PP_VERSION_BOTH, &parsed) ==
+			      PP_HEADER_COMPLETE &&
+		      parsed.length == length && parsed.reason == NULL,
+	      "%zu bytes, header of %zu", size, length);
 }
 
 /* Waiting for it must neither end too early nor be for too much. */
@@ -28,10 +28,10 @@ static void assert_more(const struct bytes *header, size_t size)
 	const uint8_t *bytes = guarded(header->at, size);
 	struct pp_header parsed;
 
-	ck_assert_int_eq(pp_header_parse(bytes, size, PP_VERSION_BOTH, &parsed),
-			 PP_HEADER_MORE);
-	ck_assert_uint_gt(parsed.length, size);
-	ck_assert_uint_le(parsed.length, header->size);
+	HOLDS(pp_header_parse(bytes, size, PP_VERSION_BOTH, &parsed) ==
+			      PP_HEADER_MORE &&
+		      parsed.length > size && parsed.length <= header->size,
+	      "%zu bytes of %zu", size, header->size);
 }
 
 START_TEST(each_prefix_of_each_valid_header_wants_more)
@@ -78,10 +78,10 @@ START_TEST(the_longest_header_and_its_prefixes)
 	end_v2(&header);
 	ck_assert_uint_eq(header.size, PP_V2_MAX);
 	for (size_t size = 16; size < header.size; size++) {
-		ck_assert_int_eq(pp_header_parse(header.at, size,
-						 PP_VERSION_BOTH, &parsed),
-				 PP_HEADER_MORE);
-		ck_assert_uint_eq(parsed.length, PP_V2_MAX);
+		HOLDS(pp_header_parse(header.at, size, PP_VERSION_BOTH,
+				      &parsed) == PP_HEADER_MORE &&
+			      parsed.length == PP_V2_MAX,
+		      "%zu bytes", size);
 	}
 	for (size_t more = 0; more < 3; more++) {
 		ck_assert_int_eq(pp_header_parse(header.at, header.size + more,

@@ -282,10 +282,9 @@ START_TEST(malformed_at_the_byte_that_makes_it_so)
 
 		for (size_t size = 0; size < bar; size++) {
 			line.size = size;
-			ck_assert_msg(parse(&line, &header) == PP_HEADER_MORE,
-				      "%zu bytes of %s", size,
-				      malformed_lines[i]);
-			ck_assert_uint_eq(header.length, size + 1);
+			HOLDS(parse(&line, &header) == PP_HEADER_MORE &&
+				      header.length == size + 1,
+			      "%zu bytes of %s", size, malformed_lines[i]);
 		}
 		line.size = bar;
 		ck_assert_msg(parse(&line, &header) == PP_HEADER_MALFORMED,
@@ -311,15 +310,17 @@ START_TEST(malformed_it_stays)
 
 		for (size_t size = bar; size <= whole; size++) {
 			line.size = size;
-			ck_assert_int_eq(parse(&line, &header),
-					 PP_HEADER_MALFORMED);
+			HOLDS(parse(&line, &header) == PP_HEADER_MALFORMED,
+			      "%zu bytes of %s", size, malformed_lines[i]);
 		}
 		for (size_t tail = 0; tail < COUNT(tails); tail++) {
 			line.size = bar;
 			while (line.size < 130) {
 				add_text(&line, tails[tail]);
-				ck_assert_int_eq(parse(&line, &header),
-						 PP_HEADER_MALFORMED);
+				HOLDS(parse(&line, &header) ==
+					      PP_HEADER_MALFORMED,
+				      "%s and %s", malformed_lines[i],
+				      tails[tail]);
 			}
 		}
 	}

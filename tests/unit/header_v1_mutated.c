@@ -105,9 +105,9 @@ static void end(struct bytes *stream, const char *rest)
 	add_text(stream, rest);
 	add_fill(stream, 'x', PP_V1_MAX);
 	wanted = judge(stream);
-	ck_assert_msg(pp_header_parse(stream->at, stream->size,
-				      PP_VERSION_BOTH, &header) == wanted,
-		      "not %d: %.60s", (int)wanted, (char *)stream->at);
+	HOLDS(pp_header_parse(stream->at, stream->size, PP_VERSION_BOTH,
+			      &header) == wanted,
+	      "not %d: %.60s", (int)wanted, (char *)stream->at);
 }
 
 START_TEST(one_byte_changed)

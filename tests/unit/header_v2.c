@@ -24,19 +24,19 @@ static void assert_malformed_at(const struct bytes *bytes, size_t at)
 {
 	struct pp_header header;
 
-	for (size_t size = 0; size <= bytes->size; size++) {
+	/* what is longer than that is so by the block that is not looked at */
+	for (size_t size = 0; size <= bytes->size && size < 1500; size++) {
 		enum pp_verdict verdict =
 			pp_header_parse(guarded(bytes->at, size), size,
 					PP_VERSION_BOTH, &header);
 
-		ck_assert_msg(verdict == (size < at ? PP_HEADER_MORE
-						    : PP_HEADER_MALFORMED),
-			      "%zu bytes: %d", size, (int)verdict);
-		if (size < at)
-			continue;
-		ck_assert_ptr_nonnull(header.reason);
-		assert_address(&header.source, NULL, 0);
-		assert_address(&header.destination, NULL, 0);
+		HOLDS(verdict == (size < at ? PP_HEADER_MORE
+					    : PP_HEADER_MALFORMED),
+		      "%zu bytes: %d", size, (int)verdict);
+		HOLDS(size < at || header.reason != NULL, "no reason");
+		HOLDS(header.source.sa.sa_family == AF_UNSPEC &&
+			      header.destination.sa.sa_family == AF_UNSPEC,
+		      "%zu bytes have an address", size);
 	}
 }
 
@@ -106,8 +106,9 @@ START_TEST(local_with_any_family_and_any_block)
 	static struct bytes bytes;
 	struct pp_header header;
 
-	for (unsigned protocol = 0; protocol < 256; protocol++)
-		for (size_t i = 0; i < COUNT(lengths); i++) {
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		for (unsigned protocol = (unsigned)i % 3; protocol < 256;
+		     protocol += 3) {
 			begin_v2(&bytes, 0x20, protocol);
 			add_fill(&bytes, 0xff, lengths[i]);
 			end_v2(&bytes);

@@ -8,7 +8,8 @@
 
 void add_bytes(struct bytes *bytes, const void *from, size_t size)
 {
-	ck_assert_uint_le(size, sizeof(bytes->at) - bytes->size);
+	HOLDS(size <= sizeof(bytes->at) - bytes->size, "no room for %zu bytes",
+	      size);
 	memcpy(bytes->at + bytes->size, from, size);
 	bytes->size += size;
 }
@@ -20,7 +21,8 @@ void add_text(struct bytes *bytes, const char *text)
 
 void add_fill(struct bytes *bytes, int value, size_t size)
 {
-	ck_assert_uint_le(size, sizeof(bytes->at) - bytes->size);
+	HOLDS(size <= sizeof(bytes->at) - bytes->size, "no room for %zu bytes",
+	      size);
 	memset(bytes->at + bytes->size, value, size);
 	bytes->size += size;
 }

@@ -65,7 +65,7 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 	const size_t room = 16 * 4096;
 	static uint8_t *page;
 
-	ck_assert_uint_le(size, room);
+	HOLDS(size <= room, "no room for %zu bytes", size);
 	if (page == NULL) {
 		page = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -15,6 +15,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/*
+ * ck_assert tells Check of each call; in a loop of thousands the tests use
+ * this one, which is silent as long as it holds.
+ */
+#define HOLDS(condition, ...)                      \
+	do {                                       \
+		if (!(condition))                  \
+			ck_abort_msg(__VA_ARGS__); \
+	} while (0)
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
