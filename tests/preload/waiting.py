@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: ISC
+"""A header that is late, cut short or never comes; signals, cancellation."""
+import os
+import signal
+import socket
+
+import fixture
+from fixture import reset, tlv, v1, v2
+from fixture.calls import CallsCase
+
+CLIENT = "192.0.2.1", 1111
+# A timeout that is soon over, and one that is never reached.
+SHORT, NEVER = "0.02", "3600"
+LONG = v2(tlvs=tlv(0xE0, bytes(2000)))
+BEGINNINGS = ([header[:cut] for header in (v1(), v2())
+               for cut in range(len(header))] + [LONG[:15]])
+
+
+class Timeout(CallsCase):
+    def test_original_silent_client_stops_the_server(self):
+        """The next client is served, by blocking listeners and others."""
+        for must_use in (0, 1):
+            for nonblocking in (False, True):
+                calls = self.start(TIMEOUT=SHORT,
+                                   MUST_USE_PROTOCOL_HEADER=must_use)
+                listener = calls.listener(nonblocking=nonblocking)
+                silent = self.client(listener)
+                self.client(listener, v1())
+                calls.ok("poll", listener.fd, 1, -1)
+                reply = calls.accept(listener.fd)
+                if not must_use:
+                    self.assertEqual(reply.address, silent.getsockname())
+                    reply = calls.accept(listener.fd)
+                self.assertEqual(reply.address, CLIENT)
+
+    def test_handed_over_untouched(self):
+        calls = self.start(TIMEOUT=SHORT)
+        listener = calls.listener()
+        for begins in (b"", b"P", b"PROXY TCP4 192.0.", v2()[:1], v2()[:27]):
+            client = self.client(listener, begins)
+            fd = calls.accept(listener.fd).result
+            self.assertEqual(calls.getpeername(fd).address,
+                             client.getsockname())
+            client.sendall(b"more")
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual(calls.receive_all(fd), begins + b"more")
+
+    def test_original_server_that_speaks_first_deadlocks(self):
+        """A direct client waits for the greeting, and gets it."""
+        calls = self.start(TIMEOUT=SHORT)
+        listener = calls.listener()
+        client = self.client(listener)
+        fd = calls.accept(listener.fd).result
+        calls.ok("send", fd, b"220 hello".hex())
+        self.assertEqual(client.recv(100), b"220 hello")
+
+    def test_dropped_with_must_use(self):
+        calls = self.start(TIMEOUT=SHORT, MUST_USE_PROTOCOL_HEADER=1)
+        listener = calls.listener()
+        for begins in (b"", b"P", b"PROXY TCP4 192.0.", v2()[:1], v2()[:27]):
+            bad = self.client(listener, begins)
+            good = self.client(listener, v2())
+            reply = calls.accept(listener.fd)
+            self.assertEqual(reply.address, CLIENT)
+            self.assertEqual(fixture.read_all(bad), b"")
+            calls.ok("close", reply.result)
+            good.close()
+
+    def test_long_header_cut_short_is_malformed(self):
+        """Bytes of it are taken already, so in both modes it is dropped."""
+        for must_use in (0, 1):
+            calls = self.start(TIMEOUT=SHORT,
+                               MUST_USE_PROTOCOL_HEADER=must_use)
+            listener = calls.listener()
+            for cut in (16, 17, 1024, len(LONG) - 1):
+                bad = self.client(listener, LONG[:cut])
+                self.client(listener, v2())
+                self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+                self.assertEqual(fixture.read_all(bad), b"")
+
+    def test_late_but_in_time(self):
+        calls = self.start(TIMEOUT=NEVER)
+        listener = calls.listener()
+        for header in (v1(), v2(), LONG):
+            client = self.client(listener)
+            calls.begin("accept", listener.fd, 128)
+            calls.wait_asleep()
+            client.sendall(header + b"x")
+            reply = calls.finish("accept")
+            self.assertEqual(reply.address, CLIENT)
+            self.assertEqual(calls.receive(reply.result).data, b"x")
+
+
+class End(CallsCase):
+    """End of file and resets, at any place. Nobody waits for more."""
+
+    def setUp(self):
+        self.calls = self.start(TIMEOUT=NEVER)
+        self.listener = self.calls.listener(backlog=300)
+        self.must = self.start(TIMEOUT=NEVER, MUST_USE_PROTOCOL_HEADER=1)
+        self.must_listener = self.must.listener(backlog=300)
+
+    def test_end_inside_a_header_is_handed_over(self):
+        for begins in BEGINNINGS:
+            client = self.client(self.listener, begins)
+            client.shutdown(socket.SHUT_WR)
+            reply = self.calls.accept(self.listener.fd)
+            self.assertEqual(reply.address, client.getsockname())
+            self.assertEqual(self.calls.receive_all(reply.result), begins)
+            self.calls.ok("close", reply.result)
+
+    def test_end_that_comes_while_waiting(self):
+        for begins in (b"", b"PRO", v1()[:20], v2()[:16]):
+            client = self.client(self.listener, begins)
+            self.calls.begin("accept", self.listener.fd, 128)
+            self.calls.wait_asleep()
+            client.shutdown(socket.SHUT_WR)
+            fd = self.calls.finish("accept").result
+            self.assertEqual(self.calls.receive_all(fd), begins)
+
+    def test_end_with_must_use_is_dropped(self):
+        for begins in BEGINNINGS:
+            self.client(self.must_listener, begins).close()
+        self.client(self.must_listener, v1())
+        before = self.must.descriptors()
+        reply = self.must.accept(self.must_listener.fd)
+        self.assertEqual(reply.address, CLIENT)
+        self.assertEqual(self.must.descriptors(), before | {reply.result})
+
+    def test_end_inside_a_long_header(self):
+        for cut in (16, 1000, 1024, 1500, len(LONG) - 1):
+            bad = self.client(self.listener, LONG[:cut])
+            bad.shutdown(socket.SHUT_WR)
+            self.client(self.listener, v2())
+            self.assertEqual(self.calls.accept(self.listener.fd).address,
+                             CLIENT)
+            self.assertEqual(fixture.read_all(bad), b"")
+
+    def test_end_behind_the_header(self):
+        for header in (v1(), v2(), LONG):
+            self.client(self.listener, header).shutdown(socket.SHUT_WR)
+            reply = self.calls.accept(self.listener.fd)
+            self.assertEqual(reply.address, CLIENT)
+            self.assertEqual(self.calls.receive_all(reply.result), b"")
+
+    def test_reset_before_accept(self):
+        """Handed over, as the kernel does; with MUST_USE dropped."""
+        for begins in (b"", b"data", b"PRO", v1(), v2(), LONG, LONG[:100]):
+            reset(self.client(self.listener, begins))
+            reset(self.client(self.must_listener, begins))
+        self.client(self.listener, v1(source="192.0.2.9"))
+        while True:
+            reply = self.calls.accept(self.listener.fd)
+            self.assertGreater(reply.result, 0)
+            if reply.address == ("192.0.2.9", 1111):
+                break
+            self.assertEqual(self.calls.getpeername(reply.result).outcome,
+                             (-1, "ENOTCONN"))
+            self.calls.ok("close", reply.result)
+        self.client(self.must_listener, v1())
+        reply = self.must.accept(self.must_listener.fd)
+        self.assertEqual(reply.address, CLIENT)
+
+    def test_reset_while_waiting(self):
+        for begins in (b"", b"PRO", v1()[:20], v2()[:16]):
+            client = self.client(self.listener, begins)
+            self.calls.begin("accept", self.listener.fd, 128)
+            self.calls.wait_asleep()
+            reset(client)
+            fd = self.calls.finish("accept").result
+            self.calls.ok("close", fd)
+            before = self.must.descriptors()
+            bad = self.client(self.must_listener, begins)
+            self.must.begin("accept", self.must_listener.fd, 128)
+            self.must.wait_descriptors(len(before) + 1)
+            reset(bad)
+            self.client(self.must_listener, v2())
+            fd = self.must.finish("accept").result
+            self.must.ok("close", fd)
+            self.assertEqual(self.must.descriptors(), before)
+
+
+class Signals(CallsCase):
+    def waiting(self, data=b"", **settings):
+        """A program whose accept waits for the rest of a header."""
+        calls = self.start(TIMEOUT=NEVER, **settings)
+        listener = calls.listener()
+        client = self.client(listener, data)
+        number = len(calls.descriptors())
+        calls.begin("accept", listener.fd, 128)
+        calls.wait_descriptors(number + 1)
+        calls.wait_asleep()
+        return calls, listener, client
+
+    def interrupt(self, calls, number=signal.SIGUSR1):
+        """A signal whose handler has run when this returns."""
+        start = len(calls.lines)
+        os.kill(calls.pid, number)
+        calls.wait_line(f"^signal = {int(number)} ", start)
+        calls.wait_asleep()
+
+    def test_original_eintr_swallowed(self):
+        for settings in ({}, {"MUST_USE_PROTOCOL_HEADER": 1}):
+            calls = self.start(**settings)
+            listener = calls.listener()
+            calls.begin("accept", listener.fd, 128)
+            calls.wait_asleep()
+            self.interrupt(calls)
+            self.assertEqual(calls.finish("accept").outcome, (-1, "EINTR"))
+            self.client(listener, v1())
+            self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+    def test_restart(self):
+        """A handler with SA_RESTART: accept goes on by itself."""
+        calls = self.start()
+        listener = calls.listener()
+        calls.begin("accept", listener.fd, 128)
+        calls.wait_asleep()
+        self.interrupt(calls, signal.SIGUSR2)
+        self.client(listener, v1())
+        self.assertEqual(calls.finish("accept").address, CLIENT)
+
+    def test_signal_while_a_header_is_awaited(self):
+        """The wait goes on, and the connection is handed over."""
+        calls, _, client = self.waiting(v1()[:10])
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1):
+            self.interrupt(calls, number)
+        client.sendall(v1()[10:] + b"x")
+        reply = calls.finish("accept")
+        self.assertEqual((reply.address, reply.errno), (CLIENT, "KEPT"))
+        self.assertEqual(calls.receive(reply.result).data, b"x")
+
+    def test_signal_while_a_bad_header_is_awaited(self):
+        """The signal is not lost: accept tells of it, then goes on."""
+        calls, listener, client = self.waiting(v1()[:10])
+        before = len(calls.descriptors())
+        self.interrupt(calls)
+        client.sendall(b"nonsense\r\n")
+        self.assertEqual(calls.finish("accept").outcome, (-1, "EINTR"))
+        self.assertEqual(len(calls.descriptors()), before - 1)
+        self.client(listener, v1())
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+
+class Cancel(CallsCase):
+    """pthread_cancel of a thread in accept leaks no descriptor."""
+
+    def test_in_accept(self):
+        calls = self.start()
+        listener = calls.listener()
+        before = calls.descriptors()
+        for _ in range(20):
+            self.assertEqual(calls.ok("thread", "accept", listener.fd, 128), 0)
+            calls.wait_asleep()
+            self.assertEqual(calls.ok("cancel"), 1)
+        self.assertEqual(calls.descriptors(), before)
+        self.client(listener, v1())
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+    def in_thread(self, begins):
+        """A thread waits for a header, and is to be cancelled."""
+        calls = self.start(TIMEOUT=NEVER)
+        listener = calls.listener()
+        client = self.client(listener, begins)
+        before = calls.descriptors()
+        self.assertEqual(calls.ok("thread", "accept", listener.fd, 128), 0)
+        calls.wait_descriptors(len(before) + 1)
+        calls.wait_asleep()
+        calls.begin("cancel")
+        calls.wait_asleep()
+        return calls, listener, client, before
+
+    def test_while_a_header_is_awaited(self):
+        """accept still returns: then it is the program's descriptor."""
+        calls, listener, client, before = self.in_thread(v1()[:10])
+        client.sendall(v1()[10:])
+        reply = calls.finish("accept")
+        self.assertEqual(reply.address, CLIENT)
+        self.assertEqual(calls.descriptors(), before | {reply.result})
+        calls.ok("close", reply.result)
+        self.client(listener, v2())
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+    def test_while_a_bad_header_is_awaited(self):
+        """The connection is closed, and then the thread is cancelled."""
+        calls, listener, client, before = self.in_thread(v1()[:10])
+        client.sendall(b"nonsense\r\n")
+        self.assertEqual(calls.finish("cancel").result, 1)
+        self.assertEqual(fixture.read_all(client), b"")
+        self.assertEqual(calls.descriptors(), before)
+        self.client(listener, v2())
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+
+if __name__ == "__main__":
+    fixture.main()
