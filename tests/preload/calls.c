@@ -203,6 +203,8 @@ static long plain_call(const struct command *command, bool *known)
 		return syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0);
 	if (strcmp(name, "rawclose") == 0)
 		return syscall(SYS_close, a);
+	if (strcmp(name, "rawaccept") == 0)
+		return syscall(SYS_accept4, a, NULL, NULL, 0);
 	if (strcmp(name, "fill") == 0)
 		return fill(a);
 	*known = false;

@@ -4,14 +4,34 @@
 check_PROGRAMS += tests/preload/calls
 tests_preload_calls_SOURCES = tests/preload/calls.c
 tests_preload_calls_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
+check_PROGRAMS += tests/preload/threads
+tests_preload_threads_SOURCES = tests/preload/threads.c
+tests_preload_threads_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/fixture/calls.py
 EXTRA_DIST += tests/preload/accept.py
 EXTRA_DIST += tests/preload/addresses.py
+EXTRA_DIST += tests/preload/descriptors.py
 EXTRA_DIST += tests/preload/headers.py
+EXTRA_DIST += tests/preload/loading.py
+EXTRA_DIST += tests/preload/other_sockets.py
+EXTRA_DIST += tests/preload/threads.py
 EXTRA_DIST += tests/preload/waiting.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/accept.py
 TESTS += tests/preload/addresses.py
+TESTS += tests/preload/descriptors.py
 TESTS += tests/preload/headers.py
+TESTS += tests/preload/loading.py
+TESTS += tests/preload/other_sockets.py
+TESTS += tests/preload/threads.py
 TESTS += tests/preload/waiting.py
 endif
+
+# Libraries that are preloaded together with it.
+check_LTLIBRARIES =
+check_LTLIBRARIES += tests/preload/constructor.la
+tests_preload_constructor_la_SOURCES = tests/preload/constructor.c
+tests_preload_constructor_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+check_LTLIBRARIES += tests/preload/far.la
+tests_preload_far_la_SOURCES = tests/preload/far.c
+tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
