@@ -45,15 +45,16 @@ static bool would_block(ssize_t got)
 
 /*
  * Takes off what was peeked at: one call, as the bytes are there. MSG_TRUNC
- * lets TCP drop them without a copy.
+ * lets TCP drop them without a copy; bytes has room for them all the same, as
+ * what watches memory (valgrind) or is no TCP asks for it.
  */
-static enum pp_received take_off(struct pp_receive *receive)
+static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
 {
 	size_t left = receive->header.length;
 
 	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
 	while (left > 0) {
-		ssize_t got = receive_now(receive->fd, NULL, left, MSG_TRUNC);
+		ssize_t got = receive_now(receive->fd, bytes, left, MSG_TRUNC);
 
 		if (got <= 0) {
 			pp_header_malformed(&receive->header,
@@ -134,7 +135,7 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last)
 	switch (pp_header_parse(bytes, got < 0 ? 0 : (size_t)got,
 				receive->versions, &receive->header)) {
 	case PP_HEADER_COMPLETE:
-		return take_off(receive);
+		return take_off(receive, bytes);
 	case PP_HEADER_MALFORMED:
 		return PP_RECEIVED_MALFORMED;
 	case PP_HEADER_ABSENT:
