@@ -11,6 +11,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/header_v1_mutated.c \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
+	tests/unit/receive.c \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \
 	tests/unit/tlv.c \
@@ -20,8 +21,8 @@ tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src/core
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)
 # System calls of the core that a test can answer itself: see support.h.
-tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=recv \
-	-Wl,--wrap=send
+tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=munmap \
+	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=send
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/unit

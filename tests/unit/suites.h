@@ -12,6 +12,7 @@ Suite *pp_suite_header_format(void);
 Suite *pp_suite_header_v1(void);
 Suite *pp_suite_header_v1_mutated(void);
 Suite *pp_suite_header_v2(void);
+Suite *pp_suite_receive(void);
 Suite *pp_suite_tlv(void);
 
 #endif

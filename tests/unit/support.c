@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -67,8 +69,7 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 
 	HOLDS(size <= room, "no room for %zu bytes", size);
 	if (page == NULL) {
-		page = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		page = real_mmap(room + 4096);
 		ck_assert_ptr_ne(page, MAP_FAILED);
 		ck_assert_int_eq(mprotect(page + room, 4096, PROT_NONE), 0);
 	}
@@ -101,11 +102,21 @@ struct connection connect_tcp(void)
 	return made;
 }
 
+/* By a reset: thousands of connections must not linger in TIME_WAIT. */
+static void close_at_once(int fd)
+{
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+				    sizeof(now)), 0);
+	close(fd);
+}
+
 void disconnect(struct connection *connection)
 {
 	if (connection->client >= 0)
-		close(connection->client);
-	close(connection->server);
+		close_at_once(connection->client);
+	close_at_once(connection->server);
 }
 
 static int readable(int fd)
@@ -119,9 +130,12 @@ static int readable(int fd)
 /* Waits until so many bytes lie at the descriptor. */
 static void wait_readable(int fd, int size)
 {
-	for (int ms = 0; readable(fd) < size; ms++) {
-		ck_assert_int_lt(ms, PATIENCE * 1000);
-		real_poll(NULL, 0, 1);
+	for (int tries = 0; readable(fd) < size; tries++) {
+		ck_assert_int_lt(tries, PATIENCE * 1000);
+		if (tries < 100)
+			sched_yield();
+		else
+			real_poll(NULL, 0, 1);
 	}
 }
 
@@ -150,11 +164,7 @@ void deliver_end(struct connection *connection)
 
 void deliver_reset(struct connection *connection)
 {
-	struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-	ck_assert_int_eq(setsockopt(connection->client, SOL_SOCKET, SO_LINGER,
-				    &now, sizeof(now)), 0);
-	close(connection->client);
+	close_at_once(connection->client);
 	connection->client = -1;
 	wait_event(connection->server, POLLERR);
 }
@@ -174,6 +184,7 @@ void assert_left(struct connection *connection, const void *bytes, size_t size)
 	free(got);
 }
 
+_Atomic size_t mapped_bytes;
 void *(*fake_mmap)(size_t size);
 int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
@@ -184,6 +195,8 @@ void *__real_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset);
+int __real_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
@@ -194,9 +207,20 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset)
 {
-	if (fake_mmap != NULL)
-		return fake_mmap(size);
-	return __real_mmap(address, size, protection, flags, fd, offset);
+	void *memory = fake_mmap != NULL
+			       ? fake_mmap(size)
+			       : __real_mmap(address, size, protection, flags,
+					     fd, offset);
+
+	if (memory != MAP_FAILED)
+		atomic_fetch_add(&mapped_bytes, size);
+	return memory;
+}
+
+int __wrap_munmap(void *address, size_t size)
+{
+	atomic_fetch_sub(&mapped_bytes, size);
+	return __real_munmap(address, size);
 }
 
 void *real_mmap(size_t size)

@@ -16,6 +16,7 @@ int main(void)
 		pp_suite_header_v1,
 		pp_suite_header_v1_mutated,
 		pp_suite_header_v2,
+		pp_suite_receive,
 		pp_suite_tlv,
 	};
 	SRunner *runner = srunner_create(NULL);
