@@ -87,7 +87,7 @@ class SystemWide(unittest.TestCase):
 
     def test_getent(self):
         self.check_as_without("getent", "passwd", "root")
-        self.check_as_without("getent", "hosts", "localhost")
+        self.check_as_without("getent", "ahosts", "127.0.0.1")
 
     def test_nc_names_the_client(self):
         self.check_nc(["nc"], ["Connection received on 192.0.2.1 1111",
