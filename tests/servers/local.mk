@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: ISC
-EXTRA_DIST += tests/servers/demo.py
+TESTS += \
+	tests/servers/erlang.py \
+	tests/servers/health.py \
+	tests/servers/http_server.py \
+	tests/servers/netcat.py \
+	tests/servers/nginx.py
+EXTRA_DIST += \
+	tests/fixture/haproxy.py \
+	tests/fixture/servers.py \
+	tests/servers/demo.py \
+	tests/servers/echo.escript \
+	tests/servers/erlang.py \
+	tests/servers/health.py \
+	tests/servers/http_server.py \
+	tests/servers/netcat.py \
+	tests/servers/nginx.py
