@@ -11,7 +11,12 @@ tests_unit_unit_SOURCES = \
 	tests/unit/header_v1_mutated.c \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
+	tests/unit/log.c \
 	tests/unit/receive.c \
+	tests/unit/receive_faults.c \
+	tests/unit/receive_wait.c \
+	tests/unit/send.c \
+	tests/unit/settings.c \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \
 	tests/unit/tlv.c \

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+/* The settings of both libraries: what each takes and what it does not. */
+#include <config.h>
+
+#include "settings.h"
+
+#include "suites.h"
+#include "support.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct pp_settings settings;
+static struct pp_settings_error error;
+
+/* Starts from the defaults and takes one value. True where it is good. */
+static bool take(const struct pp_setting *table, const char *name,
+		 const char *value)
+{
+	memset(&error, 0, sizeof(error));
+	pp_settings_defaults(table, &settings);
+	pp_settings_take(table, name, value, &settings, &error);
+	return error.text[0] == '\0';
+}
+
+/* A bad value leaves everything at its default and is told of. */
+static void assert_bad(const struct pp_setting *table, const char *name,
+		       const char *value)
+{
+	struct pp_settings defaults;
+	char wanted[64];
+
+	pp_settings_defaults(table, &defaults);
+	ck_assert_msg(!take(table, name, value), "%s=%s", name, value);
+	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	snprintf(wanted, sizeof(wanted), "LIBPROXYPROTO_%s=\"", name);
+	ck_assert_int_eq(strncmp(error.text, wanted, strlen(wanted)), 0);
+	while (table->name == NULL || strcmp(table->name, name) != 0)
+		table++;
+	ck_assert_ptr_nonnull(strstr(error.text, table->allowed));
+}
+
+START_TEST(server_defaults)
+{
+	memset(&settings, 0xff, sizeof(settings));
+	pp_settings_defaults(pp_server_settings, &settings);
+	ck_assert(!settings.debug);
+	ck_assert(!settings.must_use);
+	ck_assert_int_eq(settings.versions, PP_VERSION_BOTH);
+	ck_assert_int_eq(settings.timeout, 3000);
+}
+END_TEST
+
+START_TEST(client_defaults)
+{
+	memset(&settings, 0xff, sizeof(settings));
+	pp_settings_defaults(pp_client_settings, &settings);
+	ck_assert(!settings.debug);
+	ck_assert_uint_eq(settings.send_version, 2);
+	assert_address(&settings.source, "127.0.0.1", 8080);
+}
+END_TEST
+
+/* Each table is whole: what is not said cannot be shown or parsed. */
+START_TEST(whole_tables)
+{
+	static const struct pp_setting *const tables[] = { pp_server_settings,
+							   pp_client_settings };
+	static const size_t sizes[] = { 4, 4 };
+
+	for (size_t i = 0; i < COUNT(tables); i++) {
+		const struct pp_setting *setting = tables[i];
+
+		for (; setting->name != NULL; setting++) {
+			ck_assert_ptr_nonnull(setting->help);
+			ck_assert_ptr_nonnull(setting->allowed);
+			ck_assert(take(tables[i], setting->name,
+				       setting->fallback));
+		}
+		ck_assert_uint_eq((size_t)(setting - tables[i]), sizes[i]);
+	}
+}
+END_TEST
+
+static const char *const yes[] = { "1", "yes", "true", "on", "YES", "True",
+				   "oN" };
+static const char *const no[] = { "0", "no", "false", "off", "", "NO", "False",
+				  "oFF" };
+static const char *const neither[] = { "2", "y", "n", "t", "yess", "ye", " 1",
+				       "1 ", "-1", "01", "enabled", "\t" };
+
+START_TEST(debug_of_the_server)
+{
+	for (size_t i = 0; i < COUNT(yes); i++)
+		ck_assert(take(pp_server_settings, "DEBUG", yes[i]) &&
+			  settings.debug && !settings.must_use);
+	for (size_t i = 0; i < COUNT(no); i++)
+		ck_assert(take(pp_server_settings, "DEBUG", no[i]) &&
+			  !settings.debug);
+	for (size_t i = 0; i < COUNT(neither); i++)
+		assert_bad(pp_server_settings, "DEBUG", neither[i]);
+}
+END_TEST
+
+START_TEST(debug_of_the_client)
+{
+	for (size_t i = 0; i < COUNT(yes); i++)
+		ck_assert(take(pp_client_settings, "DEBUG", yes[i]) &&
+			  settings.debug);
+	for (size_t i = 0; i < COUNT(no); i++)
+		ck_assert(take(pp_client_settings, "DEBUG", no[i]) &&
+			  !settings.debug);
+	for (size_t i = 0; i < COUNT(neither); i++)
+		assert_bad(pp_client_settings, "DEBUG", neither[i]);
+}
+END_TEST
+
+START_TEST(must_use_protocol_header)
+{
+	static const char name[] = "MUST_USE_PROTOCOL_HEADER";
+
+	for (size_t i = 0; i < COUNT(yes); i++)
+		ck_assert(take(pp_server_settings, name, yes[i]) &&
+			  settings.must_use && !settings.debug);
+	for (size_t i = 0; i < COUNT(no); i++)
+		ck_assert(take(pp_server_settings, name, no[i]) &&
+			  !settings.must_use);
+	for (size_t i = 0; i < COUNT(neither); i++)
+		assert_bad(pp_server_settings, name, neither[i]);
+}
+END_TEST
+
+/* A later word wins over an earlier one. */
+START_TEST(switched_on_and_off_again)
+{
+	ck_assert(take(pp_server_settings, "DEBUG", "1"));
+	pp_settings_take(pp_server_settings, "DEBUG", "off", &settings, &error);
+	ck_assert(!settings.debug);
+}
+END_TEST
+
+static const char *const no_version[] = {
+	"4", "10", "33", "", "-1", "+1", " 1", "1 ", "01", "00", "0x1", "1.0",
+	"v1", "both", "4294967296", "4294967298", "9999999999999999999999",
+};
+
+START_TEST(version_of_the_server)
+{
+	static const char *const words[] = { "0", "1", "2", "3" };
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		ck_assert(take(pp_server_settings, "VERSION", words[i]));
+		ck_assert_uint_eq(settings.versions, i);
+	}
+	for (size_t i = 0; i < COUNT(no_version); i++)
+		assert_bad(pp_server_settings, "VERSION", no_version[i]);
+}
+END_TEST
+
+START_TEST(version_of_the_client)
+{
+	static const char *const words[] = { "0", "1", "2" };
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		ck_assert(take(pp_client_settings, "VERSION", words[i]));
+		ck_assert_uint_eq(settings.send_version, i);
+	}
+	assert_bad(pp_client_settings, "VERSION", "3");
+	for (size_t i = 0; i < COUNT(no_version); i++)
+		assert_bad(pp_client_settings, "VERSION", no_version[i]);
+}
+END_TEST
+
+static const struct {
+	const char *value;
+	int milliseconds;
+} timeouts[] = {
+	{ "3", 3000 },	    { "0.001", 1 },    { "0.0010", 1 },
+	{ ".5", 500 },	    { "5.", 5000 },    { "0.25", 250 },
+	{ "1.5", 1500 },    { "0.1239", 123 }, { "12.345678901234567", 12345 },
+	{ "3600", 3600000 }, { "3600.000", 3600000 }, { "003", 3000 },
+	{ "3599.999", 3599999 },
+};
+
+static void take_timeouts(void)
+{
+	static const char *const bad[] = {
+		"0", "0.0", "0.0009", ".", "", "-1", "+1", " 1", "1 ", "1s",
+		"3600.001", "3601", "9999999", "99999999999999999999", "1e3",
+		"1,5", "0,5", "1.5.", "1.2.3", "0x1", "inf", "nan", "forever",
+	};
+
+	for (size_t i = 0; i < COUNT(timeouts); i++) {
+		ck_assert_msg(take(pp_server_settings, "TIMEOUT",
+				   timeouts[i].value), "%s", timeouts[i].value);
+		ck_assert_int_eq(settings.timeout, timeouts[i].milliseconds);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_server_settings, "TIMEOUT", bad[i]);
+}
+
+START_TEST(timeout)
+{
+	take_timeouts();
+}
+END_TEST
+
+/* Where the locale writes 0,5 the settings do not; those not here are C. */
+START_TEST(timeout_in_any_locale)
+{
+	static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8",
+					       "tr_TR.UTF-8", "C" };
+
+	for (size_t i = 0; i < COUNT(locales); i++) {
+		setlocale(LC_ALL, locales[i]);
+		take_timeouts();
+	}
+}
+END_TEST
+
+START_TEST(addr)
+{
+	static const char *const good[] = {
+		"192.0.2.1", "0.0.0.0", "255.255.255.255", "::1", "2001:db8::1",
+		"::ffff:192.0.2.1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	};
+	static const char *const bad[] = {
+		"", "localhost", "192.0.2", "192.0.2.256", "192.0.2.01",
+		"192.0.2.1:80", "[::1]", "::1%lo", ":::", " 192.0.2.1",
+		"192.0.2.1 ", "192.0.2.1/24", "0x7f000001",
+	};
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		ck_assert(take(pp_client_settings, "ADDR", good[i]));
+		assert_address(&settings.source, good[i], 8080);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_client_settings, "ADDR", bad[i]);
+}
+END_TEST
+
+START_TEST(port)
+{
+	static const char *const bad[] = {
+		"", "65536", "100000", "-1", "+1", "01", "00", " 1", "1 ",
+		"http", "0x50", "80,81", "80-90", "4294967376", "1.0",
+	};
+	static const unsigned good[] = { 0, 1, 80, 65535 };
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		char value[16];
+
+		snprintf(value, sizeof(value), "%u", good[i]);
+		ck_assert(take(pp_client_settings, "PORT", value));
+		assert_address(&settings.source, "127.0.0.1", good[i]);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_client_settings, "PORT", bad[i]);
+}
+END_TEST
+
+/* Neither undoes the other, whichever comes first. */
+START_TEST(addr_and_port_in_any_order)
+{
+	static const char *const addresses[] = { "192.0.2.1", "2001:db8::1" };
+
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		ck_assert(take(pp_client_settings, "PORT", "81"));
+		pp_settings_take(pp_client_settings, "ADDR", addresses[i],
+				 &settings, &error);
+		assert_address(&settings.source, addresses[i], 81);
+		pp_settings_take(pp_client_settings, "PORT", "82", &settings,
+				 &error);
+		assert_address(&settings.source, addresses[i], 82);
+	}
+}
+END_TEST
+
+START_TEST(a_name_that_is_not_in_the_table)
+{
+	static const char *const names[] = { "", "DEBU", "DEBUGS", "debug",
+					     "ADDR", "TRUSTED" };
+	struct pp_settings defaults;
+
+	pp_settings_defaults(pp_server_settings, &defaults);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		ck_assert(take(pp_server_settings, names[i], "nonsense"));
+		ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	}
+}
+END_TEST
+
+START_TEST(the_message)
+{
+	ck_assert(!take(pp_server_settings, "VERSION", "4"));
+	ck_assert_str_eq(error.text, "LIBPROXYPROTO_VERSION=\"4\" is not "
+				     "valid: it takes 0 (off), 1, 2 or 3 "
+				     "(both)");
+}
+END_TEST
+
+START_TEST(the_first_message_stays)
+{
+	ck_assert(!take(pp_server_settings, "VERSION", "4"));
+	pp_settings_take(pp_server_settings, "TIMEOUT", "never", &settings,
+			 &error);
+	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
+	ck_assert_ptr_null(strstr(error.text, "TIMEOUT"));
+	/* and a good one is taken nevertheless */
+	pp_settings_take(pp_server_settings, "TIMEOUT", "5", &settings, &error);
+	ck_assert_int_eq(settings.timeout, 5000);
+	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
+}
+END_TEST
+
+/* One line, whatever the value: a log is not to be forged by it. */
+START_TEST(control_characters_in_the_value)
+{
+	char value[4] = "a b";
+
+	for (int byte = 1; byte < 256; byte++) {
+		const bool control = byte < ' ' || byte == 0x7f;
+
+		value[1] = (char)byte;
+		ck_assert(!take(pp_server_settings, "DEBUG", value));
+		ck_assert_ptr_nonnull(
+			strstr(error.text, control ? "\"a?b\"" : value));
+		for (const char *c = error.text; *c != '\0'; c++)
+			ck_assert((unsigned char)*c >= ' ' && *c != 0x7f);
+	}
+}
+END_TEST
+
+/* What is allowed is still told. */
+START_TEST(values_that_are_very_long)
+{
+	static char value[100001];
+
+	memset(value, '7', sizeof(value) - 1);
+	for (const struct pp_setting *setting = pp_server_settings;
+	     setting->name != NULL; setting++)
+		assert_bad(pp_server_settings, setting->name, value);
+	for (const struct pp_setting *setting = pp_client_settings;
+	     setting->name != NULL; setting++)
+		assert_bad(pp_client_settings, setting->name, value);
+}
+END_TEST
+
+static void take_environment(const struct pp_setting *table,
+			     const char *const *entries)
+{
+	char text[8][128];
+	char *environment[9] = { NULL };
+
+	memset(&error, 0, sizeof(error));
+	pp_settings_defaults(table, &settings);
+	for (size_t i = 0; entries[i] != NULL; i++) {
+		ck_assert_uint_lt(i, COUNT(text));
+		snprintf(text[i], sizeof(text[i]), "%s", entries[i]);
+		environment[i] = text[i];
+	}
+	pp_settings_environment(table, environment, &settings, &error);
+}
+
+START_TEST(an_environment)
+{
+	take_environment(pp_server_settings, (const char *[]){
+		"PATH=/bin", "LIBPROXYPROTO_DEBUG=yes",
+		"LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER=1",
+		"LIBPROXYPROTO_VERSION=2", "LIBPROXYPROTO_TIMEOUT=0.5",
+		"HOME=/", NULL });
+	ck_assert_str_eq(error.text, "");
+	ck_assert(settings.debug);
+	ck_assert(settings.must_use);
+	ck_assert_int_eq(settings.versions, PP_VERSION_2);
+	ck_assert_int_eq(settings.timeout, 500);
+	take_environment(pp_client_settings, (const char *[]){
+		"LIBPROXYPROTO_PORT=1", "LIBPROXYPROTO_ADDR=::1",
+		"LIBPROXYPROTO_VERSION=1", "LIBPROXYPROTO_DEBUG=", NULL });
+	ck_assert_str_eq(error.text, "");
+	assert_address(&settings.source, "::1", 1);
+	ck_assert_uint_eq(settings.send_version, 1);
+	ck_assert(!settings.debug);
+}
+END_TEST
+
+START_TEST(an_empty_environment)
+{
+	struct pp_settings defaults;
+
+	pp_settings_defaults(pp_server_settings, &defaults);
+	take_environment(pp_server_settings, (const char *[]){ NULL });
+	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	pp_settings_environment(pp_server_settings, NULL, &settings, &error);
+	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	ck_assert_str_eq(error.text, "");
+}
+END_TEST
+
+/* Names that begin or end like ours, entries that are none, nothing at all. */
+START_TEST(entries_that_are_not_ours)
+{
+	struct pp_settings defaults;
+
+	pp_settings_defaults(pp_server_settings, &defaults);
+	take_environment(pp_server_settings, (const char *[]){
+		"", "=", "LIBPROXYPROTO_", "LIBPROXYPROTO_DEBUG",
+		"LIBPROXYPROTO_=x", "LIBPROXYPROTO_DEBUGGER=x",
+		"LIBPROXYPROTO_DEB=x", "XLIBPROXYPROTO_DEBUG=x", NULL });
+	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	ck_assert_str_eq(error.text, "");
+	take_environment(pp_server_settings, (const char *[]){
+		"LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER_AND_MORE=x",
+		"LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER1=x",
+		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
+		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
+		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
+		"libproxyproto_debug=x", "LIBPROXYPROTODEBUG=x",
+		"LIBPROXYPROTO_ADDR=x", NULL });
+	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
+	ck_assert_str_eq(error.text, "");
+}
+END_TEST
+
+START_TEST(a_value_with_an_equals_sign)
+{
+	take_environment(pp_server_settings, (const char *[]){
+		"LIBPROXYPROTO_DEBUG=1=1", NULL });
+	ck_assert_ptr_nonnull(strstr(error.text, "DEBUG=\"1=1\""));
+}
+END_TEST
+
+Suite *pp_suite_settings(void)
+{
+	Suite *suite = suite_create("settings");
+
+	ADD_TEST(suite, server_defaults);
+	ADD_TEST(suite, client_defaults);
+	ADD_TEST(suite, whole_tables);
+	ADD_TEST(suite, debug_of_the_server);
+	ADD_TEST(suite, debug_of_the_client);
+	ADD_TEST(suite, must_use_protocol_header);
+	ADD_TEST(suite, switched_on_and_off_again);
+	ADD_TEST(suite, version_of_the_server);
+	ADD_TEST(suite, version_of_the_client);
+	ADD_TEST(suite, timeout);
+	ADD_TEST(suite, timeout_in_any_locale);
+	ADD_TEST(suite, addr);
+	ADD_TEST(suite, port);
+	ADD_TEST(suite, addr_and_port_in_any_order);
+	ADD_TEST(suite, a_name_that_is_not_in_the_table);
+	ADD_TEST(suite, the_message);
+	ADD_TEST(suite, the_first_message_stays);
+	ADD_TEST(suite, control_characters_in_the_value);
+	ADD_TEST(suite, values_that_are_very_long);
+	ADD_TEST(suite, an_environment);
+	ADD_TEST(suite, an_empty_environment);
+	ADD_TEST(suite, entries_that_are_not_ours);
+	ADD_TEST(suite, a_value_with_an_equals_sign);
+	return suite;
+}
