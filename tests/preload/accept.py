@@ -3,6 +3,7 @@
 import fcntl
 import resource
 import socket
+import struct
 
 import fixture
 from fixture import v1, v2
@@ -186,8 +187,7 @@ class Failure(CallsCase):
         calls = self.start()
         listener = calls.listener()
         calls.ok("setsockopt", listener.fd, socket.SOL_SOCKET,
-                 socket.SO_RCVTIMEO, (b"\0" * 8 + (50000).to_bytes(
-                     8, "little")).hex())
+                 socket.SO_RCVTIMEO, struct.pack("ll", 0, 50000).hex())
         self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
         self.client(listener, b"PROXY nonsense\r\n")
         self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
