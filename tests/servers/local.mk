@@ -3,15 +3,20 @@ TESTS += \
 	tests/servers/erlang.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
+	tests/servers/manual.py \
 	tests/servers/netcat.py \
-	tests/servers/nginx.py
+	tests/servers/nginx.py \
+	tests/servers/readme.py
 EXTRA_DIST += \
 	tests/fixture/haproxy.py \
 	tests/fixture/servers.py \
+	tests/fixture/sessions.py \
 	tests/servers/demo.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
+	tests/servers/manual.py \
 	tests/servers/netcat.py \
-	tests/servers/nginx.py
+	tests/servers/nginx.py \
+	tests/servers/readme.py

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: ISC
+"""The manual pages have no fault, and name what the tables of settings have.
+
+That their examples work is shown by readme.py.
+"""
+import os
+import re
+import subprocess
+import unittest
+
+import fixture
+
+SOURCE = os.environ["PP_SRCDIR"]
+PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
+
+# Depends on what is installed, and on whether that has an index.
+UNRELATED = re.compile("referenced manual not found|outdated mandoc.db")
+
+
+def read(path):
+    with open(f"{SOURCE}/{path}", encoding="utf-8") as file:
+        return file.read()
+
+
+def table(side):
+    """{name: default} of one library, from the source."""
+    text = re.search(rf"pp_{side}_settings\[\] = {{(.*?)^}};",
+                     read("src/core/settings.c"), re.M | re.S).group(1)
+    return {"LIBPROXYPROTO_" + name: default for name, default
+            in re.findall(r'{ "(\w+)", "([^"]*)"', text)}
+
+
+def stated(text):
+    """{name: default} as a document states it."""
+    return dict(re.findall(
+        r"^ *(LIBPROXYPROTO_\w+)(?:=\w+)? \(default (.*)\)$", text, re.M))
+
+
+def run(*command):
+    """What a program that must not fail has to say on stderr."""
+    result = subprocess.run(command, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, check=False,
+                            env=os.environ | {"LC_ALL": "C.UTF-8",
+                                              "MANWIDTH": "80"})
+    return result.stdout, result.stderr
+
+
+def rendered(page):
+    fixture.need("mandoc")
+    text, _ = run("mandoc", "-T", "ascii", "-O", "width=200",
+                  f"{SOURCE}/man/{page}")
+    return re.sub(".\b", "", text)
+
+
+class Lint(unittest.TestCase):
+    def check(self, *command):
+        fixture.need(command[0])
+        for page in PAGES.values():
+            with self.subTest(page):
+                output, errors = run(*command, f"{SOURCE}/man/{page}")
+                self.assertEqual(errors, "")
+                self.assertIn("LIBPROXYPROTO_VERSION",
+                              re.sub(".\b", "", output))
+
+    def test_man(self):
+        self.check("man", "--warnings", "-E", "UTF-8", "-l")
+
+    def test_groff(self):
+        self.check("groff", "-mandoc", "-ww", "-T", "ascii", "-P", "-c")
+
+    def test_mandoc(self):
+        fixture.need("mandoc")
+        for page in PAGES.values():
+            with self.subTest(page):
+                output, errors = run("mandoc", "-T", "lint",
+                                     f"{SOURCE}/man/{page}")
+                self.assertEqual(
+                    [line for line in (output + errors).splitlines()
+                     if not UNRELATED.search(line)], [])
+
+
+class Settings(unittest.TestCase):
+    def test_tables_are_found(self):
+        for side in PAGES:
+            self.assertIn("LIBPROXYPROTO_VERSION", table(side))
+
+    def test_manual_pages_have_each_default(self):
+        for side, page in PAGES.items():
+            with self.subTest(page):
+                self.assertEqual(stated(rendered(page)), table(side))
+
+    def test_readme_has_each_default(self):
+        server, client = re.search(
+            r"^## Server: (.*)^## Client: (.*?)^# ", read("README"),
+            re.M | re.S).groups()
+        self.assertEqual(stated(server), table("server"))
+        self.assertEqual(stated(client), table("client"))
+
+    def test_no_document_names_another_variable(self):
+        known = {*table("server"), *table("client")}
+        for path in ("README", "NEWS", "ChangeLog",
+                     *(f"man/{page}" for page in PAGES.values())):
+            with self.subTest(path):
+                text = re.sub("^[.]Dt .*", "", read(path), flags=re.M)
+                named = set(re.findall(r"\bLIBPROXYPROTO_\w*", text))
+                self.assertLessEqual(named, known)
+
+
+if __name__ == "__main__":
+    fixture.main()

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: ISC
+"""Every example of README and the manual pages, with the real programs."""
+import os
+import re
+import subprocess
+import unittest
+
+import fixture
+from fixture import sessions
+
+SOURCE = os.environ["PP_SRCDIR"]
+
+# Commands that README shows beside its EXAMPLES, by section. They build and
+# install; CI and make distcheck run them.
+OTHERS = {
+    "SYNOPSIS": ["LD_PRELOAD=libproxyproto.so COMMAND [ARGUMENT ...]",
+                 "LD_PRELOAD=libproxyproto_connect.so COMMAND [ARGUMENT ...]"],
+    "QUICK START": ["./dev demo", "./dev check"],
+    "BUILD": ["./autogen.sh", "./configure", "make", "make check",
+              "make install",
+              "pkg-config --variable=preload libproxyproto",
+              "pkg-config --variable=preload_connect libproxyproto"],
+}
+
+
+def readme_sections():
+    """[(title, text), ...]"""
+    with open(SOURCE + "/README", encoding="utf-8") as file:
+        parts = re.split(r"^# (.*)$", file.read(), flags=re.M)
+    return list(zip(parts[1::2], parts[2::2]))
+
+
+def manual_examples(page):
+    """The EXAMPLES of a manual page as they are shown."""
+    text = subprocess.run(
+        ["mandoc", "-T", "ascii", "-O", "width=200", f"{SOURCE}/man/{page}"],
+        stdout=subprocess.PIPE, text=True, check=True).stdout
+    text = re.sub(".\b", "", text)
+    return re.search(r"^EXAMPLES$(.*?)^\S", text, re.M | re.S).group(1)
+
+
+class Examples(unittest.TestCase):
+    def check(self, text, indent):
+        """Runs the examples of a text; none may be overlooked."""
+        fixture.need("bash", "curl", "haproxy", "nc.openbsd", "python3")
+        fixture.need_ipv6()
+        blocks = sessions.blocks(text, indent)
+        prompts = len(re.findall(r"^ *\$ ", text, re.M))
+        self.assertGreater(prompts, 0)
+        self.assertEqual(prompts, sum(len(sessions.steps(block))
+                                      for block in blocks))
+        for block in blocks:
+            with self.subTest(block), sessions.Session() as session:
+                session.run(block)
+
+    def test_readme(self):
+        self.check(dict(readme_sections())["EXAMPLES"], 4)
+
+    def test_libproxyproto_7(self):
+        fixture.need("mandoc")
+        self.check(manual_examples("libproxyproto.7"), 11)
+
+    def test_libproxyproto_connect_7(self):
+        fixture.need("mandoc")
+        self.check(manual_examples("libproxyproto_connect.7"), 11)
+
+    def test_no_command_of_readme_is_unknown(self):
+        for title, text in readme_sections():
+            if title == "EXAMPLES":
+                continue
+            shown = [line.strip() for line in text.splitlines()
+                     if line.startswith("    ")]
+            self.assertEqual(shown, OTHERS.get(title, []), title)
+
+
+if __name__ == "__main__":
+    fixture.main()
