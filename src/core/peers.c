@@ -5,7 +5,9 @@
  * and pages are mapped when first written to and stay. A slot is guarded by a
  * sequence number that is odd while it is written; every word is atomic, so
  * that a reader who came in between sees words of two records and the changed
- * sequence, but nothing undefined.
+ * sequence, but nothing undefined. A writer that was held up for so long that
+ * another went ahead leaves words of both and an even sequence; then the
+ * checksum does not match, and nothing is known of the descriptor.
  */
 #include <config.h>
 
@@ -33,6 +35,7 @@ enum word {
 	WORD_KERNEL_SCOPE = 13,
 	WORD_PORTS = 14,
 	WORD_FAMILY = 15,	/* of source and destination; 0 for no record */
+	WORD_CHECKSUM = 16,	/* of the other words */
 };
 
 struct record {
@@ -128,6 +131,18 @@ static void unpack(union pp_address *address, unsigned family,
 	}
 }
 
+/* Tells a record from a mixture of two. */
+static unsigned checksum(const struct record *record)
+{
+	unsigned sum = 2166136261;
+
+	for (size_t i = 0; i < WORD_CHECKSUM; i++) {
+		sum = (sum ^ record->word[i]) * 16777619;
+		sum ^= sum >> 15;
+	}
+	return sum;
+}
+
 static void pack_peer(struct record *record, const struct pp_peer *peer)
 {
 	PP_CHECK(peer->source.sa.sa_family == peer->destination.sa.sa_family);
@@ -143,6 +158,7 @@ static void pack_peer(struct record *record, const struct pp_peer *peer)
 	record->word[WORD_PORTS] =
 		port_of(&peer->source) << 16 | port_of(&peer->destination);
 	record->word[WORD_FAMILY] = peer->source.sa.sa_family;
+	record->word[WORD_CHECKSUM] = checksum(record);
 }
 
 static void unpack_peer(struct pp_peer *peer, const struct record *record)
@@ -208,7 +224,8 @@ static bool read_record(struct pp_peers_slot *slot, struct record *record)
 		if (!(before & 1) &&
 		    before == atomic_load_explicit(&slot->sequence,
 						   memory_order_relaxed))
-			return record->word[WORD_FAMILY] != 0;
+			return record->word[WORD_FAMILY] != 0 &&
+			       record->word[WORD_CHECKSUM] == checksum(record);
 	}
 	return false;
 }

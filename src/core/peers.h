@@ -24,7 +24,7 @@ struct pp_peer {
  * part that is used ever takes memory.
  */
 #define PP_PEERS_NEAR 1024	/* descriptors that need no further mapping */
-#define PP_PEERS_WORDS 16	/* of 32 bits, in a packed record */
+#define PP_PEERS_WORDS 17	/* of 32 bits, in a packed record */
 
 struct pp_peers_slot {
 	/* odd while the slot is written; 0 when it never was */

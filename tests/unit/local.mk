@@ -12,6 +12,8 @@ tests_unit_unit_SOURCES = \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/log.c \
+	tests/unit/peers.c \
+	tests/unit/peers_race.c \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
 	tests/unit/receive_wait.c \

@@ -17,6 +17,8 @@ int main(void)
 		pp_suite_header_v1_mutated,
 		pp_suite_header_v2,
 		pp_suite_log,
+		pp_suite_peers,
+		pp_suite_peers_race,
 		pp_suite_receive,
 		pp_suite_receive_faults,
 		pp_suite_receive_wait,
