@@ -4,39 +4,21 @@
 Clients connect to HAProxy from an address that is not the proxy's, and each
 server says who it believes its client is.
 """
-import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 
 import fixture
-
-CLIENT = "127.11.22.33"
-
-HAPROXY = """
-defaults
-    mode tcp
-    timeout connect 10s
-    timeout client 10s
-    timeout server 10s
-listen nc
-    bind 127.0.0.1:{nc_front}
-    server nc 127.0.0.1:{nc} send-proxy
-listen http
-    bind 127.0.0.1:{http_front}
-    server http 127.0.0.1:{http} send-proxy-v2
-"""
+from fixture.haproxy import CLIENT, Front, HAProxy
 
 
 def say(text):
     print(text, flush=True)
 
 
-def ask(port, request):
+def ask(front, request):
     """Sends a request from CLIENT; the client's own port, once answered."""
-    with fixture.connect(port, request, source=CLIENT) as client:
+    with front.connect(request) as client:
         client.shutdown(socket.SHUT_WR)
         fixture.read_all(client)
         return client.getsockname()[1]
@@ -51,38 +33,29 @@ def show(name, header, believed, port):
 
 
 def main():
-    names = ("nc", "http", "nc_front", "http_front")
-    ports = {name: fixture.free_port() for name in names}
+    host = "127.0.0.1"
+    nc_port, web_port = fixture.free_port(), fixture.free_port()
+    nc_front = Front(host, "send-proxy", (host, nc_port))
+    web_front = Front(host, "send-proxy-v2", (host, web_port))
     env = fixture.environment(fixture.SERVER_LIBRARY)
-    netcat = ["nc.openbsd", "-v", "-n", "-k", "-l", "127.0.0.1",
-              str(ports["nc"])]
-    http = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1",
-            str(ports["http"])]
-    with tempfile.TemporaryDirectory() as folder:
-        config = folder + "/haproxy.cfg"
-        with open(config, "w", encoding="ascii") as file:
-            file.write(HAPROXY.format(**ports))
-        say("LD_PRELOAD=libproxyproto.so " + " ".join(netcat))
-        say("LD_PRELOAD=libproxyproto.so python3 " + " ".join(http[1:]))
-        with fixture.Program(netcat, env) as nc, \
-                fixture.Program(http, env, cwd=folder) as web:
-            nc.wait_line("Listening on")
-            web.wait_line("Serving HTTP on")
-            # the parent of the daemon returns when the ports are open
-            subprocess.run(["/usr/sbin/haproxy", "-D", "-f", config, "-p",
-                            folder + "/pid"], check=True)
-            try:
-                nc_port = ask(ports["nc_front"], b"hello\n")
-                http_port = ask(ports["http_front"],
-                                b"GET / HTTP/1.0\r\n\r\n")
-                told = (nc.wait_line("Connection received.*")[0],
-                        web.wait_line(".*GET / .*")[0])
-            finally:
-                with open(folder + "/pid", encoding="ascii") as file:
-                    os.kill(int(file.read()), signal.SIGTERM)
-    right = (show("nc -v", "v1 (send-proxy)", told[0], nc_port),
+    netcat = ["nc.openbsd", "-v", "-n", "-k", "-l", host, str(nc_port)]
+    http = [sys.executable, "-u", "-m", "http.server", "--bind", host,
+            str(web_port)]
+    say("LD_PRELOAD=libproxyproto.so " + " ".join(netcat))
+    say("LD_PRELOAD=libproxyproto.so python3 " + " ".join(http[1:]))
+    with tempfile.TemporaryDirectory() as folder, \
+            fixture.Program(netcat, env) as nc, \
+            fixture.Program(http, env, cwd=folder) as web:
+        nc.wait_line("Listening on")
+        web.wait_line("Serving HTTP on")
+        with HAProxy(nc_front, web_front):
+            ports = (ask(nc_front, b"hello\n"),
+                     ask(web_front, b"GET / HTTP/1.0\r\n\r\n"))
+        told = (nc.wait_line("Connection received.*")[0],
+                web.wait_line(".*GET / .*")[0])
+    right = (show("nc -v", "v1 (send-proxy)", told[0], ports[0]),
              show("python3 -m http.server", "v2 (send-proxy-v2)", told[1],
-                  http_port))
+                  ports[1]))
     return 0 if all(right) else 1
 
 
