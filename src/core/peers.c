@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The table of peers; see peers.h. Two levels: the near descriptors lie in the
- * table itself, further ones on pages that a directory points to. Directory
- * and pages are mapped when first written to and stay. A slot is guarded by a
+ * The table of peers; see peers.h. A slot is guarded by a
  * sequence number that is odd while it is written; every word is atomic, so
  * that a reader who came in between sees words of two records and the changed
  * sequence, but nothing undefined. A writer that was held up for so long that
@@ -15,13 +13,8 @@
 
 #include "check.h"
 
-#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#define PAGE_SLOTS 4096
-#define PAGES ((size_t)INT_MAX / PAGE_SLOTS + 1)
 
 /* Tries before a reader or writer takes the other writer to be gone. */
 #define PATIENCE 1000
@@ -42,65 +35,12 @@ struct record {
 	unsigned word[PP_PEERS_WORDS];
 };
 
-static void *map(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static struct pp_peers_slot *_Atomic *get_directory(struct pp_peers *peers,
-						    bool make)
-{
-	struct pp_peers_slot *_Atomic *directory =
-		atomic_load_explicit(&peers->directory, memory_order_acquire);
-	const size_t size = PAGES * sizeof(*directory);
-	void *fresh;
-
-	if (directory != NULL || !make)
-		return directory;
-	fresh = map(size);
-	if (fresh == NULL ||
-	    atomic_compare_exchange_strong(&peers->directory, &directory, fresh))
-		return fresh;
-	munmap(fresh, size);
-	return directory;
-}
-
-static struct pp_peers_slot *get_page(struct pp_peers_slot *_Atomic *entry,
-				      bool make)
-{
-	struct pp_peers_slot *page =
-		atomic_load_explicit(entry, memory_order_acquire);
-	struct pp_peers_slot *fresh;
-
-	if (page != NULL || !make)
-		return page;
-	fresh = map(PAGE_SLOTS * sizeof(*fresh));
-	if (fresh == NULL ||
-	    atomic_compare_exchange_strong(entry, &page, fresh))
-		return fresh;
-	munmap(fresh, PAGE_SLOTS * sizeof(*fresh));
-	return page;
-}
-
 /* The slot of fd, or NULL where there is none (or, with make, no memory). */
 static struct pp_peers_slot *find_slot(struct pp_peers *peers, int fd,
 				       bool make)
 {
-	struct pp_peers_slot *_Atomic *directory;
-	struct pp_peers_slot *page;
-
-	if (fd < 0)
-		return NULL;
-	if (fd < PP_PEERS_NEAR)
-		return &peers->near[fd];
-	directory = get_directory(peers, make);
-	if (directory == NULL)
-		return NULL;
-	page = get_page(&directory[fd / PAGE_SLOTS], make);
-	return page == NULL ? NULL : &page[fd % PAGE_SLOTS];
+	return pp_table_slot(&peers->table, peers->near, sizeof(*peers->near),
+			     fd, make);
 }
 
 static void pack_ip(unsigned *word, const union pp_address *address)

@@ -9,6 +9,7 @@
 #define PP_PEERS_H
 
 #include "address.h"
+#include "table.h"
 
 struct pp_peers;
 
@@ -23,7 +24,7 @@ struct pp_peer {
  * The memory of a table, zeroed: usable as it is, nothing to free. Only the
  * part that is used ever takes memory.
  */
-#define PP_PEERS_NEAR 1024	/* descriptors that need no further mapping */
+#define PP_PEERS_NEAR PP_TABLE_NEAR
 #define PP_PEERS_WORDS 17	/* of 32 bits, in a packed record */
 
 struct pp_peers_slot {
@@ -34,8 +35,7 @@ struct pp_peers_slot {
 
 struct pp_peers {
 	struct pp_peers_slot near[PP_PEERS_NEAR];
-	/* further slots, page by page, through a directory: see peers.c */
-	struct pp_peers_slot *_Atomic *_Atomic directory;
+	struct pp_table table;	/* further slots */
 	/* set once a record was made; until then nothing needs asking */
 	_Atomic bool used;
 };

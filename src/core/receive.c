@@ -130,6 +130,11 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last)
 	if (receive->taken != NULL)
 		return take_long(receive, last);
 	got = receive_now(receive->fd, bytes, sizeof(bytes), MSG_PEEK);
+	if (got < 0 && errno == ECONNRESET) {
+		/* the error is told once, and the program would not see it */
+		pp_header_malformed(&receive->header, "reset by the client");
+		return PP_RECEIVED_MALFORMED;
+	}
 	if (got <= 0 && !(would_block(got) && !last))
 		return PP_RECEIVED_NONE;
 	switch (pp_header_parse(bytes, got < 0 ? 0 : (size_t)got,

@@ -2,7 +2,7 @@
 /*
  * Takes a header off an accepted connection, exactly. Never blocks: where the
  * bytes are not there yet it says so and goes on from there at the next call.
- * Waiting is receive_wait.h's.
+ * Waiting is room.h's.
  */
 #ifndef PP_RECEIVE_H
 #define PP_RECEIVE_H
@@ -14,14 +14,15 @@
 /*
  * Headers up to this length are looked at in place (MSG_PEEK) and taken off
  * when whole. Longer ones, once their first 16 bytes have proved what they
- * are, are taken off in pieces. Small enough for any receive buffer to hold.
+ * are, are taken off in pieces. It is what the specification (section 2) has as
+ * the least that a receiver gets whole, and lies on the stack.
  */
-#define PP_RECEIVE_PEEK 1024
+#define PP_RECEIVE_PEEK 536
 
 enum pp_received {
 	PP_RECEIVED_HEADER,	/* taken off; receive->header tells of it */
 	PP_RECEIVED_NONE,	/* no header; not one byte was taken */
-	PP_RECEIVED_MALFORMED,	/* see receive->header.reason */
+	PP_RECEIVED_MALFORMED,	/* to be dropped: see receive->header.reason */
 	PP_RECEIVED_MORE,	/* wait until receive->header.length are there */
 };
 

@@ -9,14 +9,17 @@
 
 #include "address.h"
 #include "configuration.h"
+#include "listeners.h"
 #include "log.h"
 #include "peers.h"
 #include "real.h"
 #include "receive.h"
-#include "receive_wait.h"
+#include "wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,6 +59,19 @@ static void forget(int fd)
 #endif
 }
 
+/*
+ * Are events to be told of? Not once a connection has got the descriptor of
+ * stderr: it would be told to the client.
+ */
+static bool is_told(int fd)
+{
+	static _Atomic bool stderr_is_taken;
+
+	if (fd == STDERR_FILENO)
+		atomic_store(&stderr_is_taken, true);
+	return pp_configuration()->debug && !atomic_load(&stderr_is_taken);
+}
+
 static void log_header(int fd, const union pp_address *proxy,
 		       const struct pp_header *header)
 {
@@ -80,100 +96,240 @@ static void log_outcome(int fd, const union pp_address *proxy,
 	       reason, pp_address_text(proxy, by, sizeof(by)));
 }
 
-/* A header was taken off: shows and remembers whom it states. */
-static void take_over(int fd, const union pp_address *proxy,
-		      const struct pp_header *header, struct kernel_name *name)
+/*
+ * What the program is told of a client whose header came through proxy.
+ * An IPv6 client on an AF_INET socket needs more room than such a socket's
+ * programs have: cut, it would be read as some IPv4 address. Where it does not
+ * fit, which *length tells, the kernel's answer stands.
+ */
+static void show_client(const union pp_address *proxy,
+			const union pp_address *source, const socklen_t *length,
+			struct kernel_name *name)
 {
+	sa_family_t family = proxy->sa.sa_family;
 	union pp_address client;
 
+	pp_address_on_socket(&client, source, family);
+	if (client.sa.sa_family != family && length != NULL &&
+	    *length < pp_address_length(&client))
+		client = *proxy;
+	name->length = pp_address_length(&client);
+	memcpy(&name->storage, &client, name->length);
+}
+
+/* A header was taken off: shows and remembers whom it states. */
+static void take_over(int fd, const union pp_address *proxy,
+		      const struct pp_header *header, const socklen_t *length,
+		      struct kernel_name *name)
+{
 	if (header->source.sa.sa_family == AF_UNSPEC) {
 		forget(fd);
 		return;
 	}
 	remember(fd, proxy, header);
-	pp_address_on_socket(&client, &header->source, proxy->sa.sa_family);
-	name->length = pp_address_length(&client);
-	memcpy(&name->storage, &client, sizeof(client));
+	show_client(proxy, &header->source, length, name);
 }
 
-/* Does a connection without a header stop here? */
-static bool refuses_bare(int fd, const struct pp_settings *settings)
+void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 {
-	return settings->must_use && pp_is_tcp_socket(fd);
+	if (is_told(waiting->receive.fd))
+		log_outcome(waiting->receive.fd, &waiting->proxy, "dropped",
+			    reason);
 }
 
-/*
- * Decides on a connection: true to hand it over, under the name that is in
- * *name then, false to drop it. Protocols other than TCP are left alone; that
- * is asked only where more than a look is about to happen.
- */
-static bool admit(int fd, struct kernel_name *name, bool *interrupted)
+/* One connection on its way to the program. */
+struct arrival {
+	const struct pp_accept_call *call;
+	struct pp_listener *listener;	/* NULL: no TCP listener */
+	struct kernel_name name;	/* what the program will be told */
+	int fd;
+};
+
+/* Lets a connection wait for its header, invisible to any program. */
+static void let_wait(const struct arrival *arrival,
+		     const struct pp_receive *receive,
+		     const union pp_address *proxy)
 {
 	const struct pp_settings *settings = pp_configuration();
+	const struct pp_accept_call *call = arrival->call;
+	int flags = call->accept4 ? call->flags : 0;
+	struct pp_waiting waiting = {
+		.receive = *receive,
+		.proxy = *proxy,
+		.nonblock = (flags & SOCK_NONBLOCK) != 0,
+		.deadline = pp_now() + settings->timeout,
+	};
+
+	if (!(flags & SOCK_CLOEXEC))
+		fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
+	if (is_told(arrival->fd))
+		log_outcome(arrival->fd, proxy, "waits", "header not whole");
+	if (arrival->listener != NULL &&
+	    pp_listeners_enter(arrival->listener, &waiting))
+		return;
+	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
+	pp_receive_end(&waiting.receive);
+	real_close(arrival->fd);
+}
+
+/* What becomes of a connection: handed over (true) or dropped here. */
+static bool decide(struct arrival *arrival, enum pp_received received,
+		   const struct pp_header *header, const union pp_address *proxy)
+{
+	const struct pp_settings *settings = pp_configuration();
+	const char *reason = "no header";
+
+	switch (received) {
+	case PP_RECEIVED_HEADER:
+		take_over(arrival->fd, proxy, header,
+			  arrival->call->address == NULL
+				  ? NULL
+				  : arrival->call->length,
+			  &arrival->name);
+		if (is_told(arrival->fd))
+			log_header(arrival->fd, proxy, header);
+		return true;
+	case PP_RECEIVED_MALFORMED:
+		reason = header->reason;
+		break;
+	default:
+		if (settings->must_use)
+			break;
+		if (is_told(arrival->fd))
+			log_outcome(arrival->fd, proxy, "handed over", reason);
+		forget(arrival->fd);
+		return true;
+	}
+	if (is_told(arrival->fd))
+		log_outcome(arrival->fd, proxy, "dropped", reason);
+	real_close(arrival->fd);
+	return false;
+}
+
+/* Looks at a connection that the kernel accepted. */
+static bool admit(struct arrival *arrival)
+{
 	struct pp_receive receive;
 	enum pp_received received;
 	union pp_address proxy;
+	bool admitted;
 
-	pp_address_from_kernel(&proxy, &name->sa, name->length);
+	pp_address_from_kernel(&proxy, &arrival->name.sa,
+			       arrival->name.length);
 	if (!pp_family_is_internet(proxy.sa.sa_family))
 		return true;
-	pp_receive_start(&receive, fd, settings->versions);
+	pp_receive_start(&receive, arrival->fd, pp_configuration()->versions);
 	received = pp_receive_step(&receive, false);
-	if (received == PP_RECEIVED_MORE)
-		received = pp_is_tcp_socket(fd)
-				   ? pp_receive_wait(&receive,
-						     settings->timeout,
-						     interrupted)
-				   : PP_RECEIVED_NONE;
+	if (received == PP_RECEIVED_MORE) {
+		let_wait(arrival, &receive, &proxy);
+		return false;
+	}
+	admitted = decide(arrival, received, &receive.header, &proxy);
 	pp_receive_end(&receive);
-	switch (received) {
-	case PP_RECEIVED_HEADER:
-		take_over(fd, &proxy, &receive.header, name);
-		if (settings->debug)
-			log_header(fd, &proxy, &receive.header);
-		return true;
-	case PP_RECEIVED_MALFORMED:
-		if (settings->debug)
-			log_outcome(fd, &proxy, "dropped", receive.header.reason);
-		return false;
-	default:
-		break;
-	}
-	if (refuses_bare(fd, settings)) {
-		if (settings->debug)
-			log_outcome(fd, &proxy, "dropped", "no header");
-		return false;
-	}
-	if (settings->debug)
-		log_outcome(fd, &proxy, "handed over", "no header");
-	forget(fd);
-	return true;
+	return admitted;
 }
 
 /* admit, as what is no cancellation point and keeps errno. */
-static bool admit_undisturbed(int fd, struct kernel_name *name,
-			      bool *interrupted)
+static bool admit_undisturbed(struct arrival *arrival)
 {
 	int error = errno;
 	bool admitted;
 	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	admitted = admit(fd, name, interrupted);
-	if (!admitted)
-		close(fd);
+	admitted = admit(arrival);
 	pthread_setcancelstate(state, NULL);
 	errno = error;
 	return admitted;
 }
 
-static int accept_real(const struct pp_accept_call *call,
-		       struct sockaddr *address, socklen_t *length)
+/* Makes a connection that waited what this call of accept would have made. */
+static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 {
-	if (call->accept4)
-		return real_accept4(call->listener, address, length,
-				    call->flags);
-	return real_accept(call->listener, address, length);
+	int asked = call->accept4 ? call->flags : 0;
+
+	if (!(asked & SOCK_CLOEXEC))
+		fcntl(fd, F_SETFD, 0);
+	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
+		fcntl(fd, F_SETFL,
+		      fcntl(fd, F_GETFL) ^ O_NONBLOCK);
+}
+
+/* The next one out of the waiting room, if there is one. */
+static bool admit_from_room(struct arrival *arrival)
+{
+	struct pp_waiting waiting;
+	int error = errno;
+	bool admitted = false;
+	int state;
+
+	if (arrival->listener == NULL ||
+	    !atomic_load(&arrival->listener->used))
+		return false;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (pp_listeners_leave(arrival->listener, &waiting)) {
+		arrival->fd = waiting.receive.fd;
+		arrival->name.length = pp_address_length(&waiting.proxy);
+		memcpy(&arrival->name.storage, &waiting.proxy,
+		       sizeof(waiting.proxy));
+		set_flags(arrival->fd, arrival->call, waiting.nonblock);
+		admitted = decide(arrival, waiting.received,
+				  &waiting.receive.header, &waiting.proxy);
+		pp_receive_end(&waiting.receive);
+	}
+	pthread_setcancelstate(state, NULL);
+	errno = error;
+	return admitted;
+}
+
+/* May accept(2), which failed, be tried again? */
+static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
+{
+	struct pollfd queue = { .fd = arrival->call->listener,
+				.events = POLLIN };
+	int error = errno;
+	bool again = false;
+
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+		/* accept(2) says so even where nobody is there */
+		if (real_poll(&queue, 1, 0) == 1) {
+			again = pp_listeners_give_up_oldest();
+		} else if (pp_listeners_any_open()) {
+			error = EAGAIN;
+			again = turn == PP_TURN_KERNEL_NOW;
+		}
+		break;
+	case EAGAIN:
+		again = turn == PP_TURN_KERNEL_NOW ||
+			(arrival->listener != NULL &&
+			 pp_wait_was_transient(arrival->listener));
+		break;
+	}
+	errno = error;
+	return again;
+}
+
+/* Accepts from the kernel's queue, where it is its turn. */
+static bool admit_from_kernel(struct arrival *arrival,
+			      struct pp_patience *patience)
+{
+	enum pp_turn turn = PP_TURN_KERNEL;
+
+	if (arrival->listener != NULL)
+		turn = pp_wait_turn(arrival->listener, patience);
+	arrival->fd = -1;
+	if (turn == PP_TURN_NONE)
+		return true;
+	if (turn == PP_TURN_ROOM)
+		return false;
+	arrival->name.length = sizeof(arrival->name.storage);
+	arrival->fd = pp_wait_accept(arrival->call, turn, patience,
+				     &arrival->name.sa, &arrival->name.length);
+	if (arrival->fd < 0)
+		return !may_try_again(arrival, turn);
+	return admit_undisturbed(arrival);
 }
 
 /*
@@ -189,7 +345,7 @@ static int hand_over(const struct pp_accept_call *call, int fd,
 				 call->length))
 		return fd;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	close(fd);
+	real_close(fd);
 	pthread_setcancelstate(state, NULL);
 	errno = EINVAL;
 	return -1;
@@ -197,39 +353,33 @@ static int hand_over(const struct pp_accept_call *call, int fd,
 
 int pp_accept(const struct pp_accept_call *call)
 {
-	bool interrupted = false;
-	struct kernel_name name;
-	int fd;
+	struct arrival arrival = { .call = call };
+	struct pp_patience patience = { .waited = false };
+	int error = errno;
 
-	if (!pp_configuration_is_valid() &&
-	    pp_is_internet_socket(call->listener)) {
+	if (pp_configuration_refuses(call->listener)) {
 		errno = EINVAL;
 		return -1;
 	}
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return accept_real(call, call->address, call->length);
-	for (;;) {
-		name.length = sizeof(name.storage);
-		fd = accept_real(call, &name.sa, &name.length);
-		if (fd < 0)
-			return fd;
-		if (admit_undisturbed(fd, &name, &interrupted))
-			break;
-		if (interrupted) {
-			/* as accept(2) would have been, had it still waited */
-			errno = EINTR;
-			return -1;
-		}
-	}
-	return hand_over(call, fd, &name);
+		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,
+				      call->address, call->length);
+	arrival.listener = pp_listeners_get(call->listener);
+	while (!admit_from_room(&arrival) &&
+	       !admit_from_kernel(&arrival, &patience))
+		;
+	if (arrival.fd < 0)
+		return -1;
+	errno = error;
+	return hand_over(call, arrival.fd, &arrival.name);
 }
 
 #ifdef PP_GETPEERNAME_CACHE
 int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 {
-	union pp_address proxy, client;
 	struct kernel_name name;
+	union pp_address proxy;
 	struct pp_peer peer;
 
 	if (!pp_peers_used(&peers) || address == NULL || length == NULL)
@@ -238,12 +388,8 @@ int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	if (real_getpeername(fd, &name.sa, &name.length) != 0)
 		return -1;
 	pp_address_from_kernel(&proxy, &name.sa, name.length);
-	if (pp_peers_get(&peers, fd, &proxy, &peer)) {
-		pp_address_on_socket(&client, &peer.source,
-				     proxy.sa.sa_family);
-		name.length = pp_address_length(&client);
-		memcpy(&name.storage, &client, sizeof(client));
-	}
+	if (pp_peers_get(&peers, fd, &proxy, &peer))
+		show_client(&proxy, &peer.source, length, &name);
 	if (pp_sockaddr_copy_out(&name.sa, name.length, address, length))
 		return 0;
 	errno = EINVAL;

@@ -3,6 +3,8 @@
 #ifndef PP_ACCEPT_H
 #define PP_ACCEPT_H
 
+#include "room.h"
+
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -18,9 +20,12 @@ struct pp_accept_call {
 /*
  * Accepts the next connection that may be handed over, its header taken off.
  * Returns as accept(2) does, with its errno. A cancellation point, as that
- * is; a thread cancelled in it leaves no descriptor behind.
+ * is; a thread whose cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
+
+/* Tells of a connection that its waiting room drops, where that is asked. */
+void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);
 
 #ifdef PP_GETPEERNAME_CACHE
 /* getpeername(2), telling of the client where a header did. Signal-safe. */

@@ -12,9 +12,13 @@
 #include "send.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+
+/* For a connect that a signal interrupted, in milliseconds. */
+#define INTERRUPTED_MS 1000
 
 /* Is it the connect of a TCP socket to an internet address? */
 static bool is_ours(int fd, const struct sockaddr *address, socklen_t length)
@@ -25,21 +29,44 @@ static bool is_ours(int fd, const struct sockaddr *address, socklen_t length)
 }
 
 /*
- * PROVISIONAL: a non-blocking connect is waited for here, the socket left
- * non-blocking. It ends when the kernel ends the attempt. True when the
- * connection stands; otherwise its error is left for the program to fetch.
+ * PROVISIONAL: a connect that goes on behind the program's back is waited for
+ * here, up to so many milliseconds, -1 until the kernel ends the attempt. The
+ * socket stays as it is. True when the connection stands; otherwise its error
+ * is left for the program to fetch.
  */
-static bool wait_connected(int fd)
+static bool wait_connected(int fd, int timeout)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+	int ready;
 
-	while (poll(&poll_fd, 1, -1) < 0)
-		if (errno != EINTR)
-			return false;
-	return !(poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL));
+	do
+		ready = poll(&poll_fd, 1, timeout);
+	while (ready < 0 && errno == EINTR);
+	return ready == 1 &&
+	       !(poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
-static void send_header(int fd)
+/* Does the connection stand, now or after a wait that harms nobody? */
+static bool is_connected(int fd, int result, int error)
+{
+	if (result == 0)
+		return true;
+	switch (error) {
+	case EINPROGRESS:
+	case EALREADY:
+		/* a blocking socket's means that SO_SNDTIMEO has run out */
+		return (fcntl(fd, F_GETFL) & O_NONBLOCK) &&
+		       wait_connected(fd, -1);
+	case EINTR:
+		/* a signal may be the program's own way to a timeout */
+		return wait_connected(fd, INTERRUPTED_MS);
+	default:
+		return false;
+	}
+}
+
+static void send_header(int fd, const struct sockaddr *address,
+			socklen_t address_length)
 {
 	const struct pp_settings *settings = pp_configuration();
 	char from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
@@ -50,11 +77,13 @@ static void send_header(int fd)
 	size_t length;
 	int error;
 
-	if (getpeername(fd, (struct sockaddr *)&name, &name_length) != 0 ||
-	    !pp_send_is_first(fd))
+	if (!pp_send_is_first(fd))
 		return;
-	pp_address_from_kernel(&destination, (struct sockaddr *)&name,
-			       name_length);
+	if (getpeername(fd, (struct sockaddr *)&name, &name_length) == 0)
+		pp_address_from_kernel(&destination, (struct sockaddr *)&name,
+				       name_length);
+	else /* TCP_FASTOPEN_CONNECT: it connects when something is sent */
+		pp_address_from_kernel(&destination, address, address_length);
 	length = pp_header_format(settings->send_version, &settings->source,
 				  &destination, bytes, sizeof(bytes));
 	error = pp_send_whole(fd, bytes, length);
@@ -68,36 +97,27 @@ static void send_header(int fd)
 		       error == 0 ? "sent" : strerror(-error));
 }
 
-/* The rest of a connect(2) that returned result with errno set to error. */
-static void follow(int fd, int result, int error)
-{
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (result == 0 ||
-	    ((error == EINPROGRESS || error == EALREADY) && wait_connected(fd)))
-		send_header(fd);
-	pthread_setcancelstate(state, NULL);
-}
-
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int before = errno;
-	int result, error;
+	int result, error, state;
 
-	if (!is_ours(fd, address, length)) {
+	if ((pp_configuration()->send_version == 0 &&
+	     pp_configuration_is_valid()) ||
+	    !is_ours(fd, address, length)) {
 		errno = before;
 		return real_connect(fd, address, length);
 	}
-	if (!pp_configuration_is_valid()) {
+	if (pp_configuration_refuses(fd)) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (pp_configuration()->send_version == 0)
-		return real_connect(fd, address, length);
 	result = real_connect(fd, address, length);
 	error = result == 0 ? before : errno;
-	follow(fd, result, error);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (is_connected(fd, result, error))
+		send_header(fd, address, length);
+	pthread_setcancelstate(state, NULL);
 	errno = error;
 	return result;
 }

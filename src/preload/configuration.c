@@ -19,11 +19,9 @@
 
 #ifdef PP_CLIENT
 #define TABLE pp_client_settings
-#define PRINCIPAL PP_REAL_connect
 const char pp_library[] = "libproxyproto_connect";
 #else
 #define TABLE pp_server_settings
-#define PRINCIPAL PP_REAL_accept
 const char pp_library[] = "libproxyproto";
 #endif
 
@@ -41,7 +39,7 @@ static void read_settings(void)
 	/* whoever runs a setuid program must not steer what it believes */
 	if (getauxval(AT_SECURE) == 0)
 		pp_settings_environment(TABLE, environ, &settings, &error);
-	if (pp_real_is_copy(PRINCIPAL)) {
+	if (pp_real_is_copy()) {
 		settings.versions = PP_VERSION_NONE;
 		settings.send_version = 0;
 		error.text[0] = '\0';
@@ -71,14 +69,24 @@ __attribute__((constructor)) static void start(void)
 
 bool pp_configuration_is_valid(void)
 {
+	pp_configuration();
+	return error.text[0] == '\0';
+}
+
+bool pp_configuration_refuses(int fd)
+{
 	static atomic_flag told = ATOMIC_FLAG_INIT;
 
-	pp_configuration();
-	if (error.text[0] == '\0')
-		return true;
+	if (pp_configuration_is_valid() || !pp_is_internet_socket(fd))
+		return false;
 	if (!atomic_flag_test_and_set(&told))
 		pp_log(pp_library, "%s", error.text);
-	return false;
+	return true;
+}
+
+bool pp_is_on(void)
+{
+	return pp_configuration()->versions != PP_VERSION_NONE;
 }
 
 static int socket_option(int fd, int option)

@@ -16,11 +16,18 @@ extern const char pp_library[];
  */
 const struct pp_settings *pp_configuration(void);
 
-/*
- * False where a setting has a bad value: then the reason is written to stderr,
- * once a process. For hooks that are about to use the settings.
- */
+/* False where a setting has a bad value. Says nothing. */
 bool pp_configuration_is_valid(void);
+
+/*
+ * True where a setting has a bad value and the descriptor is an internet
+ * socket: the hook must fail with EINVAL. Then the reason is written to
+ * stderr, once a process. Costs nothing where all settings are good.
+ */
+bool pp_configuration_refuses(int fd);
+
+/* False where the settings switch the library off. */
+bool pp_is_on(void);
 
 /* Is the descriptor an IPv4 or IPv6 socket? One system call. */
 bool pp_is_internet_socket(int fd);

@@ -9,6 +9,10 @@
 #ifndef PP_HOOKS_H
 #define PP_HOOKS_H
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 #ifdef PP_GETPEERNAME_CACHE
@@ -20,6 +24,26 @@
 #define PP_HOOK_GETPEERNAME(HOOK)
 #endif
 
+/* What _FORTIFY_SOURCE makes of poll and ppoll. */
+#ifdef HAVE___POLL_CHK
+#define PP_HOOK_POLL_CHK(HOOK)                                             \
+	HOOK(__poll_chk,                                                   \
+	     (struct pollfd * fds, nfds_t count, int timeout, size_t size), \
+	     (fds, count, timeout, size))
+#else
+#define PP_HOOK_POLL_CHK(HOOK)
+#endif
+#ifdef HAVE___PPOLL_CHK
+#define PP_HOOK_PPOLL_CHK(HOOK)                                            \
+	HOOK(__ppoll_chk,                                                  \
+	     (struct pollfd * fds, nfds_t count,                           \
+	      const struct timespec *timeout, const sigset_t *mask,        \
+	      size_t size),                                                \
+	     (fds, count, timeout, mask, size))
+#else
+#define PP_HOOK_PPOLL_CHK(HOOK)
+#endif
+
 #define PP_SERVER_HOOKS(HOOK)                                              \
 	HOOK(accept, (int fd, struct sockaddr *address, socklen_t *length), \
 	     (fd, address, length))                                        \
@@ -28,6 +52,27 @@
 	      int flags),                                                  \
 	     (fd, address, length, flags))                                 \
 	HOOK(listen, (int fd, int backlog), (fd, backlog))                 \
+	HOOK(close, (int fd), (fd))                                        \
+	HOOK(epoll_ctl,                                                    \
+	     (int epoll, int operation, int fd, struct epoll_event *event), \
+	     (epoll, operation, fd, event))                                \
+	HOOK(poll, (struct pollfd * fds, nfds_t count, int timeout),       \
+	     (fds, count, timeout))                                        \
+	HOOK(ppoll,                                                        \
+	     (struct pollfd * fds, nfds_t count,                           \
+	      const struct timespec *timeout, const sigset_t *mask),       \
+	     (fds, count, timeout, mask))                                  \
+	HOOK(select,                                                       \
+	     (int count, fd_set *readable, fd_set *writable,               \
+	      fd_set *exceptional, struct timeval *timeout),               \
+	     (count, readable, writable, exceptional, timeout))            \
+	HOOK(pselect,                                                      \
+	     (int count, fd_set *readable, fd_set *writable,               \
+	      fd_set *exceptional, const struct timespec *timeout,         \
+	      const sigset_t *mask),                                       \
+	     (count, readable, writable, exceptional, timeout, mask))      \
+	PP_HOOK_POLL_CHK(HOOK)                                             \
+	PP_HOOK_PPOLL_CHK(HOOK)                                            \
 	PP_HOOK_GETPEERNAME(HOOK)
 
 #define PP_CLIENT_HOOKS(HOOK)                                              \

@@ -5,6 +5,7 @@
 #include "real.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,20 +42,56 @@ void pp_real_resolve(void)
 		get_address((enum pp_real)i);
 }
 
-bool pp_real_is_copy(enum pp_real index)
-{
-	Dl_info next, own;
-	const char *next_base, *own_base;
+/* The name of a file without its folders and what follows ".so". */
+struct base {
+	const char *name;
+	size_t length;
+};
 
-	if (dladdr((void *)get_address(index), &next) == 0 ||
-	    dladdr((const void *)names, &own) == 0 ||
-	    next.dli_fname == NULL || own.dli_fname == NULL)
+static struct base base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+	const char *suffix = strstr(name, ".so");
+
+	return (struct base){
+		.name = name,
+		.length = suffix == NULL ? strlen(name)
+					 : (size_t)(suffix - name),
+	};
+}
+
+/* Going through the objects of the process, in the order they are searched. */
+struct search {
+	const void *own;	/* where this object lies */
+	struct base base;
+	bool passed;		/* own object was seen */
+	bool found;
+};
+
+static int look_at(struct dl_phdr_info *object, size_t size, void *argument)
+{
+	struct search *search = argument;
+	struct base base = base_of(object->dlpi_name);
+
+	(void)size;
+	if (object->dlpi_addr == (uintptr_t)search->own)
+		search->passed = true;
+	else if (search->passed && base.length == search->base.length &&
+		 memcmp(base.name, search->base.name, base.length) == 0)
+		search->found = true;
+	return search->found;
+}
+
+bool pp_real_is_copy(void)
+{
+	struct search search = { .found = false };
+	Dl_info own;
+
+	if (dladdr((const void *)names, &own) == 0 || own.dli_fname == NULL)
 		return false;
-	next_base = strrchr(next.dli_fname, '/');
-	own_base = strrchr(own.dli_fname, '/');
-	next_base = next_base == NULL ? next.dli_fname : next_base + 1;
-	own_base = own_base == NULL ? own.dli_fname : own_base + 1;
-	/* up to ".so": the copy may carry another version in its name */
-	return strncmp(next_base, own_base,
-		       strcspn(own_base, ".") + sizeof(".so") - 1) == 0;
+	search.own = own.dli_fbase;
+	search.base = base_of(own.dli_fname);
+	dl_iterate_phdr(look_at, &search);
+	return search.found;
 }

@@ -28,10 +28,10 @@ pp_real_function pp_real_get(enum pp_real index);
 void pp_real_resolve(void);
 
 /*
- * True where the next function is that of another copy of this same library,
- * loaded under another path. The copy does the work; this one must not.
+ * True where another copy of this same library, under another path, follows in
+ * the search order. That one does the work; this one must not.
  */
-bool pp_real_is_copy(enum pp_real index);
+bool pp_real_is_copy(void);
 
 #define PP_REAL_FUNCTION(name, parameters, arguments)                      \
 	typedef int (*pp_##name##_function) parameters;                    \

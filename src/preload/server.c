@@ -4,7 +4,9 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "listeners.h"
 #include "proxyproto.h"
+#include "readiness.h"
 #include "real.h"
 
 #include <errno.h>
@@ -33,11 +35,99 @@ PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
 /* Settings that cannot be used are told of before a client is kept waiting. */
 PP_EXPORT int listen(int fd, int backlog)
 {
-	if (pp_is_internet_socket(fd) && !pp_configuration_is_valid()) {
+	int result;
+
+	if (pp_configuration_refuses(fd)) {
 		errno = EINVAL;
 		return -1;
 	}
-	return real_listen(fd, backlog);
+	result = real_listen(fd, backlog);
+	if (result == 0 && pp_is_on())
+		pp_listeners_note(fd);
+	return result;
+}
+
+PP_EXPORT int close(int fd)
+{
+	pp_listeners_note_close(fd);
+	return real_close(fd);
+}
+
+PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
+			struct epoll_event *event)
+{
+	int result = real_epoll_ctl(epoll, operation, fd, event);
+
+	if (result == 0 && pp_is_on())
+		pp_listeners_note_epoll(epoll, operation, fd, event);
+	return result;
+}
+
+PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	struct timespec time;
+
+	if (!pp_readiness_concerns_poll(fds, count))
+		return real_poll(fds, count, timeout);
+	return pp_readiness_poll(fds, count, pp_readiness_time(timeout, &time),
+				 NULL);
+}
+
+PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
+		    const struct timespec *timeout, const sigset_t *mask)
+{
+	if (!pp_readiness_concerns_poll(fds, count))
+		return real_ppoll(fds, count, timeout, mask);
+	return pp_readiness_poll(fds, count, timeout, mask);
+}
+
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	/* what is too short is for the C library to complain about */
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return poll(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return ppoll(fds, count, timeout, mask);
+}
+#endif
+
+PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
+		     fd_set *exceptional, struct timeval *timeout)
+{
+	if (!pp_readiness_concerns_select(count, readable))
+		return real_select(count, readable, writable, exceptional,
+				   timeout);
+	return pp_readiness_select(count, readable, writable, exceptional,
+				   timeout);
+}
+
+PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
+		      fd_set *exceptional, const struct timespec *timeout,
+		      const sigset_t *mask)
+{
+	if (!pp_readiness_concerns_select(count, readable))
+		return real_pselect(count, readable, writable, exceptional,
+				    timeout, mask);
+	return pp_readiness_pselect(count, readable, writable, exceptional,
+				    timeout, mask);
 }
 
 #ifdef PP_GETPEERNAME_CACHE

@@ -83,17 +83,19 @@ class Presentation(CallsCase):
                 self.check([IPV6], header, (source, 1111))
 
     def test_short_buffer_for_an_ipv6_client_on_an_ipv4_socket(self):
-        """A buffer meant for IPv4 is filled, and no byte beyond it."""
+        """A buffer meant for IPv4 is not given half an IPv6 address."""
         calls = self.start()
         listener = calls.listener()
-        self.client(listener, v2("2001:db8::1", "2001:db8::2"))
+        client = self.client(listener, v2("2001:db8::1", "2001:db8::2"))
         reply = calls.accept(listener.fd, 16)
-        for reply in (reply, calls.getpeername(reply.result, 16)):
-            self.assertEqual(reply.length, 28)
-            self.assertEqual(reply.buffer[:16], socket.AF_INET6.to_bytes(
-                2, "little") + (1111).to_bytes(2, "big") + bytes(4)
-                + socket.inet_pton(socket.AF_INET6, "2001:db8::1")[:8])
+        fd = reply.result
+        for reply in (reply, calls.getpeername(fd, 16),
+                      calls.getpeername(fd, 27)):
+            self.assertEqual(reply.length, 16)
+            self.assertEqual(reply.address, client.getsockname())
             self.assertEqual(set(reply.buffer[16:]), {0xAA})
+        self.assertEqual(calls.getpeername(fd, 28).address,
+                         ("2001:db8::1", 1111))
 
     def test_each_connection_has_its_own_client(self):
         calls = self.start()

@@ -80,9 +80,9 @@ class Health(unittest.TestCase):
     def check_connect_and_close(self, seen, **settings):
         """As load balancers do that know nothing of the application."""
         server, port = self.serve(**settings)
-        for number in range(CHECKS):
+        for number in range(2 * CHECKS):
             client = fixture.connect(port)
-            if number % 2:    # with a reset
+            if number % 2:    # with a reset: nobody is told of those
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                   struct.pack("ii", 1, 0))
             client.close()

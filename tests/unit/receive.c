@@ -372,14 +372,15 @@ START_TEST(malformed_is_told_with_its_reason)
 }
 END_TEST
 
-START_TEST(a_reset_is_no_header)
+START_TEST(a_reset_is_dropped)
 {
 	struct connection connection = connect_tcp();
 	struct pp_header header;
 
 	deliver_reset(&connection);
 	ck_assert_int_eq(step_once(&connection, PP_VERSION_BOTH, false,
-				   &header), PP_RECEIVED_NONE);
+				   &header), PP_RECEIVED_MALFORMED);
+	ck_assert_str_eq(header.reason, "reset by the client");
 	disconnect(&connection);
 }
 END_TEST
@@ -451,7 +452,7 @@ Suite *pp_suite_receive(void)
 	ADD_TEST(suite, what_is_no_header_stays);
 	ADD_TEST(suite, a_version_that_is_switched_off_stays);
 	ADD_TEST(suite, malformed_is_told_with_its_reason);
-	ADD_TEST(suite, a_reset_is_no_header);
+	ADD_TEST(suite, a_reset_is_dropped);
 	ADD_TEST(suite, a_reset_within_a_long_header_is_malformed);
 	ADD_TEST(suite, a_bad_descriptor_has_no_header);
 	ADD_TEST(suite, the_end_gives_the_memory_back);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Waiting in accept; see wait.h.
+ *
+ * Nobody may sleep in the kernel's accept(2) while somebody in the room may
+ * become ready: that sleep ends only with the next connection. With one thread
+ * this is simple, as a connection enters the room only in accept itself: with
+ * an empty room it calls accept(2), else it polls the listener and the room.
+ * Where several threads block on a listener they wait at its gate instead, an
+ * epoll over the listener, one-shot, and the room. So one thread at a time is
+ * in accept(2), and all others see the room.
+ *
+ * After poll(2) another process may have taken the connection. So as not to
+ * sleep then, the listener is non-blocking for the moment of the call. Other
+ * calls meet that moment as an EAGAIN, see pp_wait_was_transient.
+ */
+#include <config.h>
+
+#include "wait.h"
+
+#include "real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/time.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+#include <sys/single_threaded.h>
+#endif
+
+bool pp_has_threads(void)
+{
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+	return !__libc_single_threaded;
+#else
+	return true;
+#endif
+}
+
+static bool is_nonblocking(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+/*
+ * Does the program's accept block? O_NONBLOCK may be the moment of another's
+ * call, which ends; how long that is waited for depends on what was seen
+ * before.
+ */
+static bool blocks(struct pp_listener *listener)
+{
+	int tries = 3;
+
+	switch (atomic_load(&listener->blocking)) {
+	case PP_BLOCKING:
+		tries = 100;
+		break;
+	case PP_NONBLOCKING:
+		tries = 0;
+		break;
+	}
+	while (is_nonblocking(listener->fd)) {
+		if (tries-- == 0) {
+			atomic_store(&listener->blocking, PP_NONBLOCKING);
+			return false;
+		}
+		if (atomic_load(&listener->blocking) == PP_BLOCKING)
+			real_poll(NULL, 0, 1);
+		else
+			sched_yield();
+	}
+	atomic_store(&listener->blocking, PP_BLOCKING);
+	return true;
+}
+
+/*
+ * Do several threads accept from this listener? The first accept of a process
+ * with threads counts as if they did: who comes next is not known yet.
+ */
+static bool is_shared(struct pp_listener *listener)
+{
+	uintptr_t self = (uintptr_t)pthread_self();
+	uintptr_t first = 0;
+
+	if (!pp_has_threads() ||
+	    atomic_load(&listener->blocking) == PP_NONBLOCKING)
+		return false;
+	if (atomic_load(&listener->shared) ||
+	    atomic_compare_exchange_strong(&listener->thread, &first, self))
+		return true;
+	if (first != self)
+		atomic_store(&listener->shared, true);
+	return first != self;
+}
+
+/* The program's SO_RCVTIMEO in milliseconds; 0 for none. */
+static int64_t receive_timeout(int fd)
+{
+	struct timeval timeout = { .tv_sec = 0 };
+	socklen_t length = sizeof(timeout);
+
+	getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &length);
+	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
+}
+
+static void start_waiting(int fd, struct pp_patience *patience)
+{
+	int64_t timeout;
+
+	if (patience->waited)
+		return;
+	timeout = receive_timeout(fd);
+	patience->waited = true;
+	patience->deadline = timeout == 0 ? -1 : pp_now() + timeout;
+}
+
+/* For poll(2): the milliseconds left, -1 for ever. */
+static int time_left(const struct pp_patience *patience)
+{
+	int64_t left = patience->deadline - pp_now();
+
+	if (patience->deadline < 0)
+		return -1;
+	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/*
+ * poll(2) is interrupted by any handler, accept(2) only by one installed
+ * without SA_RESTART, unless it has a timeout. Which one ran is not known:
+ * where all of them restart, that one did.
+ */
+static bool restarts(const struct pp_patience *patience)
+{
+	struct sigaction action;
+
+	if (patience->deadline >= 0)
+		return false;
+	for (int number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 &&
+		    action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN &&
+		    !(action.sa_flags & SA_RESTART))
+			return false;
+	return true;
+}
+
+/* What a wait that found nothing means. */
+static enum pp_turn turn_after(int result, const struct pp_patience *patience)
+{
+	if (result == 0) {
+		errno = EAGAIN;
+		return PP_TURN_NONE;
+	}
+	if (errno == EINTR && restarts(patience))
+		return PP_TURN_ROOM;
+	return PP_TURN_NONE;
+}
+
+static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
+				 struct pp_patience *patience)
+{
+	struct epoll_event event;
+	int result = epoll_wait(gate, &event, 1, time_left(patience));
+
+	if (result <= 0)
+		return turn_after(result, patience);
+	if (event.data.fd != listener->fd)
+		return PP_TURN_ROOM;
+	patience->gate = gate + 1;
+	return atomic_load(&listener->used) ? PP_TURN_KERNEL_NOW
+					    : PP_TURN_KERNEL;
+}
+
+static enum pp_turn wait_for_either(struct pp_listener *listener,
+				    struct pp_patience *patience)
+{
+	struct pollfd fds[] = {
+		{ .fd = listener->fd, .events = POLLIN },
+		{ .fd = atomic_load(&listener->wake) - 1, .events = POLLIN },
+	};
+	int result = real_poll(fds, 2, time_left(patience));
+
+	if (result <= 0)
+		return turn_after(result, patience);
+	return fds[1].revents != 0 ? PP_TURN_ROOM : PP_TURN_KERNEL_NOW;
+}
+
+enum pp_turn pp_wait_turn(struct pp_listener *listener,
+			  struct pp_patience *patience)
+{
+	bool shared = is_shared(listener);
+	int gate = -1;
+
+	if (!shared && !patience->waited && !atomic_load(&listener->used))
+		return PP_TURN_KERNEL;
+	if (!blocks(listener))
+		return PP_TURN_KERNEL;
+	start_waiting(listener->fd, patience);
+	if (shared)
+		gate = pp_listeners_gate(listener);
+	if (gate >= 0)
+		return wait_at_gate(listener, gate, patience);
+	return wait_for_either(listener, patience);
+}
+
+bool pp_wait_was_transient(struct pp_listener *listener)
+{
+	bool transient;
+
+	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
+		return false;
+	transient = blocks(listener) && receive_timeout(listener->fd) == 0;
+	errno = EAGAIN;
+	return transient;
+}
+
+static int accept_real(const struct pp_accept_call *call,
+		       struct sockaddr *address, socklen_t *length)
+{
+	if (call->accept4)
+		return real_accept4(call->listener, address, length,
+				    call->flags);
+	return real_accept(call->listener, address, length);
+}
+
+/* accept(2) on a blocking listener that does not block. */
+static int accept_now(const struct pp_accept_call *call,
+		      struct sockaddr *address, socklen_t *length)
+{
+	int flags = fcntl(call->listener, F_GETFL) & ~O_NONBLOCK;
+	sigset_t all, before;
+	int state, fd, error;
+
+	/* nothing may come between: the flag is seen by other processes */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fcntl(call->listener, F_SETFL, flags | O_NONBLOCK);
+	fd = accept_real(call, address, length);
+	error = errno;
+	fcntl(call->listener, F_SETFL, flags);
+	pthread_setcancelstate(state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return fd;
+}
+
+/* What the next thread at the gate waits for. */
+struct gate {
+	int epoll;
+	int listener;
+};
+
+static void arm_gate(void *argument)
+{
+	const struct gate *gate = argument;
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
+				     .data.fd = gate->listener };
+	int error = errno;
+
+	real_epoll_ctl(gate->epoll, EPOLL_CTL_MOD, gate->listener, &event);
+	errno = error;
+}
+
+int pp_wait_accept(const struct pp_accept_call *call, enum pp_turn turn,
+		   struct pp_patience *patience, struct sockaddr *address,
+		   socklen_t *length)
+{
+	struct gate gate = { .epoll = patience->gate - 1,
+			     .listener = call->listener };
+	int fd;
+
+	if (gate.epoll < 0)
+		return turn == PP_TURN_KERNEL_NOW
+			       ? accept_now(call, address, length)
+			       : accept_real(call, address, length);
+	patience->gate = 0;
+	pthread_cleanup_push(arm_gate, &gate);
+	fd = turn == PP_TURN_KERNEL_NOW ? accept_now(call, address, length)
+					: accept_real(call, address, length);
+	pthread_cleanup_pop(1);
+	return fd;
+}
