@@ -16,7 +16,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/peers_race.c \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
-	tests/unit/receive_wait.c \
+	tests/unit/room.c \
 	tests/unit/send.c \
 	tests/unit/settings.c \
 	tests/unit/suites.h \

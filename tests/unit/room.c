@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: ISC */
+/* The waiting room: who is ready, when it is readable, what it drops. */
+#include <config.h>
+
+#include "room.h"
+
+#include "suites.h"
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Milliseconds from now: one that is over soon, one that no test sees. */
+#define SOON 20
+#define NEVER (3600 * 1000)
+
+static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
+
+static struct pp_room room;
+static const char *dropped;
+static int dropped_count;
+
+static void note_drop(const struct pp_waiting *waiting, const char *reason)
+{
+	(void)waiting;
+	dropped = reason;
+	dropped_count++;
+}
+
+static void open_room(bool must_use)
+{
+	const struct pp_room_policy policy = { .must_use = must_use,
+					       .tell_drop = note_drop };
+
+	dropped = NULL;
+	dropped_count = 0;
+	ck_assert(pp_room_open(&room, &policy));
+	ck_assert(!pp_room_is_used(&room));
+}
+
+/* Is it readable, within so many milliseconds? */
+static bool is_readable(int timeout)
+{
+	struct pollfd poll_fd = { .fd = room.epoll, .events = POLLIN };
+	int ready = poll(&poll_fd, 1, timeout);
+
+	ck_assert_int_ge(ready, 0);
+	ck_assert_int_eq(poll_fd.revents & ~POLLIN, 0);
+	return ready == 1;
+}
+
+/* A connection with its first bytes there, in the room. */
+static struct connection enter(const void *bytes, size_t size, int timeout)
+{
+	struct connection connection = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + timeout };
+
+	if (size > 0)
+		deliver(&connection, bytes, size);
+	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
+	ck_assert_int_eq(pp_receive_step(&waiting.receive, false),
+			 PP_RECEIVED_MORE);
+	ck_assert(pp_room_enter(&room, &waiting));
+	ck_assert(pp_room_is_used(&room));
+	/* what is there already moves nobody a second time */
+	ck_assert(!pp_room_advance(&room));
+	ck_assert(!is_readable(0));
+	return connection;
+}
+
+/* Whoever is ready; fails unless it is this connection. */
+static struct pp_waiting leave(const struct connection *connection)
+{
+	struct pp_waiting waiting;
+
+	ck_assert(is_readable(60 * 1000));
+	ck_assert(pp_room_advance(&room));
+	ck_assert(pp_room_leave(&room, &waiting));
+	ck_assert_int_eq(waiting.receive.fd, connection->server);
+	ck_assert(!pp_room_leave(&room, &waiting));
+	return waiting;
+}
+
+/* The connection was dropped: its descriptor is closed. */
+static void assert_dropped(struct connection *connection, const char *reason)
+{
+	ck_assert(is_readable(60 * 1000));
+	ck_assert(!pp_room_advance(&room));
+	ck_assert_str_eq(dropped, reason);
+	ck_assert_int_eq(fcntl(connection->server, F_GETFD), -1);
+	ck_assert_int_eq(errno, EBADF);
+	close(connection->client);
+}
+
+static void add_long_header(struct bytes *bytes, size_t size)
+{
+	begin_v2(bytes, 0x21, 0x11);
+	add_inet(bytes);
+	add_bytes(bytes, "\x04", 1);
+	add_bytes(bytes, (uint8_t[]){ (uint8_t)((size - 31) >> 8),
+				      (uint8_t)(size - 31) }, 2);
+	add_fill(bytes, 'x', size - 31);
+	end_v2(bytes);
+}
+
+START_TEST(a_header_that_comes_in_pieces)
+{
+	for (size_t piece = 1; piece < sizeof(line); piece++) {
+		struct connection connection;
+		struct pp_waiting waiting;
+		size_t at = 0;
+
+		open_room(false);
+		connection = enter("", 0, NEVER);
+		while (at < strlen(line)) {
+			size_t size = strlen(line) - at;
+
+			ck_assert(!pp_room_advance(&room));
+			if (size > piece)
+				size = piece;
+			deliver(&connection, line + at, size);
+			at += size;
+		}
+		waiting = leave(&connection);
+		ck_assert_int_eq(waiting.received, PP_RECEIVED_HEADER);
+		assert_address(&waiting.receive.header.source, "192.0.2.1",
+			       1111);
+		assert_left(&connection, NULL, 0);
+		ck_assert(!pp_room_is_used(&room));
+		disconnect(&connection);
+		pp_room_close(&room);
+	}
+}
+END_TEST
+
+START_TEST(half_a_header_wakes_nobody_twice)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter(line, 10, NEVER);
+	deliver(&connection, line + 10, 10);
+	ck_assert(is_readable(60 * 1000));
+	ck_assert(!pp_room_advance(&room));
+	ck_assert(!is_readable(SOON));
+	pp_room_close(&room);
+	close(connection.client);
+}
+END_TEST
+
+START_TEST(a_long_header_that_comes_in_pieces)
+{
+	static struct bytes stream;
+	struct connection connection;
+	struct pp_waiting waiting;
+
+	add_long_header(&stream, 3000);
+	add_text(&stream, "data");
+	open_room(false);
+	connection = enter(stream.at, 20, NEVER);
+	for (size_t at = 20; at < stream.size; at += 373) {
+		ck_assert(!pp_room_advance(&room));
+		deliver(&connection, stream.at + at, 373);
+	}
+	waiting = leave(&connection);
+	ck_assert_int_eq(waiting.received, PP_RECEIVED_HEADER);
+	ck_assert_uint_eq(waiting.receive.header.length, 3000);
+	pp_receive_end(&waiting.receive);
+	assert_left(&connection, "data", 4);
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(what_is_not_a_header_is_ready_at_once)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter("PROX", 4, NEVER);
+	deliver(&connection, "I", 1);
+	ck_assert_int_eq(leave(&connection).received, PP_RECEIVED_NONE);
+	assert_left(&connection, "PROXI", 5);
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(time_runs_out)
+{
+	struct connection silent, half, patient;
+
+	open_room(false);
+	silent = enter("", 0, SOON);
+	half = enter(line, 20, SOON);
+	patient = enter(line, 20, NEVER);
+	ck_assert_int_eq(leave(&silent).received, PP_RECEIVED_NONE);
+	ck_assert_int_eq(leave(&half).received, PP_RECEIVED_NONE);
+	ck_assert(!is_readable(SOON));
+	ck_assert(pp_room_is_used(&room));
+	assert_left(&half, line, 20);
+	disconnect(&silent);
+	disconnect(&half);
+	pp_room_close(&room);
+	close(patient.client);
+}
+END_TEST
+
+START_TEST(time_runs_out_where_a_header_must_be)
+{
+	struct connection connection;
+
+	open_room(true);
+	connection = enter(line, 20, SOON);
+	assert_dropped(&connection, "no header");
+	ck_assert(!pp_room_is_used(&room));
+	ck_assert(!is_readable(SOON));
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(a_bad_line_is_dropped)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter("PROXY TCP4 ", 11, NEVER);
+	deliver(&connection, "x", 1);
+	assert_dropped(&connection, "bad source address");
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(half_a_long_header_is_dropped)
+{
+	static struct bytes stream;
+	struct connection connection;
+
+	add_long_header(&stream, 3000);
+	open_room(false);
+	connection = enter(stream.at, 2000, SOON);
+	assert_dropped(&connection, "ends early");
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(the_end_comes_instead)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter(line, 20, NEVER);
+	deliver_end(&connection);
+	ck_assert_int_eq(leave(&connection).received, PP_RECEIVED_NONE);
+	assert_left(&connection, line, 20);
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(the_rest_comes_with_the_end)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter(line, 20, NEVER);
+	deliver(&connection, line + 20, strlen(line) - 20);
+	deliver_end(&connection);
+	ck_assert_int_eq(leave(&connection).received, PP_RECEIVED_HEADER);
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(a_reset_comes_instead)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter("", 0, NEVER);
+	deliver_reset(&connection);
+	assert_dropped(&connection, "reset by the client");
+	pp_room_close(&room);
+}
+END_TEST
+
+/* Who is not looked at yet keeps the room readable. */
+START_TEST(one_at_a_time)
+{
+	struct connection connections[5];
+
+	open_room(false);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		connections[i] = enter(line, 20, NEVER);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		deliver(&connections[i], line + 20, strlen(line) - 20);
+	for (size_t i = 0; i < COUNT(connections); i++) {
+		leave(&connections[i]);
+		disconnect(&connections[i]);
+	}
+	ck_assert(!is_readable(0));
+	pp_room_close(&room);
+}
+END_TEST
+
+/* One that poll(2) found, for a program that waits in another way, too. */
+START_TEST(who_is_ready_can_be_shown)
+{
+	struct connection connection;
+
+	open_room(false);
+	connection = enter(line, 20, NEVER);
+	deliver(&connection, line + 20, strlen(line) - 20);
+	ck_assert(pp_room_advance(&room));
+	ck_assert(!is_readable(0));
+	pp_room_show_ready(&room);
+	leave(&connection);
+	ck_assert(!pp_room_advance(&room));
+	ck_assert(!is_readable(SOON));
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(the_oldest_is_given_up)
+{
+	struct connection first, second;
+
+	open_room(false);
+	ck_assert(!pp_room_give_up_oldest(&room));
+	first = enter(line, 20, NEVER);
+	second = enter(line, 20, NEVER);
+	ck_assert(pp_room_give_up_oldest(&room));
+	ck_assert_int_eq(fcntl(first.server, F_GETFD), -1);
+	deliver(&second, line + 20, strlen(line) - 20);
+	leave(&second);
+	ck_assert(!pp_room_give_up_oldest(&room));
+	ck_assert_int_eq(dropped_count, 1);
+	close(first.client);
+	disconnect(&second);
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(closing_it_closes_all)
+{
+	struct connection connections[3];
+	int epoll, timer;
+
+	open_room(false);
+	epoll = room.epoll;
+	timer = room.timer;
+	for (size_t i = 0; i < COUNT(connections); i++)
+		connections[i] = enter(line, i, NEVER);
+	deliver(&connections[1], "x", 1);
+	ck_assert(pp_room_advance(&room));
+	pp_room_close(&room);
+	ck_assert_int_eq(fcntl(epoll, F_GETFD), -1);
+	ck_assert_int_eq(fcntl(timer, F_GETFD), -1);
+	for (size_t i = 0; i < COUNT(connections); i++) {
+		ck_assert_int_eq(fcntl(connections[i].server, F_GETFD), -1);
+		close(connections[i].client);
+	}
+	ck_assert(!pp_room_is_used(&room));
+}
+END_TEST
+
+static struct connection shared;
+
+static int abandon_in_child(void)
+{
+	int server = shared.server;
+
+	pp_room_abandon(&room);
+	return fcntl(server, F_GETFD) == -1 && !pp_room_is_used(&room) ? 0 : 1;
+}
+
+/* A child of fork has no business with those who wait in its parent. */
+START_TEST(a_child_takes_nothing_from_its_parent)
+{
+	open_room(false);
+	shared = enter(line, 20, NEVER);
+	ck_assert_int_eq(in_child(abandon_in_child), 0);
+	deliver(&shared, line + 20, strlen(line) - 20);
+	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
+	disconnect(&shared);
+	pp_room_close(&room);
+}
+END_TEST
+
+/* Memory of those who left is there for the next ones. */
+START_TEST(memory_is_used_again)
+{
+	size_t before = 0;
+
+	open_room(false);
+	for (int turn = 0; turn < 200; turn++) {
+		struct connection connection = enter(line, 20, NEVER);
+
+		deliver(&connection, line + 20, strlen(line) - 20);
+		leave(&connection);
+		disconnect(&connection);
+		if (turn == 0)
+			before = mapped_bytes;
+		ck_assert_uint_eq(mapped_bytes, before);
+	}
+	pp_room_close(&room);
+}
+END_TEST
+
+Suite *pp_suite_room(void)
+{
+	Suite *suite = suite_create("room");
+
+	ADD_TEST(suite, a_header_that_comes_in_pieces);
+	ADD_TEST(suite, half_a_header_wakes_nobody_twice);
+	ADD_TEST(suite, a_long_header_that_comes_in_pieces);
+	ADD_TEST(suite, what_is_not_a_header_is_ready_at_once);
+	ADD_TEST(suite, time_runs_out);
+	ADD_TEST(suite, time_runs_out_where_a_header_must_be);
+	ADD_TEST(suite, a_bad_line_is_dropped);
+	ADD_TEST(suite, half_a_long_header_is_dropped);
+	ADD_TEST(suite, the_end_comes_instead);
+	ADD_TEST(suite, the_rest_comes_with_the_end);
+	ADD_TEST(suite, a_reset_comes_instead);
+	ADD_TEST(suite, one_at_a_time);
+	ADD_TEST(suite, who_is_ready_can_be_shown);
+	ADD_TEST(suite, the_oldest_is_given_up);
+	ADD_TEST(suite, closing_it_closes_all);
+	ADD_TEST(suite, a_child_takes_nothing_from_its_parent);
+	ADD_TEST(suite, memory_is_used_again);
+	return suite;
+}
