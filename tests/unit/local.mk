@@ -12,6 +12,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/log.c \
+	tests/unit/original.c \
 	tests/unit/peers.c \
 	tests/unit/peers_race.c \
 	tests/unit/receive.c \

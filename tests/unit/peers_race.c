@@ -153,7 +153,7 @@ START_TEST(two_threads_write_and_others_read)
 }
 END_TEST
 
-#define SIGNALS 2000
+#define SIGNALS 300
 
 static _Atomic unsigned handled, halves;
 
@@ -270,7 +270,7 @@ START_TEST(a_child_goes_on_without_the_thread_that_writes)
 	finished = false;
 	ck_assert_int_eq(pthread_create(&writer, NULL, write_until_finished,
 					NULL), 0);
-	for (int n = 0; n < 50; n++) {
+	for (int n = 0; n < 20; n++) {
 		const int status = in_child(go_on_in_child);
 
 		ck_assert(WIFEXITED(status));

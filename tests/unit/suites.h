@@ -13,6 +13,7 @@ Suite *pp_suite_header_v1(void);
 Suite *pp_suite_header_v1_mutated(void);
 Suite *pp_suite_header_v2(void);
 Suite *pp_suite_log(void);
+Suite *pp_suite_original(void);
 Suite *pp_suite_peers(void);
 Suite *pp_suite_peers_race(void);
 Suite *pp_suite_receive(void);

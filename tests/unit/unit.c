@@ -17,6 +17,7 @@ int main(void)
 		pp_suite_header_v1_mutated,
 		pp_suite_header_v2,
 		pp_suite_log,
+		pp_suite_original,
 		pp_suite_peers,
 		pp_suite_peers_race,
 		pp_suite_receive,
