@@ -71,7 +71,7 @@ class SystemWide(unittest.TestCase):
         self.assertEqual(result.stderr, "")
 
     def test_ls(self):
-        self.check_as_without("ls", "-ln", "/usr")
+        self.check_as_without("ls", "/usr")
 
     def test_bash(self):
         self.check_as_without(
