@@ -148,6 +148,29 @@ class Reused(CallsCase):
                              reply.address)
             self.calls.ok("rawclose", reply.result)
 
+    def proxy(self, name, data):
+        """A client from an address of its own, and the port it has."""
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(name)
+        client.connect(("127.0.0.1", self.listener.port))
+        client.sendall(data)
+        return client
+
+    def test_same_number_and_same_port_of_the_proxy(self):
+        """Nothing tells the second connection from the first: it is new."""
+        for data in (b"no header", fixture.v2_local(), b"PROXY UNKNOWN\r\n"):
+            client = self.proxy(("127.77.0.1", 0), v1())
+            name = client.getsockname()
+            fd = self.calls.accept(self.listener.fd).result
+            fixture.reset(client)
+            self.calls.ok("rawclose", fd)
+            self.proxy(name, data)
+            self.assertEqual(self.calls.accept(self.listener.fd).result, fd)
+            self.assertEqual(self.calls.getpeername(fd).address, name)
+            self.calls.ok("rawclose", fd)
+
     def test_accepted_by_a_system_call_past_the_library(self):
         """The number held a client; the kernel's word stands for the next."""
         fd = self.accept()
