@@ -6,6 +6,7 @@
 #include "suites.h"
 #include "support.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -188,8 +189,8 @@ START_TEST(copied_out_as_the_kernel_does)
 
 		memset(to, 0xaa, sizeof(to));
 		memset(untouched, 0xaa, sizeof(untouched));
-		pp_sockaddr_copy_out(&from.sa, 28, (struct sockaddr *)to,
-				     &length);
+		ck_assert(pp_sockaddr_copy_out(&from.sa, 28,
+					       (struct sockaddr *)to, &length));
 		ck_assert_uint_eq(length, 28);
 		ck_assert_mem_eq(to, &from, fits);
 		ck_assert_mem_eq(to + fits, untouched, 40 - fits);
@@ -202,9 +203,26 @@ START_TEST(copied_out_to_nobody)
 	union pp_address from = address_of("192.0.2.1", 80);
 	socklen_t length = 99;
 
-	pp_sockaddr_copy_out(&from.sa, 16, NULL, NULL);
-	pp_sockaddr_copy_out(&from.sa, 16, NULL, &length);
+	ck_assert(pp_sockaddr_copy_out(&from.sa, 16, NULL, NULL));
+	ck_assert(pp_sockaddr_copy_out(&from.sa, 16, NULL, &length));
 	ck_assert_uint_eq(length, 99);
+}
+END_TEST
+
+/* The kernel refuses a length that is negative, and writes nothing. */
+START_TEST(copied_out_to_a_negative_length)
+{
+	union pp_address from = address_of("192.0.2.1", 80), to;
+	static const int negative[] = { -1, INT_MIN };
+
+	memset(&to, 0, sizeof(to));
+	for (size_t i = 0; i < COUNT(negative); i++) {
+		socklen_t length = (socklen_t)negative[i];
+
+		ck_assert(!pp_sockaddr_copy_out(&from.sa, 16, &to.sa, &length));
+		ck_assert_int_eq((int)length, negative[i]);
+		assert_address(&to, NULL, 0);
+	}
 }
 END_TEST
 
@@ -258,6 +276,7 @@ Suite *pp_suite_address(void)
 	ADD_TEST(suite, map_and_unmap_keep_what_is_none);
 	ADD_TEST(suite, copied_out_as_the_kernel_does);
 	ADD_TEST(suite, copied_out_to_nobody);
+	ADD_TEST(suite, copied_out_to_a_negative_length);
 	ADD_TEST(suite, texts);
 	ADD_TEST(suite, text_is_cut_at_its_size);
 	return suite;

@@ -18,6 +18,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
 	tests/unit/room.c \
+	tests/unit/room_faults.c \
 	tests/unit/send.c \
 	tests/unit/settings.c \
 	tests/unit/suites.h \

@@ -23,6 +23,7 @@ int main(void)
 		pp_suite_receive,
 		pp_suite_receive_faults,
 		pp_suite_room,
+		pp_suite_room_faults,
 		pp_suite_send,
 		pp_suite_settings,
 		pp_suite_tlv,
