@@ -34,8 +34,8 @@ int64_t pp_now(void)
 static void set_timer(const struct pp_room *room, int64_t moment)
 {
 	const struct itimerspec timer = {
-		.it_value = { .tv_sec = moment / 1000,
-			      .tv_nsec = moment % 1000 * 1000000 },
+		.it_value = { .tv_sec = (time_t)(moment / 1000),
+			      .tv_nsec = (long)(moment % 1000) * 1000000 },
 	};
 
 	timerfd_settime(room->timer, TFD_TIMER_ABSTIME, &timer, NULL);
