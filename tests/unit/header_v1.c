@@ -341,6 +341,38 @@ START_TEST(malformed_yields_no_address)
 }
 END_TEST
 
+/* What the log says: the first thing that is wrong. */
+START_TEST(reasons)
+{
+	static const struct {
+		const char *line, *reason;
+	} rows[] = {
+		{ "PROXY\r\n", "no space behind PROXY" },
+		{ "PROXY\tTCP4", "no space behind PROXY" },
+		{ "PROXY UDP4 ", "protocol is not TCP4, TCP6, UNKNOWN" },
+		{ "PROXY TCP4\r\n", "protocol is not TCP4, TCP6, UNKNOWN" },
+		{ "PROXY TCP6\r\n", "protocol is not TCP4, TCP6, UNKNOWN" },
+		{ "PROXY TCP4 x", "bad source address" },
+		{ "PROXY TCP4 192.0.2.1\r\n", "bad source address" },
+		{ "PROXY TCP4 192.0.2.1 x", "bad destination address" },
+		{ "PROXY TCP6 ::1 ::2\r\n", "bad destination address" },
+		{ "PROXY TCP6 ::1 ::2 x", "bad source port" },
+		{ "PROXY TCP6 ::1 ::2 1\r\n", "bad source port" },
+		{ "PROXY TCP6 ::1 ::2 1 x", "bad destination port" },
+		{ "PROXY TCP6 ::1 ::2 1 2 ", "bad destination port" },
+		{ "PROXY UNKNOWN\n", "LF without CR" },
+		{ "PROXY UNKNOWN\rx", "CR without LF" },
+	};
+	struct pp_header header;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		ck_assert_int_eq(parse_line(rows[i].line, &header),
+				 PP_HEADER_MALFORMED);
+		ck_assert_str_eq(header.reason, rows[i].reason);
+	}
+}
+END_TEST
+
 START_TEST(no_crlf_in_107_bytes)
 {
 	static struct bytes line;
@@ -362,10 +394,12 @@ START_TEST(no_crlf_in_107_bytes)
 	line.at[106] = '\n';
 	line.size = 107;
 	ck_assert_int_eq(parse(&line, &header), PP_HEADER_COMPLETE);
+	ck_assert_ptr_null(header.reason);
 	line.at[105] = 'x';
 	line.at[106] = '\r';
 	line.at[107] = '\n';
 	ck_assert_int_eq(parse(&line, &header), PP_HEADER_MALFORMED);
+	ck_assert_str_eq(header.reason, "no CRLF in 107 bytes");
 	line.size = 108;
 	ck_assert_int_eq(parse(&line, &header), PP_HEADER_MALFORMED);
 	line.size = 106;
@@ -407,6 +441,7 @@ Suite *pp_suite_header_v1(void)
 	ADD_TEST(suite, malformed_at_the_byte_that_makes_it_so);
 	ADD_TEST(suite, malformed_it_stays);
 	ADD_TEST(suite, malformed_yields_no_address);
+	ADD_TEST(suite, reasons);
 	ADD_TEST(suite, no_crlf_in_107_bytes);
 	ADD_TEST(suite, every_port);
 	return suite;

@@ -429,6 +429,41 @@ START_TEST(crc_that_is_not_one_field_of_four_bytes)
 }
 END_TEST
 
+/* What the log says. */
+START_TEST(reasons)
+{
+	static const struct {
+		unsigned command, protocol;
+		const char *block;
+		size_t length;
+		const char *reason;
+	} rows[] = {
+		{ 0x11, 0x11, "", 0, "version is not 2" },
+		{ 0x22, 0x11, "", 0, "unknown command" },
+		{ 0x21, 0x41, "", 0, "unknown family" },
+		{ 0x21, 0x13, "", 0, "unknown transport" },
+		{ 0x21, 0x11, "01234567890", 11,
+		  "block shorter than its family needs" },
+		{ 0x21, 0x11, "012345678901\x01\0\1", 15,
+		  "TLV past the end" },
+		{ 0x21, 0x11, "012345678901\x03\0\0", 15,
+		  "CRC32c is not one field of 4 bytes" },
+		{ 0x21, 0x11, "012345678901\x03\0\4crc!", 19,
+		  "CRC32c does not match" },
+	};
+	static struct bytes bytes;
+	struct pp_header header;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		begin_v2(&bytes, rows[i].command, rows[i].protocol);
+		add_bytes(&bytes, rows[i].block, rows[i].length);
+		end_v2(&bytes);
+		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
+		ck_assert_str_eq(header.reason, rows[i].reason);
+	}
+}
+END_TEST
+
 Suite *pp_suite_header_v2(void)
 {
 	Suite *suite = suite_create("header_v2");
@@ -450,5 +485,6 @@ Suite *pp_suite_header_v2(void)
 	ADD_TEST(suite, crc_that_is_wrong);
 	ADD_TEST(suite, crc_notices_each_bit);
 	ADD_TEST(suite, crc_that_is_not_one_field_of_four_bytes);
+	ADD_TEST(suite, reasons);
 	return suite;
 }
