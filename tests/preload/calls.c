@@ -46,12 +46,15 @@ static int number(const struct command *command, int i)
 
 static size_t from_hex(const char *text, unsigned char *bytes)
 {
+	int error = errno;
 	size_t size = 0;
 	unsigned byte;
 
+	/* sscanf(3) may touch errno, which the call that follows must not */
 	while (text != NULL && size < BUFFER &&
 	       sscanf(text + 2 * size, "%2x", &byte) == 1)
 		bytes[size++] = (unsigned char)byte;
+	errno = error;
 	return size;
 }
 

@@ -40,3 +40,17 @@ tests_preload_shapes_SOURCES = tests/preload/shapes.c
 tests_preload_shapes_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/stalled.py
 EXTRA_DIST += tests/preload/stalled.py
+
+# What the build made, what it costs, and the client library.
+EXTRA_DIST += tests/preload/client.py
+EXTRA_DIST += tests/preload/settings.py
+EXTRA_DIST += tests/preload/symbols.py
+EXTRA_DIST += tests/preload/syscalls.py
+EXTRA_DIST += tests/preload/variants.py
+TESTS += tests/preload/symbols.py
+TESTS += tests/preload/syscalls.py
+TESTS += tests/preload/variants.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/client.py
+TESTS += tests/preload/settings.py
+endif

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: ISC
+"""Settings from the environment: good, bad, and when they are looked at."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import fixture
+from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
+from fixture.calls import Calls, CallsCase, pack_address, pack_unix
+
+CLIENT = "192.0.2.1", 1111
+BOOLEAN = "1, yes, true, on, 0, no, false, off or nothing"
+SERVER = {
+    "DEBUG": (BOOLEAN, ("2", "maybe", "yes ", " ", "-1", "o")),
+    "MUST_USE_PROTOCOL_HEADER": (BOOLEAN, ("2", "truth", "ON!")),
+    "VERSION": ("0 (off), 1, 2 or 3 (both)",
+                ("4", "-1", "", "01", "1.0", "v1", " 1", "99999999999")),
+    "TIMEOUT": ("seconds from 0.001 to 3600, with a fraction or without",
+                ("0", "", "3600.001", "-1", "1e3", "0x10", "3s", "nan",
+                 ".", "1,5", "99999999999999999999")),
+}
+CLIENT_SIDE = {
+    "DEBUG": (BOOLEAN, ("2", "maybe")),
+    "ADDR": ("a numeric IPv4 or IPv6 address",
+             ("localhost", "", "192.0.2", "192.0.2.1:80", "[::1]",
+              "fe80::1%lo", "256.0.0.1", "192.0.2.01")),
+    "PORT": ("a port from 0 to 65535",
+             ("65536", "-1", "", "http", "080", "8080 ", "0x50")),
+    "VERSION": ("0 (none), 1 or 2", ("3", "", "two", "-1")),
+}
+TRUE = "1", "yes", "TRUE", "On"
+FALSE = "0", "no", "False", "OFF", ""
+
+
+def message(library, name, value, allowed):
+    return (f'{library}: LIBPROXYPROTO_{name}="{value}" is not valid: '
+            f"it takes {allowed}")
+
+
+class Bad(CallsCase):
+    """One line, then EINVAL, and the program goes on."""
+
+    def told(self, calls):
+        """What was written besides the answers to calls."""
+        return [line for line in calls.lines if " = " not in line]
+
+    def check_server(self, expected, **settings):
+        calls = self.start(**settings)
+        listeners = [calls.socket(), calls.socket(socket.AF_INET6)]
+        self.assertEqual(self.told(calls), [])
+        for _ in range(2):
+            for fd in listeners:
+                self.assertEqual(calls.do("listen", fd, 8).outcome,
+                                 (-1, "EINVAL"))
+                self.assertEqual(calls.accept(fd).outcome, (-1, "EINVAL"))
+        self.assertEqual(self.told(calls), [expected])
+
+    def check_client(self, expected, **settings):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            name = pack_address("127.0.0.1", server.getsockname()[1])
+            calls = self.start(CLIENT_LIBRARY, **settings)
+            for _ in range(2):
+                self.assertEqual(
+                    calls.do("connect", calls.socket(), name).outcome,
+                    (-1, "EINVAL"))
+            self.assertEqual(self.told(calls), [expected])
+            server.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                server.accept()
+
+    def test_server(self):
+        for name, (allowed, values) in SERVER.items():
+            for value in values:
+                with self.subTest(name=name, value=value):
+                    self.check_server(message("libproxyproto", name, value,
+                                              allowed), **{name: value})
+
+    def test_original_bad_address_or_version_silently_sends_nothing(self):
+        for name, (allowed, values) in CLIENT_SIDE.items():
+            for value in values:
+                with self.subTest(name=name, value=value):
+                    self.check_client(
+                        message("libproxyproto_connect", name, value,
+                                allowed), **{name: value})
+
+    def test_first_of_two(self):
+        calls = self.start(VERSION=7, TIMEOUT="soon")
+        calls.do("listen", calls.socket(), 8)
+        told = self.told(calls)
+        self.assertEqual(len(told), 1)
+        self.assertRegex(told[0], "VERSION|TIMEOUT")
+
+    def test_bad_beside_switched_off(self):
+        """VERSION=0 does not hide that something else is wrong."""
+        self.check_server(message("libproxyproto", "TIMEOUT", "soon",
+                                  SERVER["TIMEOUT"][0]),
+                          VERSION=0, TIMEOUT="soon")
+        self.check_client(message("libproxyproto_connect", "ADDR", "here",
+                                  CLIENT_SIDE["ADDR"][0]),
+                          VERSION=0, ADDR="here")
+
+    def test_a_value_is_one_line_however_it_looks(self):
+        calls = self.start(VERSION="1\n2\t\x1b[31m" + "9" * 300)
+        calls.do("listen", calls.socket(), 8)
+        told = self.told(calls)
+        self.assertEqual(len(told), 1)
+        self.assertIn('VERSION="1?2??[31m999', told[0])
+        self.assertTrue(told[0].endswith("3 (both)"))
+
+    def test_others_are_not_disturbed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "socket")
+            calls = self.start(VERSION="bad")
+            fd = calls.socket(socket.AF_UNIX)
+            calls.ok("bind", fd, pack_unix(path))
+            calls.ok("listen", fd, 8)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                self.assertGreater(calls.accept(fd).result, 0)
+            self.assertEqual(self.told(calls), [])
+            calls = self.start(CLIENT_LIBRARY, VERSION="bad")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+                server.bind(("127.0.0.1", 0))
+                name = pack_address(*server.getsockname())
+                datagram = calls.socket(kind=socket.SOCK_DGRAM)
+                calls.ok("connect", datagram, name)
+            self.assertEqual(self.told(calls), [])
+
+    def test_programs_that_never_listen_or_connect(self):
+        for library in (SERVER_LIBRARY, CLIENT_LIBRARY):
+            done = subprocess.run(
+                ["sh", "-c", "echo hello; ls / | head -1 >/dev/null; exit 3"],
+                env=fixture.environment(library, VERSION="bad", DEBUG="bad"),
+                capture_output=True, timeout=fixture.PATIENCE)
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (3, b"hello\n", b""))
+
+    def test_unknown_names_are_not_ours(self):
+        calls = self.start(VERSIONS=9, ADDR="here", TIMEOUT_=0)
+        calls.listener()
+        self.assertEqual(self.told(calls), [])
+
+
+class Good(CallsCase):
+    def test_booleans(self):
+        for value in TRUE + FALSE:
+            calls = self.start(MUST_USE_PROTOCOL_HEADER=value)
+            listener = calls.listener()
+            self.client(listener, b"bare")
+            client = self.client(listener, v1())
+            reply = calls.accept(listener.fd)
+            self.assertEqual(reply.address == CLIENT, value in TRUE, value)
+            client.close()
+
+    def test_version(self):
+        for value, taken in (("0", ()), ("1", (1,)), ("2", (2,)),
+                             ("3", (1, 2))):
+            calls = self.start(VERSION=value, TIMEOUT=600)
+            listener = calls.listener()
+            for version, header in ((1, v1()), (2, v2())):
+                client = self.client(listener, header + b"data")
+                reply = calls.accept(listener.fd)
+                data = calls.receive(reply.result).data
+                if version in taken:
+                    self.assertEqual((reply.address, data), (CLIENT, b"data"))
+                else:
+                    self.assertEqual((reply.address, data),
+                                     (client.getsockname(), header + b"data"))
+
+    def test_what_is_switched_off_is_not_waited_for(self):
+        for value, begins in ((0, b"PROXY "), (0, v2()[:14]), (1, v2()[:14]),
+                              (2, b"PROXY ")):
+            calls = self.start(VERSION=value, TIMEOUT=3600)
+            listener = calls.listener()
+            self.client(listener, begins)
+            self.assertEqual(
+                calls.receive(calls.accept(listener.fd).result).data, begins)
+
+    def test_scrubbed_environment(self):
+        """A daemon that overwrites its environment keeps its settings."""
+        port = fixture.free_port()
+        script = (
+            "import ctypes, os, socket\n"
+            "ctypes.CDLL(None).clearenv()\n"
+            f"s = socket.create_server(('127.0.0.1', {port}))\n"
+            "print('ready', flush=True)\n"
+            "print(s.accept()[1], flush=True)\n")
+        with fixture.Program(
+                ["python3", "-c", script],
+                fixture.environment(SERVER_LIBRARY, VERSION=2,
+                                    MUST_USE_PROTOCOL_HEADER=1)) as program:
+            program.wait_line("ready")
+            with fixture.connect(port, v1()) as bad:
+                self.assertEqual(fixture.read_all(bad), b"")
+            with fixture.connect(port, v2()):
+                program.wait_line(r"'192\.0\.2\.1', 1111")
+
+
+class Privileged(unittest.TestCase):
+    """Whoever runs a setuid program does not steer what it believes."""
+
+    def test_environment_is_ignored(self):
+        if os.getuid() != 0:
+            self.skipTest("needs root to make a setuid program")
+        fixture.need("setpriv", "cc")
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            # the loader leaves LD_PRELOAD out, so the program is linked
+            shutil.copy(SERVER_LIBRARY, folder + "/libproxyproto.so.0")
+            program = os.path.join(folder, "calls")
+            subprocess.run(
+                ["cc", "-pthread", "-o", program,
+                 os.path.join(os.environ.get("PP_SRCDIR", "."),
+                              "tests/preload/calls.c"),
+                 folder + "/libproxyproto.so.0", "-Wl,-rpath," + folder],
+                check=True)
+            os.chmod(program, 0o4755)
+            env = fixture.environment(VERSION="bad", DEBUG=1)
+            with fixture.Program(
+                    ["setpriv", "--reuid", "65534", "--regid", "65534",
+                     "--clear-groups", program], env=env,
+                    stdin=subprocess.PIPE) as started:
+                started.send_line("socket 2 1 0")
+                fd = started.wait_line(r"^socket = (\d+)")[1]
+                started.send_line(f"listen {fd} 8")
+                self.assertEqual(started.wait_line(r"^listen = (-?\d+)")[1],
+                                 "0")
+                self.assertIn("libproxyproto.so.0", self.maps(started))
+
+    @staticmethod
+    def maps(program):
+        path = f"/proc/{program.process.pid}/maps"
+        with open(path, encoding="ascii") as file:
+            return file.read()
+
+
+class Debug(CallsCase):
+    def test_silent_by_default(self):
+        calls = self.start()
+        listener = calls.listener()
+        for data in (v1(), v2(), b"bare", b"PROXY nonsense\r\n", v1()):
+            self.client(listener, data)
+        for _ in range(4):
+            calls.accept(listener.fd)
+        self.assertEqual([line for line in calls.lines if " = " not in line],
+                         [])
+
+    def test_lines(self):
+        calls = self.start(DEBUG=1)
+        listener = calls.listener()
+        for data in (v1(), v2("2001:db8::1", "2001:db8::2"), b"bare",
+                     b"PROXY nonsense\r\n", b"PROXY ", v1()):
+            self.client(listener, data)
+        for _ in range(4):
+            calls.accept(listener.fd)
+        for line in (
+                "v1 PROXY header of 42 bytes from proxy 127.0.0.1:\\d+: client"
+                " 192.0.2.1:1111, destination 192.0.2.2:2222",
+                "v2 PROXY header of 52 bytes from proxy .*: client"
+                r" \[2001:db8::1\]:1111, destination \[2001:db8::2\]:2222",
+                "handed over: no header, from 127.0.0.1:\\d+",
+                "dropped: protocol is not TCP4, TCP6, UNKNOWN, from 127.0.0.1:\\d+",
+                "waits: header not whole, from 127.0.0.1:\\d+"):
+            calls.wait_line(rf"^libproxyproto: accept: fd \d+: {line}$")
+
+    def test_closed_or_broken_stderr(self):
+        """It is told to nobody, and the program goes on."""
+        for end in ("2>&-", "2>/dev/full", "2> >(:)"):
+            port = fixture.free_port()
+            script = (f"import socket\ns = socket.create_server(('127.0.0.1',"
+                      f" {port}))\nprint('ready', flush=True)\n"
+                      "for _ in range(3):\n    c, a = s.accept()\n"
+                      "    print(a, c.recv(9), flush=True)\n    c.close()\n")
+            with fixture.Program(
+                    ["bash", "-c", f'exec python3 -c "$0" {end}', script],
+                    fixture.environment(SERVER_LIBRARY, DEBUG=1)) as program:
+                program.wait_line("ready")
+                for number in range(1, 4):
+                    with fixture.connect(
+                            port, v1(source_port=number) + b"x") as client:
+                        program.wait_line(
+                            rf"\('192.0.2.1', {number}\) b'x'")
+                        self.assertEqual(fixture.read_all(client), b"")
+                self.assertEqual(program.wait(), 0)
+
+    def test_never_into_a_client_s_connection(self):
+        """The program closed stderr, and a connection has its number."""
+        calls = self.start(DEBUG=1)
+        listener = calls.listener()
+        calls.ok("close", 2)
+        client = self.client(listener, v1())
+        self.assertEqual(calls.accept(listener.fd).result, 2)
+        self.client(listener, v2())
+        calls.ok("close", calls.accept(listener.fd).result)
+        calls.ok("close", 2)
+        self.assertEqual(fixture.read_all(client), b"")
+
+
+if __name__ == "__main__":
+    fixture.main()

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+"""What the two libraries export, need and are, as the loader sees them."""
+import os
+import re
+import subprocess
+import unittest
+
+import fixture
+
+SOURCE = os.environ.get("PP_SRCDIR", ".")
+HOOKS = os.path.join(SOURCE, "src/preload/hooks.h")
+LIBRARIES = ((fixture.SERVER_LIBRARY, "SERVER", "server.map"),
+             (fixture.CLIENT_LIBRARY, "CLIENT", "client.map"))
+
+
+def output(*argv):
+    return subprocess.run(argv, check=True, capture_output=True,
+                          text=True).stdout
+
+
+def hooks(side):
+    """The names in the table of hooks, by the compiler's own reading of it."""
+    source = (f'#include <config.h>\n#include "{os.path.abspath(HOOKS)}"\n'
+              "#define NAME(name, parameters, arguments) @name@\n"
+              f"PP_{side}_HOOKS(NAME)\n")
+    text = subprocess.run(
+        ["cc", "-E", "-P", "-D_GNU_SOURCE", "-I",
+         os.environ.get("PP_BUILDDIR", "."), "-"], input=source, check=True,
+        capture_output=True, text=True).stdout
+    return set(re.findall(r"@(\w+)@", text))
+
+
+def version_script(name):
+    """{node: the names in it} of a version script."""
+    with open(os.path.join(SOURCE, "src/preload", name),
+              encoding="ascii") as file:
+        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    return {node: set(re.findall(r"(\w+);", body.split("local:")[0]))
+            for node, body in re.findall(r"(\w+)\s*\{(.*?)\}", text,
+                                         flags=re.S)}
+
+
+class Symbols(unittest.TestCase):
+    def setUp(self):
+        fixture.need("nm", "readelf", "cc", "ldd")
+
+    def test_exported(self):
+        for library, side, script in LIBRARIES:
+            exported = set()
+            for line in output("nm", "-D", "--defined-only",
+                               library).splitlines():
+                exported.add(line.split()[-1])
+            expected = hooks(side)
+            for node, names in version_script(script).items():
+                expected |= {f"{name}@@{node}" for name in names}
+                expected.add(node)
+            self.assertEqual(exported, expected)
+
+    def test_the_table_has_hooks(self):
+        self.assertLessEqual({"accept", "accept4", "listen"}, hooks("SERVER"))
+        self.assertEqual(hooks("CLIENT"), {"connect"})
+
+    def test_needs_the_c_library_alone(self):
+        for library, _, _ in LIBRARIES:
+            dynamic = output("readelf", "-dW", library)
+            self.assertRegex(
+                ", ".join(re.findall(r"NEEDED.*\[(.*)\]", dynamic)),
+                r"^libc\.(so\.6|musl-\w+\.so\.1|so)$")
+            # the C library, what the kernel maps, the loader
+            self.assertLessEqual(
+                len(output("ldd", library).splitlines()), 3)
+
+    def test_undefined_symbols_are_of_the_c_library(self):
+        for library, _, _ in LIBRARIES:
+            for line in output("nm", "-D", "--undefined-only",
+                               library).splitlines():
+                kind, name = line.split()[-2:]
+                if kind == "U":
+                    self.assertRegex(name, "@GLIBC_")
+
+    def test_hardened(self):
+        for library, _, _ in LIBRARIES:
+            dynamic = output("readelf", "-dW", library)
+            self.assertRegex(dynamic, r"FLAGS_1.*\bNOW\b.*\bNODELETE\b")
+            segments = output("readelf", "-lW", library)
+            self.assertRegex(segments, r"GNU_RELRO ")
+            self.assertRegex(segments, r"GNU_STACK .* RW +0x")
+            self.assertNotRegex(segments, r"\bTLS ")
+            self.assertNotRegex(dynamic, r"R(UN)?PATH|TEXTREL")
+
+    def test_names(self):
+        for library, name in ((fixture.SERVER_LIBRARY, "libproxyproto"),
+                              (fixture.CLIENT_LIBRARY,
+                               "libproxyproto_connect")):
+            self.assertIn(f"[{name}.so.0]",
+                          output("readelf", "-dW", library))
+
+
+if __name__ == "__main__":
+    fixture.main()

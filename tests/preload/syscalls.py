@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: ISC
+"""What the libraries cost, in system calls: exact counts, by strace."""
+import collections
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import fixture
+from fixture import v1, v2
+from fixture.calls import Calls, pack_address, pack_unix
+
+ROUNDS = 5
+
+
+class Traced(Calls):
+    """The program under strace; what it called since the last asking."""
+
+    def __init__(self, folder, library=None, **settings):
+        self._file = os.path.join(folder, "trace")
+        fixture.Program.__init__(
+            self, ["strace", "-f", "-o", self._file]
+            + [word for name, value in
+               fixture.environment(library, **settings).items()
+               if name.startswith(("LD_PRELOAD", "LIBPROXYPROTO_"))
+               for word in ("-E", f"{name}={value}")]
+            + [fixture.probe("calls")],
+            env=fixture.environment(), stdin=subprocess.PIPE)
+        self.pid = self.process.pid
+        self._line = 0
+        self._read_to = 0
+        self.socket()
+        self.counts()
+
+    def counts(self):
+        """How often it made each call, without what reads our commands."""
+        # strace writes a call when it is over: the next command's read is
+        # there before its answer
+        self.ok("fcntl", 1, 1)
+        with open(self._file, encoding="ascii", errors="replace") as file:
+            lines = file.read().splitlines()
+        lines, self._read_to = lines[self._read_to:], len(lines)
+        names = (re.match(r"\d+ +(\w+)\(", line) for line in lines)
+        counts = collections.Counter(name[1] for name in names if name)
+        for ours in ("read", "write", "fcntl"):
+            del counts[ours]
+        return counts
+
+
+class Cost(unittest.TestCase):
+    def setUp(self):
+        fixture.need("strace")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def count(self, script, library=None, **settings):
+        """The calls of a script that sets up and then returns what to do."""
+        with Traced(self.folder, library, **settings) as calls:
+            action = script(calls)
+            calls.counts()
+            action()
+            return calls.counts()
+
+    def difference(self, script, library=fixture.SERVER_LIBRARY, **settings):
+        """The calls that a library adds; none may be missing under it."""
+        bare = self.count(lambda calls: script(calls, False))
+        under = self.count(lambda calls: script(calls, True), library,
+                           **settings)
+        self.assertEqual(dict(bare - under), {})
+        return dict(under - bare)
+
+    @staticmethod
+    def accepting(header, nonblocking, *accept):
+        """A script: connections with a header (under the library)."""
+        def script(calls, under):
+            listener = calls.listener(nonblocking=nonblocking)
+            clients = [listener.connect((header if under else b"") + b"data")
+                       for _ in range(ROUNDS)]
+
+            def action():
+                for _ in clients:
+                    reply = calls.do(accept[0], listener.fd, 128, *accept[1:])
+                    assert reply.result >= 0, reply
+                for client in clients:
+                    client.close()
+            return action
+        return script
+
+    def test_two_receives_for_a_blocking_accept(self):
+        for header in (v1(), v2()):
+            self.assertEqual(
+                self.difference(self.accepting(header, False, "accept")),
+                {"recvfrom": 2 * ROUNDS})
+
+    def test_two_receives_for_a_nonblocking_accept4(self):
+        for header in (v1(), v2()):
+            script = self.accepting(header, True, "accept4",
+                                    int(socket.SOCK_NONBLOCK))
+            self.assertEqual(self.difference(script),
+                             {"recvfrom": 2 * ROUNDS})
+
+    def test_one_receive_where_there_is_no_header(self):
+        script = self.accepting(b"", False, "accept")
+        self.assertEqual(self.difference(script), {"recvfrom": ROUNDS})
+
+    def test_none_where_it_is_switched_off(self):
+        script = self.accepting(b"", False, "accept")
+        self.assertEqual(self.difference(script, VERSION=0), {})
+
+    def test_getpeername_is_one_call(self):
+        def script(calls, under):
+            listener = calls.listener()
+            client = listener.connect((v2() if under else b"") + b"data")
+            fd = calls.accept(listener.fd).result
+
+            def action():
+                for _ in range(ROUNDS):
+                    calls.getpeername(fd)
+                client.close()
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_nothing_on_the_data_path_and_on_close(self):
+        def script(calls, under):
+            listener = calls.listener()
+            client = listener.connect((v2() if under else b"") + bytes(ROUNDS))
+            fd = calls.accept(listener.fd).result
+
+            def action():
+                for _ in range(ROUNDS):
+                    calls.receive(fd, 1)
+                    calls.ok("send", fd, b"data".hex())
+                    calls.ok("poll", fd, 4, -1)
+                calls.ok("close", fd)
+                client.close()
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_nothing_for_unix_sockets(self):
+        def script(calls, under):
+            path = os.path.join(self.folder, f"socket-{under}")
+            fd = calls.socket(socket.AF_UNIX)
+            calls.ok("bind", fd, pack_unix(path))
+            calls.ok("listen", fd, 8)
+
+            def action():
+                for _ in range(ROUNDS):
+                    with socket.socket(socket.AF_UNIX) as client:
+                        client.connect(path)
+                        calls.accept(fd)
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_nothing_but_its_own_calls_for_a_client(self):
+        """Asks what the socket is, and its state; sends; and that is all."""
+        def script(calls, _):
+            listener = socket.create_server(("127.0.0.1", 0))
+            self.addCleanup(listener.close)
+            name = pack_address("127.0.0.1", listener.getsockname()[1])
+
+            def action():
+                for _ in range(ROUNDS):
+                    calls.ok("connect", calls.socket(), name)
+            return action
+        self.assertEqual(
+            self.difference(script, fixture.CLIENT_LIBRARY),
+            {"getsockopt": 2 * ROUNDS, "getpeername": ROUNDS,
+             "sendto": ROUNDS})
+        self.assertEqual(
+            self.difference(script, fixture.CLIENT_LIBRARY, VERSION=0), {})
+
+
+class Start(unittest.TestCase):
+    """A process that never accepts: the loader's own calls alone."""
+
+    def setUp(self):
+        fixture.need("strace", "cc")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def calls_of(self, library):
+        """The calls of true under a library: name, and what it is about."""
+        trace = os.path.join(self.folder, "trace")
+        subprocess.run(
+            ["strace", "-o", trace, "-E", "LD_PRELOAD=" + library, "true"],
+            env=fixture.environment(), check=True)
+        with open(trace, encoding="ascii", errors="replace") as file:
+            text = file.read().replace(library, "LIBRARY")
+        calls = []
+        for line in text.splitlines():
+            name = line.partition("(")[0]
+            # how often it maps and protects depends on the file's segments
+            if name not in ("mmap", "mprotect", "munmap"):
+                calls.append(re.sub(r"0x[0-9a-f]+|\d+|\"\\177ELF.*", "N",
+                                    line))
+        return calls
+
+    def test_true(self):
+        source = os.path.join(self.folder, "empty.c")
+        empty = os.path.join(self.folder, "empty.so")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("int empty;\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", empty, source],
+                       check=True)
+        expected = self.calls_of(empty)
+        self.assertTrue(any("LIBRARY" in call for call in expected))
+        for library in (fixture.SERVER_LIBRARY, fixture.CLIENT_LIBRARY):
+            self.assertEqual(self.calls_of(library), expected)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    fixture.main()

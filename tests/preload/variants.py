@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: ISC
+"""Other builds of the libraries: built as a user would, and run.
+
+Each is built out of tree from a copy of the sources in a folder of its own,
+since those here may be configured or read-only.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import fixture
+from fixture import v1, v2
+from fixture.calls import Calls, pack_address
+
+SOURCE = os.path.abspath(os.environ.get("PP_SRCDIR", "."))
+CLIENT = "192.0.2.1", 1111
+# Made by autogen.sh or a distribution, beside what is written by hand.
+NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
+          "README", "aclocal.m4", "autogen.sh", "build-aux", "config.h.in",
+          "configure", "configure.ac", "doc", "libproxyproto.pc.in", "m4",
+          "man", "src", "tests")
+
+
+class Build(unittest.TestCase):
+    """A build in a temporary folder."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        cls.tree = folder.name + "/tree"
+        os.mkdir(cls.tree)
+        for name in NEEDED:
+            path = os.path.join(SOURCE, name)
+            if os.path.isdir(path):
+                shutil.copytree(path, os.path.join(cls.tree, name),
+                                ignore=shutil.ignore_patterns("__pycache__"))
+            elif os.path.exists(path):
+                shutil.copy2(path, cls.tree)
+        # distcheck makes the sources read-only, and copies keep that
+        subprocess.run(["chmod", "-R", "u+w", cls.tree], check=True)
+
+    def setUp(self):
+        fixture.need("make", "cc")
+
+    def run_quietly(self, *argv, cwd):
+        done = subprocess.run(argv, cwd=cwd, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True,
+                              env={name: value for name, value
+                                   in os.environ.items()
+                                   if name not in ("CFLAGS", "MAKEFLAGS",
+                                                   "MFLAGS", "LD_PRELOAD",
+                                                   "DESTDIR")})
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def build(self, name, *options, targets=("all",)):
+        """Configures and makes; the folder, and what make said."""
+        folder = os.path.join(self.folder, name)
+        os.mkdir(folder)
+        self.run_quietly(self.tree + "/configure", "-q", "--prefix=/usr",
+                         *options, cwd=folder)
+        return folder, self.run_quietly("make", "V=1", *targets, cwd=folder)
+
+    def start(self, folder, library, probe=None, **settings):
+        """The program that makes calls, under a library of that build."""
+        before = fixture.PROBES
+        fixture.PROBES = probe or before
+        try:
+            calls = Calls(f"{folder}/.libs/{library}.so", **settings)
+        finally:
+            fixture.PROBES = before
+        self.addCleanup(calls.stop)
+        return calls
+
+    def check_server(self, calls, getpeername=True):
+        for host in ("127.0.0.1", "::1"):
+            listener = calls.listener(host)
+            for header in (v1(), v2()):
+                client = listener.connect(header + b"data")
+                reply = calls.accept(listener.fd)
+                shown = ("::ffff:" if host == "::1" else "") + CLIENT[0]
+                self.assertEqual(reply.address, (shown, CLIENT[1]))
+                self.assertEqual(
+                    calls.getpeername(reply.result).address,
+                    (shown, CLIENT[1]) if getpeername
+                    else client.getsockname()[:2])
+                self.assertEqual(calls.receive(reply.result).data, b"data")
+                client.close()
+
+    def check_client(self, calls):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            calls.ok("connect", calls.socket(),
+                     pack_address("127.0.0.1", port))
+            connection, _ = server.accept()
+            with connection:
+                header = v2("127.0.0.1", "127.0.0.1", 8080, port)
+                self.assertEqual(connection.recv(100), header)
+
+    def exported(self, folder, library):
+        return {line.split()[-1] for line in subprocess.run(
+            ["nm", "-D", "--defined-only", f"{folder}/.libs/{library}.so"],
+            check=True, capture_output=True, text=True).stdout.splitlines()}
+
+
+class Variants(Build):
+    def test_without_getpeername_cache(self):
+        folder, _ = self.build("nocache", "--disable-getpeername-cache")
+        exported = self.exported(folder, "libproxyproto")
+        self.assertIn("accept", exported)
+        self.assertNotIn("getpeername", exported)
+        calls = self.start(folder, "libproxyproto")
+        self.check_server(calls, getpeername=False)
+
+    def test_debug(self):
+        folder, told = self.build("debug", "--enable-debug")
+        self.assertIn(" -O0 -g3 ", told)
+        self.assertNotIn(" -O2 ", told)
+        with open(folder + "/.libs/libproxyproto.so", "rb") as file:
+            self.assertIn(b"does not hold: ", file.read())
+        with open(fixture.SERVER_LIBRARY, "rb") as file:
+            checked = b"does not hold: " in file.read()
+        with open(os.environ.get("PP_BUILDDIR", ".") + "/config.h",
+                  encoding="ascii") as file:
+            self.assertEqual(checked, "#define PP_CHECKS 1" in file.read())
+        self.check_server(self.start(folder, "libproxyproto"))
+        self.check_client(self.start(folder, "libproxyproto_connect"))
+
+    def test_debug_keeps_the_user_s_flags(self):
+        _, told = self.build("flags", "--enable-debug", "CFLAGS=-O1")
+        self.assertIn(" -O1 ", told)
+        self.assertNotIn(" -O0 ", told)
+
+    def test_musl(self):
+        """The libraries and the programs under them, built for musl."""
+        fixture.need("musl-gcc")
+        folder, _ = self.build("musl", "CC=musl-gcc")
+        probes = folder + "/probes"
+        os.mkdir(probes)
+        subprocess.run(["musl-gcc", "-pthread", "-o", probes + "/calls",
+                        SOURCE + "/tests/preload/calls.c"], check=True)
+        with open(probes + "/calls", "rb") as file:
+            self.assertIn(b"ld-musl", file.read())
+        self.check_server(self.start(folder, "libproxyproto", probes))
+        self.check_client(self.start(folder, "libproxyproto_connect", probes))
+        # who waits for his header holds up nobody there either
+        calls = self.start(folder, "libproxyproto", probes, TIMEOUT=600)
+        listener = calls.listener()
+        late = listener.connect(v1()[:10])
+        listener.connect(v2(source="192.0.2.9")).close()
+        self.assertEqual(calls.accept(listener.fd).address,
+                         ("192.0.2.9", 1111))
+        late.sendall(v1()[10:])
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+        late.close()
+
+    def test_installed_files(self):
+        folder, _ = self.build("install")
+        root = folder + "/root"
+        self.run_quietly("make", "install", "DESTDIR=" + root, cwd=folder)
+        installed = {
+            os.path.relpath(os.path.join(path, name), root)
+            for path, _, names in os.walk(root) for name in names}
+        libraries = {f"usr/lib/{name}.{suffix}"
+                     for name in ("libproxyproto", "libproxyproto_connect")
+                     for suffix in ("la", "so", "so.0", "so.0.0.0")}
+        self.assertLessEqual(libraries | {
+            "usr/include/proxyproto.h",
+            "usr/lib/pkgconfig/libproxyproto.pc",
+            "usr/share/man/man7/libproxyproto.7",
+            "usr/share/man/man7/libproxyproto_connect.7"}, installed)
+        for path in installed - libraries:
+            self.assertRegex(path, r"^usr/(include|lib/pkgconfig|"
+                             r"share/(man|doc/libproxyproto))/")
+        self.run_quietly("make", "uninstall", "DESTDIR=" + root, cwd=folder)
+        self.assertEqual([names for _, _, names in os.walk(root) if names],
+                         [])
+
+
+if __name__ == "__main__":
+    fixture.main()
