@@ -11,6 +11,7 @@
 #include "configuration.h"
 #include "log.h"
 #include "peers.h"
+#include "policy.h"
 #include "real.h"
 #include "receive.h"
 #include "receive_wait.h"
@@ -96,10 +97,18 @@ static void take_over(int fd, const union pp_address *proxy,
 	memcpy(&name->storage, &client, sizeof(client));
 }
 
-/* Does a connection without a header stop here? */
-static bool refuses_bare(int fd, const struct pp_settings *settings)
+/* Decides on a connection without a header that counts. */
+static bool admit_bare(int fd, const union pp_address *proxy,
+		       const struct pp_settings *settings, const char *reason)
 {
-	return settings->must_use && pp_is_tcp_socket(fd);
+	bool admitted = !settings->must_use || !pp_is_tcp_socket(fd);
+
+	if (settings->debug)
+		log_outcome(fd, proxy, admitted ? "handed over" : "dropped",
+			    reason);
+	if (admitted)
+		forget(fd);
+	return admitted;
 }
 
 /*
@@ -117,6 +126,15 @@ static bool admit(int fd, struct kernel_name *name, bool *interrupted)
 	pp_address_from_kernel(&proxy, &name->sa, name->length);
 	if (!pp_family_is_internet(proxy.sa.sa_family))
 		return true;
+	switch (pp_policy(settings, fd, &proxy)) {
+	case PP_POLICY_UNTRUSTED:
+		return admit_bare(fd, &proxy, settings, "not trusted");
+	case PP_POLICY_OTHER_PORT:
+		forget(fd);
+		return true;
+	default:
+		break;
+	}
 	pp_receive_start(&receive, fd, settings->versions);
 	received = pp_receive_step(&receive, false);
 	if (received == PP_RECEIVED_MORE)
@@ -137,17 +155,8 @@ static bool admit(int fd, struct kernel_name *name, bool *interrupted)
 			log_outcome(fd, &proxy, "dropped", receive.header.reason);
 		return false;
 	default:
-		break;
+		return admit_bare(fd, &proxy, settings, "no header");
 	}
-	if (refuses_bare(fd, settings)) {
-		if (settings->debug)
-			log_outcome(fd, &proxy, "dropped", "no header");
-		return false;
-	}
-	if (settings->debug)
-		log_outcome(fd, &proxy, "handed over", "no header");
-	forget(fd);
-	return true;
 }
 
 /* admit, as what is no cancellation point and keeps errno. */
