@@ -210,8 +210,9 @@ int pp_accept(const struct pp_accept_call *call)
 	struct kernel_name name;
 	int fd;
 
-	if (!pp_configuration_is_valid() &&
-	    pp_is_internet_socket(call->listener)) {
+	if (!pp_configuration_is_settled() &&
+	    pp_is_internet_socket(call->listener) &&
+	    !pp_configuration_is_valid()) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -11,16 +11,26 @@
 extern const char pp_library[];
 
 /*
- * The settings. Read by the library's constructor, or earlier if another
- * constructor calls a hook before it. Never NULL; thread-safe.
+ * The settings: those of the environment, read by the library's constructor,
+ * or earlier if another constructor calls a hook before it; and those of the
+ * file once pp_configuration_is_valid has read it. Never NULL; what it points
+ * to never changes; thread-safe and signal-safe.
  */
 const struct pp_settings *pp_configuration(void);
 
 /*
  * False where a setting has a bad value: then the reason is written to stderr,
- * once a process. For hooks that are about to use the settings.
+ * once a process. For hooks that are about to use the settings on an internet
+ * socket: the server's first call reads the settings file. Thread-safe,
+ * signal-safe, no cancellation point, keeps errno.
  */
 bool pp_configuration_is_valid(void);
+
+/*
+ * True once it is known that pp_configuration_is_valid. One load: spares a
+ * hook the question what kind of socket it has.
+ */
+bool pp_configuration_is_settled(void);
 
 /* Is the descriptor an IPv4 or IPv6 socket? One system call. */
 bool pp_is_internet_socket(int fd);
