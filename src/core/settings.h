@@ -24,7 +24,6 @@
 enum pp_settings_source {
 	PP_FROM_DEFAULT,
 	PP_FROM_FILE,
-	PP_FROM_SECTION,
 	PP_FROM_ENVIRONMENT,
 };
 

@@ -24,7 +24,6 @@ struct reader {
 	struct pp_settings_error *error;
 	unsigned line;
 	/* of the section that the line is in: */
-	enum pp_settings_source source;
 	bool applies;
 	unsigned given;		/* a bit for each row of the table */
 };
@@ -86,7 +85,6 @@ static void take_section(struct reader *reader, char *line)
 		return;
 	}
 	line[length - 1] = '\0';
-	reader->source = PP_FROM_SECTION;
 	reader->applies = matches(reader, line + 1);
 	reader->given = 0;
 }
@@ -124,7 +122,7 @@ static void take_value(struct reader *reader, const struct pp_setting *row,
 	const char *bad;
 	char where[320];
 
-	bad = pp_settings_set(reader->table, row, value, reader->source,
+	bad = pp_settings_set(reader->table, row, value, PP_FROM_FILE,
 			      reader->applies ? reader->settings : &elsewhere);
 	pp_settings_drop(&elsewhere, &none);
 	if (bad == NULL)
@@ -189,12 +187,11 @@ void pp_settings_file(const struct pp_setting *table,
 				 .text = text,
 				 .settings = settings,
 				 .error = error,
-				 .source = PP_FROM_FILE,
 				 .applies = true };
 	char *end = text->bytes + text->length;
 	char *line = text->bytes;
 
-	while (line < end && error->text[0] == '\0') {
+	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		char *stop = newline == NULL ? end : newline;
 

@@ -246,6 +246,7 @@ START_TEST(ranges_are_merged)
 		{ "10.0.0.1 10.0.0.1 10.0.0.1", 1 },
 		{ "::/0 0.0.0.0/0", 1 },
 		{ "::/0", 2 },
+		{ "::/80", 1 },
 		{ "::/0 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ::", 2 },
 		{ "2001:db8:0:1:ffff:ffff:ffff:ffff 2001:db8:0:2::", 1 },
 		{ "::1 10.0.0.0/8 ::2 11.0.0.0/8", 2 },
@@ -258,6 +259,20 @@ START_TEST(ranges_are_merged)
 			      cases[i].list, networks.count);
 		pp_networks_free(&networks);
 	}
+}
+END_TEST
+
+/* Each becomes two ranges; they would not fit into one page. */
+START_TEST(many_wide_networks)
+{
+	char list[128 * 5 + 1] = "";
+	struct pp_networks networks;
+
+	for (int i = 0; i < 128; i++)
+		strcat(list, "::/0 ");
+	networks = parsed(list);
+	ck_assert_uint_eq(networks.count, 2);
+	pp_networks_free(&networks);
 }
 END_TEST
 
@@ -389,7 +404,6 @@ START_TEST(random_lists_against_a_model)
 }
 END_TEST
 
-/* Steps of a lookup, counted in addresses that a list of any length has. */
 START_TEST(thousands_of_networks)
 {
 	enum { MANY = 20000 };
@@ -437,6 +451,7 @@ Suite *pp_suite_networks(void)
 	ADD_TEST(suite, empty_lists_are_bad);
 	ADD_TEST(suite, no_memory_is_no_list);
 	ADD_TEST(suite, ranges_are_merged);
+	ADD_TEST(suite, many_wide_networks);
 	ADD_TEST(suite, random_lists_against_a_model);
 	ADD_TEST(suite, thousands_of_networks);
 	return suite;
