@@ -35,3 +35,12 @@ tests_preload_constructor_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_LTLIBRARIES += tests/preload/far.la
 tests_preload_far_la_SOURCES = tests/preload/far.c
 tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+
+# Whose header is believed, and where the settings come from.
+EXTRA_DIST += tests/fixture/namespaces.py tests/fixture/trace.py
+EXTRA_DIST += tests/preload/ports.py
+EXTRA_DIST += tests/preload/trust.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/ports.py
+TESTS += tests/preload/trust.py
+endif
