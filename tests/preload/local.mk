@@ -37,9 +37,18 @@ tests_preload_far_la_SOURCES = tests/preload/far.c
 tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 
 # Whose header is believed, and where the settings come from.
+check_PROGRAMS += tests/preload/linked_calls tests/preload/rush
+tests_preload_linked_calls_SOURCES = tests/preload/calls.c
+tests_preload_linked_calls_CFLAGS = $(tests_preload_calls_CFLAGS)
+tests_preload_linked_calls_LDFLAGS = -no-install
+tests_preload_linked_calls_LDADD = libproxyproto.la
+tests_preload_rush_SOURCES = tests/preload/rush.c
+tests_preload_rush_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/fixture/namespaces.py tests/fixture/trace.py
 EXTRA_DIST += tests/preload/ports.py
+EXTRA_DIST += tests/preload/settings_file.py
 EXTRA_DIST += tests/preload/trust.py
+TESTS += tests/preload/settings_file.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
