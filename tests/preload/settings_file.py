@@ -468,7 +468,10 @@ class Root(FileCase):
         self.assertEqual(self.outcome(self.calls(), v1()), "handed over")
 
     def test_no_file(self):
-        self.assertEqual(self.outcome(self.calls(), v1()), "believed")
+        calls = self.calls()
+        fd = calls.bound()
+        self.assertEqual(calls.do("listen", fd, 1).outcome, (0, "KEPT"))
+        self.assertEqual(self.outcome(calls, v1()), "believed")
 
     def test_no_directory(self):
         directory = os.path.dirname(self.path)
