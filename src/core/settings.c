@@ -154,49 +154,40 @@ static const char *parse_port(const char *value, struct pp_settings *settings)
 }
 
 #define BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
-#define ROW(row_name, row_fallback, row_allowed, row_help, row_parse)      \
-	.name = row_name, .fallback = row_fallback, .allowed = row_allowed, \
-	.help = row_help, .parse = row_parse
 
 const struct pp_setting pp_server_settings[] = {
-	{ ROW("DEBUG", "0", BOOLEAN, "one line an event on stderr",
-	      parse_debug) },
-	{ ROW("MUST_USE_PROTOCOL_HEADER", "0", BOOLEAN,
-	      "drop connections without a header", parse_must_use) },
-	{ ROW("VERSION", "3", "0 (off), 1, 2 or 3 (both)",
-	      "header versions that are taken off", parse_versions) },
-	{ ROW("TRUSTED", PP_NETWORKS_EVERYONE,
-	      "addresses and networks, no bit set beyond the prefix length, "
-	      "as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or "
-	      PP_NETWORKS_EVERYONE,
-	      "proxies whose header is believed", parse_trusted),
-	  .is_list = true },
-	{ ROW("PORTS", PP_PORTS_ALL,
-	      "ports from 1 to 65535 and ranges, as 22 or 8000-8099, or "
-	      PP_PORTS_ALL,
-	      "local ports that the library applies to", parse_ports),
-	  .is_list = true },
-	{ ROW("TIMEOUT", "3",
-	      "seconds from 0.001 to 3600, with a fraction or without",
-	      "seconds a header may take, counted from accept",
-	      parse_timeout) },
-	{ ROW("CONFIG", PP_SETTINGS_FILE,
-	      "an absolute path of up to 255 bytes",
-	      "the settings file", parse_config),
-	  .environment_only = true },
-	{ .name = NULL },
+	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
+	  0 },
+	{ "MUST_USE_PROTOCOL_HEADER", "0", BOOLEAN,
+	  "drop connections without a header", parse_must_use, 0 },
+	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",
+	  "header versions that are taken off", parse_versions, 0 },
+	{ "TRUSTED", "everyone",
+	  "addresses and networks, no bit set beyond the prefix length, as "
+	  "192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or everyone",
+	  "proxies whose header is believed", parse_trusted, PP_SETTING_LIST },
+	{ "PORTS", "all",
+	  "ports from 1 to 65535 and ranges, as 22 or 8000-8099, or all",
+	  "local ports that the library applies to", parse_ports,
+	  PP_SETTING_LIST },
+	{ "TIMEOUT", "3",
+	  "seconds from 0.001 to 3600, with a fraction or without",
+	  "seconds a header may take, counted from accept", parse_timeout, 0 },
+	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
+	  "the settings file", parse_config, PP_SETTING_ENVIRONMENT },
+	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
 
 const struct pp_setting pp_client_settings[] = {
-	{ ROW("DEBUG", "0", BOOLEAN, "one line an event on stderr",
-	      parse_debug) },
-	{ ROW("ADDR", "127.0.0.1", "a numeric IPv4 or IPv6 address",
-	      "source address that the header states", parse_address) },
-	{ ROW("PORT", "8080", "a port from 0 to 65535",
-	      "source port that the header states", parse_port) },
-	{ ROW("VERSION", "2", "0 (none), 1 or 2",
-	      "header version that is sent", parse_send_version) },
-	{ .name = NULL },
+	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
+	  0 },
+	{ "ADDR", "127.0.0.1", "a numeric IPv4 or IPv6 address",
+	  "source address that the header states", parse_address, 0 },
+	{ "PORT", "8080", "a port from 0 to 65535",
+	  "source port that the header states", parse_port, 0 },
+	{ "VERSION", "2", "0 (none), 1 or 2",
+	  "header version that is sent", parse_send_version, 0 },
+	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
 
 _Static_assert(sizeof(pp_server_settings) / sizeof(*pp_server_settings) <=
@@ -265,7 +256,7 @@ void pp_settings_describe(const struct pp_setting *row, const char *where,
 {
 	size_t length = strlen(bad);
 
-	if (row->is_list && bad[strcspn(bad, PP_SEPARATORS)] != '\0')
+	if ((row->flags & PP_SETTING_LIST) && bad[strcspn(bad, PP_SEPARATORS)] != '\0')
 		length = strcspn(bad, PP_SEPARATORS);
 	if (length < strlen(value))
 		equals = " with ";

@@ -41,6 +41,9 @@ struct pp_settings {
 	uint8_t from[PP_SETTINGS_MAX];
 };
 
+#define PP_SETTING_LIST 1		/* of words; see words.h */
+#define PP_SETTING_ENVIRONMENT 2	/* has no place in the settings file */
+
 /* One setting: how it is called, what it takes, where it goes. */
 struct pp_setting {
 	const char *name;	/* without PP_SETTINGS_PREFIX */
@@ -49,8 +52,7 @@ struct pp_setting {
 	const char *help;
 	/* NULL, or where the bad part of the value begins */
 	const char *(*parse)(const char *value, struct pp_settings *settings);
-	bool is_list;		/* of words; see words.h */
-	bool environment_only;	/* has no place in the settings file */
+	unsigned flags;
 };
 
 /* What was wrong with a value; text is empty where nothing was. */

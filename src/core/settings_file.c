@@ -96,7 +96,7 @@ static void list_names(const struct pp_setting *table, char *list, size_t size)
 
 	list[0] = '\0';
 	for (; table->name != NULL && length < size; table++) {
-		if (!table->environment_only)
+		if (!(table->flags & PP_SETTING_ENVIRONMENT))
 			snprintf(list + length, size - length, "%s%s",
 				 length == 0 ? "" : ", ", table->name);
 		length = strlen(list);
@@ -149,7 +149,7 @@ static void take_assignment(struct reader *reader, char *line)
 	*equals = '\0';
 	name = trim(line);
 	row = pp_settings_find(reader->table, name);
-	if (row == NULL || row->environment_only) {
+	if (row == NULL || row->flags & PP_SETTING_ENVIRONMENT) {
 		fail_name(reader, name);
 		return;
 	}

@@ -210,9 +210,7 @@ int pp_accept(const struct pp_accept_call *call)
 	struct kernel_name name;
 	int fd;
 
-	if (!pp_configuration_is_settled() &&
-	    pp_is_internet_socket(call->listener) &&
-	    !pp_configuration_is_valid()) {
+	if (!pp_configuration_allows(call->listener)) {
 		errno = EINVAL;
 		return -1;
 	}

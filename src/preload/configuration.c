@@ -122,18 +122,14 @@ static void discard(const struct configuration *read)
  * once each read it for themselves, and the first to end gives it to all: a
  * lock could be held when the process forks.
  */
-static const struct configuration *settle(void)
+static const struct configuration *read_and_publish(void)
 {
 	static const struct configuration no_memory = {
 		.error.text = "no memory for the settings"
 	};
-	const struct configuration *expected =
-		atomic_load_explicit(&complete, memory_order_acquire);
-	const struct configuration *read;
+	const struct configuration *expected = NULL;
+	const struct configuration *read = read_complete();
 
-	if (expected != NULL)
-		return expected;
-	read = read_complete();
 	if (read == NULL)
 		return &no_memory;
 	if (atomic_compare_exchange_strong(&complete, &expected, read))
@@ -143,31 +139,56 @@ static const struct configuration *settle(void)
 	return expected;
 }
 
-bool pp_configuration_is_valid(void)
+/* All of the settings, read where they are not yet. */
+static const struct configuration *complete_configuration(void)
 {
-	static atomic_flag told = ATOMIC_FLAG_INIT;
 	const struct configuration *configuration;
 	int error = errno;
 	int cancel;
 
 	pp_configuration();
+	configuration = atomic_load_explicit(&complete, memory_order_acquire);
+	if (configuration != NULL)
+		return configuration;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	configuration = settle();
+	configuration = read_and_publish();
 	pthread_setcancelstate(cancel, NULL);
 	errno = error;
-	if (configuration->error.text[0] == '\0')
+	return configuration;
+}
+
+void pp_configuration_complete(void)
+{
+	complete_configuration();
+}
+
+static bool is_good(const struct configuration *configuration)
+{
+	return configuration != NULL && configuration->error.text[0] == '\0';
+}
+
+bool pp_configuration_is_valid(void)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	const struct configuration *configuration = complete_configuration();
+
+	if (is_good(configuration))
 		return true;
 	if (!atomic_flag_test_and_set(&told))
 		pp_log(pp_library, "%s", configuration->error.text);
 	return false;
 }
 
-bool pp_configuration_is_settled(void)
+bool pp_configuration_allows(int fd)
 {
-	const struct configuration *configuration =
-		atomic_load_explicit(&complete, memory_order_acquire);
+	int error = errno;
+	bool internet;
 
-	return configuration != NULL && configuration->error.text[0] == '\0';
+	if (is_good(atomic_load_explicit(&complete, memory_order_acquire)))
+		return true;
+	internet = pp_is_internet_socket(fd);
+	errno = error;
+	return !internet || pp_configuration_is_valid();
 }
 
 static int socket_option(int fd, int option)

@@ -13,24 +13,30 @@ extern const char pp_library[];
 /*
  * The settings: those of the environment, read by the library's constructor,
  * or earlier if another constructor calls a hook before it; and those of the
- * file once pp_configuration_is_valid has read it. Never NULL; what it points
+ * file once pp_configuration_complete has read it. Never NULL; what it points
  * to never changes; thread-safe and signal-safe.
  */
 const struct pp_settings *pp_configuration(void);
 
 /*
+ * Reads what is still to be read, the server's settings file: at the first
+ * call. Thread-safe, signal-safe, no cancellation point, keeps errno.
+ */
+void pp_configuration_complete(void);
+
+/*
  * False where a setting has a bad value: then the reason is written to stderr,
  * once a process. For hooks that are about to use the settings on an internet
- * socket: the server's first call reads the settings file. Thread-safe,
- * signal-safe, no cancellation point, keeps errno.
+ * socket. Otherwise as pp_configuration_complete, which it begins with.
  */
 bool pp_configuration_is_valid(void);
 
 /*
- * True once it is known that pp_configuration_is_valid. One load: spares a
- * hook the question what kind of socket it has.
+ * May a hook go on with this socket? Not where it is an internet socket and
+ * the settings are not valid. One load once they are known to be; before, a
+ * system call, and other sockets than those cause nothing to be read.
  */
-bool pp_configuration_is_settled(void);
+bool pp_configuration_allows(int fd);
 
 /* Is the descriptor an IPv4 or IPv6 socket? One system call. */
 bool pp_is_internet_socket(int fd);

@@ -28,6 +28,7 @@
 	      int flags),                                                  \
 	     (fd, address, length, flags))                                 \
 	HOOK(listen, (int fd, int backlog), (fd, backlog))                 \
+	HOOK(chroot, (const char *path), (path))                           \
 	PP_HOOK_GETPEERNAME(HOOK)
 
 #define PP_CLIENT_HOOKS(HOOK)                                              \

@@ -8,6 +8,7 @@
 #include "real.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -33,11 +34,22 @@ PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
 /* Settings that cannot be used are told of before a client is kept waiting. */
 PP_EXPORT int listen(int fd, int backlog)
 {
-	if (pp_is_internet_socket(fd) && !pp_configuration_is_valid()) {
+	if (!pp_configuration_allows(fd)) {
 		errno = EINVAL;
 		return -1;
 	}
 	return real_listen(fd, backlog);
+}
+
+/*
+ * The settings file is that of the root directory that the program started
+ * in. A server that goes to jail before its first accept would find none in
+ * there, and believe everyone.
+ */
+PP_EXPORT int chroot(const char *path)
+{
+	pp_configuration_complete();
+	return real_chroot(path);
 }
 
 #ifdef PP_GETPEERNAME_CACHE

@@ -485,6 +485,26 @@ class Root(FileCase):
             self.calls(), f'{self.default}:1: timeout = "abc" is not valid: '
             f"it takes {VALID_TIMEOUT}")
 
+    def jailed(self, text):
+        """The program with this file, in a root directory below its own."""
+        self.write(text)
+        os.mkdir(self.inside("/jail"))
+        calls = self.calls()
+        self.assertEqual(calls.do("chroot", "/jail").outcome, (0, "KEPT"))
+        return calls
+
+    def test_chroot_before_the_first_listen(self):
+        self.assertEqual(
+            self.outcome(self.jailed("trusted = 10.0.0.1"), v1()),
+            "handed over")
+
+    def test_chroot_and_a_bad_file(self):
+        calls = self.jailed("timeout = abc")
+        self.assertNotIn("libproxyproto", calls.output())
+        self.assert_refused(
+            calls, f'{self.default}:1: timeout = "abc" is not valid: it takes '
+            f"{VALID_TIMEOUT}")
+
     def test_another_path_instead(self):
         self.write("version = 0")
         self.write("version = 3", self.inside("/other.conf"))
