@@ -4,7 +4,10 @@
 
 #include "settings.h"
 
+#include "words.h"
+
 #include <arpa/inet.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,48 +32,43 @@ static bool parse_boolean(const char *value, bool *to)
 	return *to || is_one_of(value, no);
 }
 
-/* A decimal number of digits only, without heading zeroes, up to max. */
 static bool parse_number(const char *value, unsigned max, unsigned *to)
 {
-	unsigned number = 0;
-	size_t length = strspn(value, "0123456789");
-
-	if (length == 0 || length > 9 || value[length] != '\0' ||
-	    (length > 1 && value[0] == '0'))
-		return false;
-	for (size_t i = 0; i < length; i++)
-		number = number * 10 + (unsigned)(value[i] - '0');
-	*to = number;
-	return number <= max;
+	return pp_number(value, strlen(value), max, to);
 }
 
-static bool parse_debug(const char *value, struct pp_settings *settings)
+static const char *parse_debug(const char *value,
+			       struct pp_settings *settings)
 {
-	return parse_boolean(value, &settings->debug);
+	return parse_boolean(value, &settings->debug) ? NULL : value;
 }
 
-static bool parse_must_use(const char *value, struct pp_settings *settings)
+static const char *parse_must_use(const char *value,
+				  struct pp_settings *settings)
 {
-	return parse_boolean(value, &settings->must_use);
+	return parse_boolean(value, &settings->must_use) ? NULL : value;
 }
 
-static bool parse_versions(const char *value, struct pp_settings *settings)
+static const char *parse_versions(const char *value,
+				  struct pp_settings *settings)
 {
 	unsigned number;
 
 	if (!parse_number(value, PP_VERSION_BOTH, &number))
-		return false;
+		return value;
 	settings->versions = (enum pp_versions)number;
-	return true;
+	return NULL;
 }
 
-static bool parse_send_version(const char *value, struct pp_settings *settings)
+static const char *parse_send_version(const char *value,
+				      struct pp_settings *settings)
 {
-	return parse_number(value, 2, &settings->send_version);
+	return parse_number(value, 2, &settings->send_version) ? NULL : value;
 }
 
 /* Seconds with at most a fraction, whatever the locale; to milliseconds. */
-static bool parse_timeout(const char *value, struct pp_settings *settings)
+static const char *parse_timeout(const char *value,
+				 struct pp_settings *settings)
 {
 	size_t whole = strspn(value, "0123456789");
 	const char *fraction = value + whole;
@@ -80,15 +78,37 @@ static bool parse_timeout(const char *value, struct pp_settings *settings)
 	if (*fraction == '.')
 		digits = strspn(++fraction, "0123456789");
 	if (fraction[digits] != '\0' || whole + digits == 0 || whole > 6)
-		return false;
+		return value;
 	for (size_t i = 0; i < whole; i++)
 		ms = ms * 10 + (value[i] - '0');
 	for (size_t i = 0; i < 3; i++)
 		ms = ms * 10 + (i < digits ? fraction[i] - '0' : 0);
 	if (ms < 1 || ms > TIMEOUT_MAX_MS)
-		return false;
+		return value;
 	settings->timeout = (int)ms;
-	return true;
+	return NULL;
+}
+
+static const char *parse_trusted(const char *value,
+				 struct pp_settings *settings)
+{
+	return pp_networks_parse(value, &settings->trusted);
+}
+
+static const char *parse_ports(const char *value, struct pp_settings *settings)
+{
+	return pp_ports_parse(value, &settings->ports);
+}
+
+static const char *parse_config(const char *value,
+				struct pp_settings *settings)
+{
+	size_t length = strlen(value);
+
+	if (value[0] != '/' || length >= sizeof(settings->config))
+		return value;
+	memcpy(settings->config, value, length + 1);
+	return NULL;
 }
 
 static void set_port(union pp_address *address, in_port_t port)
@@ -105,7 +125,8 @@ static in_port_t get_port(const union pp_address *address)
 						 : address->in.sin_port;
 }
 
-static bool parse_address(const char *value, struct pp_settings *settings)
+static const char *parse_address(const char *value,
+				 struct pp_settings *settings)
 {
 	union pp_address address;
 	in_port_t port = get_port(&settings->source);
@@ -116,46 +137,65 @@ static bool parse_address(const char *value, struct pp_settings *settings)
 	else if (inet_pton(AF_INET6, value, &address.in6.sin6_addr) == 1)
 		address.sa.sa_family = AF_INET6;
 	else
-		return false;
+		return value;
 	set_port(&address, port);
 	settings->source = address;
-	return true;
+	return NULL;
 }
 
-static bool parse_port(const char *value, struct pp_settings *settings)
+static const char *parse_port(const char *value, struct pp_settings *settings)
 {
 	unsigned number;
 
 	if (!parse_number(value, 65535, &number))
-		return false;
+		return value;
 	set_port(&settings->source, htons((in_port_t)number));
-	return true;
+	return NULL;
 }
 
 #define BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
 
 const struct pp_setting pp_server_settings[] = {
-	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug },
+	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
+	  0 },
 	{ "MUST_USE_PROTOCOL_HEADER", "0", BOOLEAN,
-	  "drop connections without a header", parse_must_use },
+	  "drop connections without a header", parse_must_use, 0 },
 	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",
-	  "header versions that are taken off", parse_versions },
+	  "header versions that are taken off", parse_versions, 0 },
+	{ "TRUSTED", "everyone",
+	  "addresses and networks, no bit set beyond the prefix length, as "
+	  "192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or everyone",
+	  "proxies whose header is believed", parse_trusted, PP_SETTING_LIST },
+	{ "PORTS", "all",
+	  "ports from 1 to 65535 and ranges, as 22 or 8000-8099, or all",
+	  "local ports that the library applies to", parse_ports,
+	  PP_SETTING_LIST },
 	{ "TIMEOUT", "3",
 	  "seconds from 0.001 to 3600, with a fraction or without",
-	  "seconds a header may take, counted from accept", parse_timeout },
-	{ NULL, NULL, NULL, NULL, NULL },
+	  "seconds a header may take, counted from accept", parse_timeout, 0 },
+	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
+	  "the settings file", parse_config, PP_SETTING_ENVIRONMENT },
+	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
 
 const struct pp_setting pp_client_settings[] = {
-	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug },
+	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
+	  0 },
 	{ "ADDR", "127.0.0.1", "a numeric IPv4 or IPv6 address",
-	  "source address that the header states", parse_address },
+	  "source address that the header states", parse_address, 0 },
 	{ "PORT", "8080", "a port from 0 to 65535",
-	  "source port that the header states", parse_port },
+	  "source port that the header states", parse_port, 0 },
 	{ "VERSION", "2", "0 (none), 1 or 2",
-	  "header version that is sent", parse_send_version },
-	{ NULL, NULL, NULL, NULL, NULL },
+	  "header version that is sent", parse_send_version, 0 },
+	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
+
+_Static_assert(sizeof(pp_server_settings) / sizeof(*pp_server_settings) <=
+		       PP_SETTINGS_MAX + 1,
+	       "too many settings");
+_Static_assert(sizeof(PP_SETTINGS_FILE) <=
+		       sizeof(((struct pp_settings *)0)->config),
+	       "sysconfdir is too long");
 
 void pp_settings_defaults(const struct pp_setting *table,
 			  struct pp_settings *settings)
@@ -165,32 +205,92 @@ void pp_settings_defaults(const struct pp_setting *table,
 		table->parse(table->fallback, settings);
 }
 
-/* Describes a bad value in one line, whatever bytes the value has. */
-static void describe(const struct pp_setting *setting, const char *value,
-		     struct pp_settings_error *error)
+const struct pp_setting *pp_settings_find(const struct pp_setting *table,
+					  const char *name)
 {
-	snprintf(error->text, sizeof(error->text),
-		 "%s%s=\"%.80s\" is not valid: it takes %s",
-		 PP_SETTINGS_PREFIX, setting->name, value, setting->allowed);
+	for (; table->name != NULL; table++)
+		if (strcasecmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
+const char *pp_settings_set(const struct pp_setting *table,
+			    const struct pp_setting *row, const char *value,
+			    enum pp_settings_source source,
+			    struct pp_settings *settings)
+{
+	uint8_t *from = &settings->from[row - table];
+	struct pp_settings changed = *settings;
+	const char *bad = row->parse(value, &changed);
+
+	if (bad != NULL)
+		return bad;
+	if (source < *from) {
+		pp_settings_drop(&changed, settings);
+		return NULL;
+	}
+	pp_settings_drop(settings, &changed);
+	*settings = changed;
+	*from = (uint8_t)source;
+	return NULL;
+}
+
+void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
+{
+	va_list arguments;
+
+	if (error->text[0] != '\0')
+		return;
+	va_start(arguments, format);
+	vsnprintf(error->text, sizeof(error->text), format, arguments);
+	va_end(arguments);
+	/* whatever bytes the value has, it is one line */
 	for (char *c = error->text; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
+}
+
+void pp_settings_describe(const struct pp_setting *row, const char *where,
+			  const char *equals, const char *value,
+			  const char *bad, struct pp_settings_error *error)
+{
+	size_t length = strlen(bad);
+
+	if ((row->flags & PP_SETTING_LIST) && bad[strcspn(bad, PP_SEPARATORS)] != '\0')
+		length = strcspn(bad, PP_SEPARATORS);
+	if (length < strlen(value))
+		equals = " with ";
+	if (length > 80)
+		length = 80;
+	pp_settings_fail(error, "%s%s\"%.*s\" is not valid: it takes %s", where,
+			 equals, (int)length, bad, row->allowed);
+}
+
+void pp_settings_drop(struct pp_settings *settings,
+		      const struct pp_settings *others)
+{
+	if (settings->trusted.ranges != others->trusted.ranges)
+		pp_networks_free(&settings->trusted);
+	if (settings->ports.bits != others->ports.bits)
+		pp_ports_free(&settings->ports);
 }
 
 void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,
 		      struct pp_settings_error *error)
 {
-	struct pp_settings changed = *settings;
+	const struct pp_setting *row = pp_settings_find(table, name);
+	const char *bad;
+	char where[48];
 
-	while (table->name != NULL && strcmp(table->name, name) != 0)
-		table++;
-	if (table->name == NULL)
+	/* names in the environment have one case */
+	if (row == NULL || strcmp(row->name, name) != 0)
 		return;
-	if (table->parse(value, &changed))
-		*settings = changed;
-	else if (error->text[0] == '\0')
-		describe(table, value, error);
+	bad = pp_settings_set(table, row, value, PP_FROM_ENVIRONMENT, settings);
+	if (bad == NULL)
+		return;
+	snprintf(where, sizeof(where), "%s%s", PP_SETTINGS_PREFIX, row->name);
+	pp_settings_describe(row, where, "=", value, bad, error);
 }
 
 /* Splits "LIBPROXYPROTO_name=value"; false where the entry is not ours. */

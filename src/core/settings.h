@@ -8,11 +8,24 @@
 
 #include "address.h"
 #include "header.h"
+#include "networks.h"
+#include "ports.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PP_SETTINGS_PREFIX "LIBPROXYPROTO_"
+
+/* No table has more settings than this. */
+#define PP_SETTINGS_MAX 8
+
+/* Where a value comes from; one further down beats those above. */
+enum pp_settings_source {
+	PP_FROM_DEFAULT,
+	PP_FROM_FILE,
+	PP_FROM_ENVIRONMENT,
+};
 
 struct pp_settings {
 	bool debug;
@@ -20,8 +33,16 @@ struct pp_settings {
 	enum pp_versions versions;	/* server: which are taken off */
 	unsigned send_version;		/* client: which is sent, 0 none */
 	int timeout;			/* milliseconds */
+	struct pp_networks trusted;	/* server: proxies that are believed */
+	struct pp_ports ports;		/* server: local ports that count */
+	char config[256];		/* server: path of the settings file */
 	union pp_address source;	/* client: address and port to claim */
+	/* an enum pp_settings_source for each row of the table */
+	uint8_t from[PP_SETTINGS_MAX];
 };
+
+#define PP_SETTING_LIST 1		/* of words; see words.h */
+#define PP_SETTING_ENVIRONMENT 2	/* has no place in the settings file */
 
 /* One setting: how it is called, what it takes, where it goes. */
 struct pp_setting {
@@ -29,12 +50,14 @@ struct pp_setting {
 	const char *fallback;	/* default, in the words of the environment */
 	const char *allowed;	/* for the message about a bad value */
 	const char *help;
-	bool (*parse)(const char *value, struct pp_settings *settings);
+	/* NULL, or where the bad part of the value begins */
+	const char *(*parse)(const char *value, struct pp_settings *settings);
+	unsigned flags;
 };
 
 /* What was wrong with a value; text is empty where nothing was. */
 struct pp_settings_error {
-	char text[256];
+	char text[480];
 };
 
 /* The tables, each ended by a NULL name. */
@@ -45,10 +68,40 @@ extern const struct pp_setting pp_client_settings[];
 void pp_settings_defaults(const struct pp_setting *table,
 			  struct pp_settings *settings);
 
+/* The row of that name, in whatever case; NULL where there is none. */
+const struct pp_setting *pp_settings_find(const struct pp_setting *table,
+					  const char *name);
+
 /*
- * Takes one name and value. A name that is not in the table is not ours and
- * is ignored. A bad value changes nothing, and the first one is described in
- * *error: the name, the value, what is allowed.
+ * Takes a value for a row of the table, unless one from a source further down
+ * is there already. NULL, or where the bad part of the value begins; a bad
+ * value changes nothing.
+ */
+const char *pp_settings_set(const struct pp_setting *table,
+			    const struct pp_setting *row, const char *value,
+			    enum pp_settings_source source,
+			    struct pp_settings *settings);
+
+/*
+ * Describes a bad value in one line, unless *error has something already:
+ * where it stands, the bad part, what is allowed. equals is what stands
+ * between the name and the value there.
+ */
+void pp_settings_describe(const struct pp_setting *row, const char *where,
+			  const char *equals, const char *value,
+			  const char *bad, struct pp_settings_error *error);
+
+/* Writes the line, cut where it is too long, unless there is one already. */
+void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Gives back the memory that settings use and others do not. */
+void pp_settings_drop(struct pp_settings *settings,
+		      const struct pp_settings *others);
+
+/*
+ * Takes one name and value of the environment. A name that is not in the
+ * table is not ours and is ignored. A bad value is described in *error.
  */
 void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,

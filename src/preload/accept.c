@@ -12,6 +12,7 @@
 #include "listeners.h"
 #include "log.h"
 #include "peers.h"
+#include "policy.h"
 #include "real.h"
 #include "receive.h"
 #include "wait.h"
@@ -164,21 +165,33 @@ static void let_wait(const struct arrival *arrival,
 		fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
 	if (is_told(arrival->fd))
 		log_outcome(arrival->fd, proxy, "waits", "header not whole");
-	if (arrival->listener != NULL &&
-	    pp_listeners_enter(arrival->listener, &waiting))
+	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
 	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
 	pp_receive_end(&waiting.receive);
 	real_close(arrival->fd);
 }
 
+/* A connection without a header that counts: handed over, or dropped here. */
+static bool decide_bare(const struct arrival *arrival,
+			const union pp_address *proxy, const char *reason)
+{
+	bool admitted = !pp_configuration()->must_use;
+
+	if (is_told(arrival->fd))
+		log_outcome(arrival->fd, proxy,
+			    admitted ? "handed over" : "dropped", reason);
+	if (admitted)
+		forget(arrival->fd);
+	else
+		real_close(arrival->fd);
+	return admitted;
+}
+
 /* What becomes of a connection: handed over (true) or dropped here. */
 static bool decide(struct arrival *arrival, enum pp_received received,
 		   const struct pp_header *header, const union pp_address *proxy)
 {
-	const struct pp_settings *settings = pp_configuration();
-	const char *reason = "no header";
-
 	switch (received) {
 	case PP_RECEIVED_HEADER:
 		take_over(arrival->fd, proxy, header,
@@ -190,20 +203,29 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 			log_header(arrival->fd, proxy, header);
 		return true;
 	case PP_RECEIVED_MALFORMED:
-		reason = header->reason;
-		break;
-	default:
-		if (settings->must_use)
-			break;
 		if (is_told(arrival->fd))
-			log_outcome(arrival->fd, proxy, "handed over", reason);
-		forget(arrival->fd);
-		return true;
+			log_outcome(arrival->fd, proxy, "dropped",
+				    header->reason);
+		real_close(arrival->fd);
+		return false;
+	default:
+		return decide_bare(arrival, proxy, "no header");
 	}
-	if (is_told(arrival->fd))
-		log_outcome(arrival->fd, proxy, "dropped", reason);
-	real_close(arrival->fd);
-	return false;
+}
+
+/*
+ * Is it TCP, and not SCTP or the like? What was known of the descriptor may be
+ * of another socket that it was open on before: an internet connection comes
+ * from no Unix socket.
+ */
+static bool is_ours(struct arrival *arrival)
+{
+	if (arrival->listener == NULL) {
+		pp_configuration_complete();
+		pp_listeners_note(arrival->call->listener);
+		arrival->listener = pp_listeners_find(arrival->call->listener);
+	}
+	return arrival->listener != NULL;
 }
 
 /* Looks at a connection that the kernel accepted. */
@@ -216,8 +238,17 @@ static bool admit(struct arrival *arrival)
 
 	pp_address_from_kernel(&proxy, &arrival->name.sa,
 			       arrival->name.length);
-	if (!pp_family_is_internet(proxy.sa.sa_family))
+	if (!pp_family_is_internet(proxy.sa.sa_family) || !is_ours(arrival))
 		return true;
+	switch (pp_policy(pp_configuration(), arrival->fd, &proxy)) {
+	case PP_POLICY_UNTRUSTED:
+		return decide_bare(arrival, &proxy, "not trusted");
+	case PP_POLICY_OTHER_PORT:
+		forget(arrival->fd);
+		return true;
+	default:
+		break;
+	}
 	pp_receive_start(&receive, arrival->fd, pp_configuration()->versions);
 	received = pp_receive_step(&receive, false);
 	if (received == PP_RECEIVED_MORE) {
@@ -357,7 +388,8 @@ int pp_accept(const struct pp_accept_call *call)
 	struct pp_patience patience = { .waited = false };
 	int error = errno;
 
-	if (pp_configuration_refuses(call->listener)) {
+	if (!pp_listeners_is_something_else(call->listener) &&
+	    !pp_configuration_allows(call->listener)) {
 		errno = EINVAL;
 		return -1;
 	}

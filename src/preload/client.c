@@ -108,7 +108,7 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 		errno = before;
 		return real_connect(fd, address, length);
 	}
-	if (pp_configuration_refuses(fd)) {
+	if (!pp_configuration_allows(fd)) {
 		errno = EINVAL;
 		return -1;
 	}

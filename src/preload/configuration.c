@@ -6,11 +6,16 @@
 
 #include "log.h"
 #include "real.h"
+#include "settings_read.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
@@ -25,63 +30,168 @@ const char pp_library[] = "libproxyproto_connect";
 const char pp_library[] = "libproxyproto";
 #endif
 
-static struct pp_settings settings;
-static struct pp_settings_error error;
+/* The settings, or what is wrong with them. */
+struct configuration {
+	struct pp_settings settings;
+	struct pp_settings_error error;
+};
 
-/* Whether the two above are there to be read. */
+/* What the environment says. */
+static struct configuration start;
+
+/* Whether that is there to be read. */
 enum { UNREAD, BEING_READ, READ };
 static _Atomic int state = UNREAD;
 
-static void read_settings(void)
+/* With the file's settings, or where no file will be read; NULL before. */
+static _Atomic(const struct configuration *) complete;
+
+static void read_start(void)
 {
 	pp_real_resolve();
-	pp_settings_defaults(TABLE, &settings);
+	pp_settings_defaults(TABLE, &start.settings);
 	/* whoever runs a setuid program must not steer what it believes */
 	if (getauxval(AT_SECURE) == 0)
-		pp_settings_environment(TABLE, environ, &settings, &error);
+		pp_settings_environment(TABLE, environ, &start.settings,
+					&start.error);
 	if (pp_real_is_copy()) {
-		settings.versions = PP_VERSION_NONE;
-		settings.send_version = 0;
-		error.text[0] = '\0';
+		start.settings.versions = PP_VERSION_NONE;
+		start.settings.send_version = 0;
+		start.error.text[0] = '\0';
+		atomic_store(&complete, &start);
 	}
 }
 
 const struct pp_settings *pp_configuration(void)
 {
+	const struct configuration *configuration =
+		atomic_load_explicit(&complete, memory_order_acquire);
 	int expected = UNREAD;
 
+	if (configuration != NULL)
+		return &configuration->settings;
 	if (atomic_load_explicit(&state, memory_order_acquire) == READ)
-		return &settings;
+		return &start.settings;
 	if (atomic_compare_exchange_strong(&state, &expected, BEING_READ)) {
-		read_settings();
+		read_start();
 		atomic_store_explicit(&state, READ, memory_order_release);
 	}
 	while (atomic_load_explicit(&state, memory_order_acquire) != READ)
 		sched_yield();
-	return &settings;
+	return &start.settings;
 }
 
 /* Daemons overwrite their environment later, to show a title. */
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) static void construct(void)
 {
 	pp_configuration();
+}
+
+/* The environment's settings and the file's; NULL without memory. */
+static const struct configuration *read_complete(void)
+{
+#ifdef PP_CLIENT
+	return &start;
+#else
+	struct configuration *read;
+
+	if (start.error.text[0] != '\0')
+		return &start;
+	read = mmap(NULL, sizeof(*read), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (read == MAP_FAILED)
+		return NULL;
+	read->settings = start.settings;
+	pp_settings_read(&read->settings, &read->error);
+	return read;
+#endif
+}
+
+static void discard(const struct configuration *read)
+{
+	struct pp_settings settings = read->settings;
+
+	pp_settings_drop(&settings, &start.settings);
+	munmap((void *)(uintptr_t)read, sizeof(*read));
+}
+
+/*
+ * Reads what is still to be read. Threads (and signal handlers) that come at
+ * once each read it for themselves, and the first to end gives it to all: a
+ * lock could be held when the process forks.
+ */
+static const struct configuration *read_and_publish(void)
+{
+	static const struct configuration no_memory = {
+		.error.text = "no memory for the settings"
+	};
+	const struct configuration *expected = NULL;
+	const struct configuration *read = read_complete();
+
+	if (read == NULL)
+		return &no_memory;
+	if (atomic_compare_exchange_strong(&complete, &expected, read))
+		return read;
+	if (read != &start)
+		discard(read);
+	return expected;
+}
+
+/* All of the settings, read where they are not yet. */
+static const struct configuration *complete_configuration(void)
+{
+	const struct configuration *configuration;
+	int error = errno;
+	int cancel;
+
+	pp_configuration();
+	configuration = atomic_load_explicit(&complete, memory_order_acquire);
+	if (configuration != NULL)
+		return configuration;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	configuration = read_and_publish();
+	pthread_setcancelstate(cancel, NULL);
+	errno = error;
+	return configuration;
+}
+
+void pp_configuration_complete(void)
+{
+	complete_configuration();
+}
+
+static bool is_good(const struct configuration *configuration)
+{
+	return configuration != NULL && configuration->error.text[0] == '\0';
 }
 
 bool pp_configuration_is_valid(void)
 {
-	pp_configuration();
-	return error.text[0] == '\0';
+	return is_good(complete_configuration());
 }
 
-bool pp_configuration_refuses(int fd)
+/* Tells of what is wrong, once a process. */
+static void tell_error(void)
 {
 	static atomic_flag told = ATOMIC_FLAG_INIT;
 
-	if (pp_configuration_is_valid() || !pp_is_internet_socket(fd))
-		return false;
 	if (!atomic_flag_test_and_set(&told))
-		pp_log(pp_library, "%s", error.text);
-	return true;
+		pp_log(pp_library, "%s", complete_configuration()->error.text);
+}
+
+bool pp_configuration_allows(int fd)
+{
+	int error = errno;
+	bool internet;
+
+	if (is_good(atomic_load_explicit(&complete, memory_order_acquire)))
+		return true;
+	internet = pp_is_internet_socket(fd);
+	errno = error;
+	if (!internet || pp_configuration_is_valid())
+		return true;
+	tell_error();
+	return false;
 }
 
 bool pp_is_on(void)

@@ -11,20 +11,32 @@
 extern const char pp_library[];
 
 /*
- * The settings. Read by the library's constructor, or earlier if another
- * constructor calls a hook before it. Never NULL; thread-safe.
+ * The settings: those of the environment, read by the library's constructor,
+ * or earlier if another constructor calls a hook before it; and those of the
+ * file once pp_configuration_complete has read it. Never NULL; what it points
+ * to never changes; thread-safe and signal-safe.
  */
 const struct pp_settings *pp_configuration(void);
 
-/* False where a setting has a bad value. Says nothing. */
+/*
+ * Reads what is still to be read, the server's settings file: at the first
+ * call. Thread-safe, signal-safe, no cancellation point, keeps errno.
+ */
+void pp_configuration_complete(void);
+
+/*
+ * False where a setting has a bad value. Says nothing. Otherwise as
+ * pp_configuration_complete, which it begins with.
+ */
 bool pp_configuration_is_valid(void);
 
 /*
- * True where a setting has a bad value and the descriptor is an internet
- * socket: the hook must fail with EINVAL. Then the reason is written to
- * stderr, once a process. Costs nothing where all settings are good.
+ * May a hook go on with this socket? Not where it is an internet socket and
+ * the settings are not valid: then the reason is written to stderr, once a
+ * process. One load once they are known to be; before, a
+ * system call, and other sockets than those cause nothing to be read.
  */
-bool pp_configuration_refuses(int fd);
+bool pp_configuration_allows(int fd);
 
 /* False where the settings switch the library off. */
 bool pp_is_on(void);

@@ -73,6 +73,7 @@
 	     (count, readable, writable, exceptional, timeout, mask))      \
 	PP_HOOK_POLL_CHK(HOOK)                                             \
 	PP_HOOK_PPOLL_CHK(HOOK)                                            \
+	HOOK(chroot, (const char *path), (path))                           \
 	PP_HOOK_GETPEERNAME(HOOK)
 
 #define PP_CLIENT_HOOKS(HOOK)                                              \

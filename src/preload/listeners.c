@@ -11,6 +11,7 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "policy.h"
 #include "real.h"
 #include "registrations.h"
 #include "table.h"
@@ -321,9 +322,14 @@ int pp_listeners_gate(struct pp_listener *listener)
  */
 static void defer_accept(int fd)
 {
+	const struct pp_settings *settings = pp_configuration();
 	int seconds = 0;
 	socklen_t length = sizeof(seconds);
 
+	if (!settings->must_use && settings->trusted.ranges != NULL)
+		return;
+	if (!pp_policy_has_port(settings, fd))
+		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) != 0 ||
 	    seconds != 0)
@@ -382,6 +388,14 @@ void pp_listeners_note(int fd)
 		renew(listener);
 	atomic_store(&any_listener, true);
 	defer_accept(fd);
+}
+
+bool pp_listeners_is_something_else(int fd)
+{
+	struct entry *entry = get_entry(fd, false);
+
+	return entry != NULL &&
+	       atomic_load(&entry->listener) == &something_else;
 }
 
 struct pp_listener *pp_listeners_find(int fd)

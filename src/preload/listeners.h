@@ -55,6 +55,9 @@ struct pp_listener *pp_listeners_get(int fd);
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
 
+/* Is the descriptor known to be no TCP listener? Reads memory only. */
+bool pp_listeners_is_something_else(int fd);
+
 /* Notes that the program called listen(2) on fd, with success. */
 void pp_listeners_note(int fd);
 

@@ -10,6 +10,7 @@
 #include "real.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -37,7 +38,7 @@ PP_EXPORT int listen(int fd, int backlog)
 {
 	int result;
 
-	if (pp_configuration_refuses(fd)) {
+	if (!pp_configuration_allows(fd)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -45,6 +46,17 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (result == 0 && pp_is_on())
 		pp_listeners_note(fd);
 	return result;
+}
+
+/*
+ * The settings file is that of the root directory that the program started
+ * in. A server that goes to jail before its first accept would find none in
+ * there, and believe everyone.
+ */
+PP_EXPORT int chroot(const char *path)
+{
+	pp_configuration_complete();
+	return real_chroot(path);
 }
 
 PP_EXPORT int close(int fd)

@@ -115,7 +115,7 @@ class EveryProgram(Directory):
         yield ["bash", "-c", "echo $((6 * 7)) | cat; (exit 3); echo $?; "
                "exec 2>&1; ls /nonexistent; exit 4"]
         yield ["sh", "-c", "trap 'echo trapped' TERM; kill $$; ulimit -n"]
-        yield ["ls", "-l", self.path]
+        yield ["ls", "-lA", self.path]
         yield [sys.executable, "-c", "import os, socket, threading; "
                "print(sorted(os.listdir('/proc/self/fd'))); "
                "a, b = socket.socketpair(); print(a.getpeername()); "

@@ -54,3 +54,21 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
 endif
+
+# Whose header is believed, and where the settings come from.
+check_PROGRAMS += tests/preload/linked_calls tests/preload/rush
+tests_preload_linked_calls_SOURCES = tests/preload/calls.c
+tests_preload_linked_calls_CFLAGS = $(tests_preload_calls_CFLAGS)
+tests_preload_linked_calls_LDFLAGS = -no-install
+tests_preload_linked_calls_LDADD = libproxyproto.la
+tests_preload_rush_SOURCES = tests/preload/rush.c
+tests_preload_rush_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/fixture/namespaces.py tests/fixture/trace.py
+EXTRA_DIST += tests/preload/ports.py
+EXTRA_DIST += tests/preload/settings_file.py
+EXTRA_DIST += tests/preload/trust.py
+TESTS += tests/preload/settings_file.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/ports.py
+TESTS += tests/preload/trust.py
+endif

@@ -12,15 +12,18 @@ tests_unit_unit_SOURCES = \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/log.c \
+	tests/unit/networks.c \
 	tests/unit/original.c \
 	tests/unit/peers.c \
 	tests/unit/peers_race.c \
+	tests/unit/ports.c \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
 	tests/unit/room.c \
 	tests/unit/room_faults.c \
 	tests/unit/send.c \
 	tests/unit/settings.c \
+	tests/unit/settings_file.c \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \
 	tests/unit/tlv.c \

@@ -67,7 +67,7 @@ START_TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
-	static const size_t sizes[] = { 4, 4 };
+	static const size_t sizes[] = { 7, 4 };
 
 	for (size_t i = 0; i < COUNT(tables); i++) {
 		const struct pp_setting *setting = tables[i];
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(a_name_that_is_not_in_the_table)
 {
 	static const char *const names[] = { "", "DEBU", "DEBUGS", "debug",
-					     "ADDR", "TRUSTED" };
+					     "ADDR", "trusted" };
 	struct pp_settings defaults;
 
 	pp_settings_defaults(pp_server_settings, &defaults);
@@ -288,6 +288,61 @@ START_TEST(a_name_that_is_not_in_the_table)
 		ck_assert(take(pp_server_settings, names[i], "nonsense"));
 		ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	}
+}
+END_TEST
+
+START_TEST(trusted)
+{
+	static const char *const bad[] = { "", "localhost", "10.0.0.1/8" };
+	union pp_address address = address_of("10.9.9.9", 1);
+
+	ck_assert(take(pp_server_settings, "TRUSTED", "::1, 10.0.0.0/8"));
+	ck_assert(pp_networks_have(&settings.trusted, &address));
+	address = address_of("11.9.9.9", 1);
+	ck_assert(!pp_networks_have(&settings.trusted, &address));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_server_settings, "TRUSTED", bad[i]);
+}
+END_TEST
+
+START_TEST(ports)
+{
+	static const char *const bad[] = { "", "0", "65536", "9-8", "http" };
+
+	ck_assert(take(pp_server_settings, "PORTS", "22, 80-90"));
+	ck_assert(pp_ports_have(&settings.ports, 85));
+	ck_assert(!pp_ports_have(&settings.ports, 91));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_server_settings, "PORTS", bad[i]);
+}
+END_TEST
+
+START_TEST(config)
+{
+	char path[257];
+
+	ck_assert(take(pp_server_settings, "CONFIG", "/x/y z.conf"));
+	ck_assert_str_eq(settings.config, "/x/y z.conf");
+	memset(path, '/', sizeof(path));
+	path[255] = '\0';
+	ck_assert(take(pp_server_settings, "CONFIG", path));
+	ck_assert_str_eq(settings.config, path);
+	path[255] = '/';
+	path[256] = '\0';
+	assert_bad(pp_server_settings, "CONFIG", path);
+	assert_bad(pp_server_settings, "CONFIG", "");
+	assert_bad(pp_server_settings, "CONFIG", "x.conf");
+}
+END_TEST
+
+/* Of a list only the bad word. */
+START_TEST(the_message_of_a_list)
+{
+	ck_assert(!take(pp_server_settings, "PORTS", "22,http 80"));
+	ck_assert_str_eq(error.text,
+			 "LIBPROXYPROTO_PORTS with \"http\" is not valid: it "
+			 "takes ports from 1 to 65535 and ranges, as 22 or "
+			 "8000-8099, or all");
 }
 END_TEST
 
@@ -450,6 +505,10 @@ Suite *pp_suite_settings(void)
 	ADD_TEST(suite, port);
 	ADD_TEST(suite, addr_and_port_in_any_order);
 	ADD_TEST(suite, a_name_that_is_not_in_the_table);
+	ADD_TEST(suite, trusted);
+	ADD_TEST(suite, ports);
+	ADD_TEST(suite, config);
+	ADD_TEST(suite, the_message_of_a_list);
 	ADD_TEST(suite, the_message);
 	ADD_TEST(suite, the_first_message_stays);
 	ADD_TEST(suite, control_characters_in_the_value);

@@ -13,15 +13,18 @@ Suite *pp_suite_header_v1(void);
 Suite *pp_suite_header_v1_mutated(void);
 Suite *pp_suite_header_v2(void);
 Suite *pp_suite_log(void);
+Suite *pp_suite_networks(void);
 Suite *pp_suite_original(void);
 Suite *pp_suite_peers(void);
 Suite *pp_suite_peers_race(void);
+Suite *pp_suite_ports(void);
 Suite *pp_suite_receive(void);
 Suite *pp_suite_receive_faults(void);
 Suite *pp_suite_room(void);
 Suite *pp_suite_room_faults(void);
 Suite *pp_suite_send(void);
 Suite *pp_suite_settings(void);
+Suite *pp_suite_settings_file(void);
 Suite *pp_suite_tlv(void);
 
 #endif

@@ -17,15 +17,18 @@ int main(void)
 		pp_suite_header_v1_mutated,
 		pp_suite_header_v2,
 		pp_suite_log,
+		pp_suite_networks,
 		pp_suite_original,
 		pp_suite_peers,
 		pp_suite_peers_race,
+		pp_suite_ports,
 		pp_suite_receive,
 		pp_suite_receive_faults,
 		pp_suite_room,
 		pp_suite_room_faults,
 		pp_suite_send,
 		pp_suite_settings,
+		pp_suite_settings_file,
 		pp_suite_tlv,
 	};
 	SRunner *runner = srunner_create(NULL);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#include <config.h>
+
+#include "ports.h"
+
+#include "suites.h"
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Fails unless the list stands for exactly the ports marked. */
+static void assert_ports(const char *list, const bool *marked)
+{
+	struct pp_ports ports = { NULL };
+	const char *bad = pp_ports_parse(list, &ports);
+
+	ck_assert_msg(bad == NULL, "\"%s\": \"%s\" is bad", list, bad);
+	for (unsigned port = 0; port <= 65535; port++)
+		ck_assert_msg(pp_ports_have(&ports, (uint16_t)port) ==
+				      marked[port],
+			      "\"%s\": %u", list, port);
+	pp_ports_free(&ports);
+	ck_assert_ptr_null(ports.bits);
+}
+
+static bool marked[65536];
+
+static void mark(unsigned first, unsigned last)
+{
+	for (unsigned port = first; port <= last; port++)
+		marked[port] = true;
+}
+
+START_TEST(ports_and_ranges)
+{
+	memset(marked, 0, sizeof(marked));
+	mark(22, 22);
+	mark(80, 80);
+	mark(8000, 8099);
+	assert_ports("22,80, 8000-8099", marked);
+	assert_ports("8050-8099\t80 22 ,, 8000-8060,22\n", marked);
+}
+END_TEST
+
+START_TEST(first_and_last)
+{
+	memset(marked, 0, sizeof(marked));
+	mark(1, 1);
+	mark(65535, 65535);
+	assert_ports("1 65535", marked);
+	assert_ports("65535-65535,1-1", marked);
+	mark(1, 65535);
+	assert_ports("1-65535", marked);
+}
+END_TEST
+
+START_TEST(all_is_no_list)
+{
+	struct pp_ports ports = { NULL };
+
+	memset(marked, 1, sizeof(marked));
+	assert_ports(" All ,", marked);
+	ck_assert_ptr_null(pp_ports_parse("all", &ports));
+	ck_assert_ptr_null(ports.bits);
+}
+END_TEST
+
+START_TEST(bad_words_are_pointed_at)
+{
+	static const char *const words[] = {
+		"0",	"65536", "022",	   "-1",    "1-",    "-",
+		"0-9",	"9-8",	 "1-2-3",  "1--2",  "+1",    "1.0",
+		"http", "all",	 "1-all",  "1:2",   "0x16",  "1-65536",
+		"4294967318",	 "99999999999999999999",  "22;80",
+	};
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		struct pp_ports ports = { NULL };
+		char list[80];
+
+		snprintf(list, sizeof(list), "22 %s,80 x", words[i]);
+		ck_assert_msg(pp_ports_parse(list, &ports) == list + 3, "%s",
+			      words[i]);
+		ck_assert_ptr_null(ports.bits);
+	}
+}
+END_TEST
+
+START_TEST(empty_lists_are_bad)
+{
+	static const char *const lists[] = { "", " ", ",", " ,\t," };
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct pp_ports ports = { NULL };
+
+		ck_assert_ptr_eq(pp_ports_parse(lists[i], &ports), lists[i]);
+	}
+}
+END_TEST
+
+static void *no_memory(size_t size)
+{
+	(void)size;
+	return MAP_FAILED;
+}
+
+START_TEST(no_memory_is_no_list)
+{
+	struct pp_ports ports = { NULL };
+	const char *text = "22";
+
+	fake_mmap = no_memory;
+	ck_assert_ptr_eq(pp_ports_parse(text, &ports), text);
+	fake_mmap = NULL;
+	ck_assert_ptr_null(ports.bits);
+}
+END_TEST
+
+Suite *pp_suite_ports(void)
+{
+	Suite *suite = suite_create("ports");
+
+	ADD_TEST(suite, ports_and_ranges);
+	ADD_TEST(suite, first_and_last);
+	ADD_TEST(suite, all_is_no_list);
+	ADD_TEST(suite, bad_words_are_pointed_at);
+	ADD_TEST(suite, empty_lists_are_bad);
+	ADD_TEST(suite, no_memory_is_no_list);
+	return suite;
+}
