@@ -99,11 +99,11 @@ static void send_header(int fd, const struct sockaddr *address,
 
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
+	bool valid = pp_configuration_is_valid();
 	int before = errno;
 	int result, error, state;
 
-	if ((pp_configuration()->send_version == 0 &&
-	     pp_configuration_is_valid()) ||
+	if ((valid && pp_configuration()->send_version == 0) ||
 	    !is_ours(fd, address, length)) {
 		errno = before;
 		return real_connect(fd, address, length);

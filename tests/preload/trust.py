@@ -28,7 +28,7 @@ ATTEMPTS = {
     "wrong CRC32c": with_crc(wrong=True),
     "half a v1": v1()[:20],
     "half a v2": v2()[:20],
-    "no header": b"",
+    "no header": b"GET / HTTP/1.0\r\n\r\n",
 }
 
 
@@ -92,7 +92,7 @@ class Spoofing(Case):
             before = calls.descriptors()
             for what, attempt in ATTEMPTS.items():
                 with self.subTest(what, host=host, bad=bad, must_use=must_use):
-                    sent = attempt and attempt + b"data"
+                    sent = attempt + b"data"
                     other = self.dial(bad[0], listener.port, bad[1], sent,
                                       client)
                     if not must_use:
