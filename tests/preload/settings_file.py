@@ -178,6 +178,56 @@ class Sections(FileCase):
                    "believed")
 
 
+class Documents(FileCase):
+    """What they show as a settings file is one."""
+
+    def setUp(self):
+        super().setUp()
+        self.text = self.document("doc/libproxyproto.conf.example")
+
+    @staticmethod
+    def document(name):
+        with open(f"{os.environ['PP_SRCDIR']}/{name}",
+                  encoding="utf-8") as file:
+            return file.read()
+
+    def check_valid(self, text):
+        """It is one, in which the program that comes first has a proxy."""
+        name = re.search(r"\[(\w+)", text).group(1)
+        link = os.path.join(self.directory, name)
+        if not os.path.exists(link):
+            os.symlink(fixture.probe("calls"), link)
+        calls = self.begin(text, argv=[link])
+        self.assertEqual(self.outcome(calls, v1()), "handed over")
+        calls = self.begin(text.replace("192.0.2.10", "127.0.0.1"),
+                           argv=[link], PORTS="all")
+        self.assertEqual(self.outcome(calls, v1()), "believed")
+
+    def test_readme(self):
+        block = re.search(r"^# SETTINGS FILE$(?:\n(?! ).*)+\n((?: .*\n|\n)+)",
+                          self.document("README"), re.M).group(1)
+        self.check_valid(block)
+
+    def test_manual_page(self):
+        blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed",
+                            self.document("man/libproxyproto.conf.5"),
+                            re.M | re.S)
+        blocks = [block for block in blocks if "trusted" in block]
+        self.assertEqual(len(blocks), 4)
+        for block in blocks:
+            self.check_valid(block)
+
+    def test_as_it_is(self):
+        self.assertEqual(self.outcome(self.begin(self.text), v1()),
+                         "believed")
+
+    def test_all_of_it(self):
+        text = re.sub(r"^#(?=\w|\[)", "", self.text, flags=re.M)
+        self.assertEqual(self.outcome(self.begin(text), v1()), "handed over")
+        text = text.replace("my-daemon", "calls")
+        self.assertEqual(self.outcome(self.begin(text), v2()), "believed")
+
+
 class Errors(FileCase):
     def check(self, text, message):
         with self.subTest(text):

@@ -12,6 +12,11 @@ import fixture
 
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
+FILE_PAGE = "libproxyproto.conf.5"
+ALL_PAGES = (*PAGES.values(), FILE_PAGE)
+
+# As packages are configured.
+SETTINGS_FILE = "/etc/libproxyproto.conf"
 
 # Depends on what is installed, and on whether that has an index.
 UNRELATED = re.compile("referenced manual not found|outdated mandoc.db")
@@ -27,7 +32,8 @@ def table(side):
     text = re.search(rf"pp_{side}_settings\[\] = {{(.*?)^}};",
                      read("src/core/settings.c"), re.M | re.S).group(1)
     return {"LIBPROXYPROTO_" + name: default for name, default
-            in re.findall(r'{ "(\w+)", "([^"]*)"', text)}
+            in re.findall(r'{ "(\w+)", "([^"]*)"', text.replace(
+                "PP_SETTINGS_FILE", f'"{SETTINGS_FILE}"'))}
 
 
 def stated(text):
@@ -55,7 +61,7 @@ def rendered(page):
 class Lint(unittest.TestCase):
     def check(self, *command):
         fixture.need(command[0])
-        for page in PAGES.values():
+        for page in ALL_PAGES:
             with self.subTest(page):
                 output, errors = run(*command, f"{SOURCE}/man/{page}")
                 self.assertEqual(errors, "")
@@ -70,7 +76,7 @@ class Lint(unittest.TestCase):
 
     def test_mandoc(self):
         fixture.need("mandoc")
-        for page in PAGES.values():
+        for page in ALL_PAGES:
             with self.subTest(page):
                 output, errors = run("mandoc", "-T", "lint",
                                      f"{SOURCE}/man/{page}")
@@ -89,6 +95,14 @@ class Settings(unittest.TestCase):
             with self.subTest(page):
                 self.assertEqual(stated(rendered(page)), table(side))
 
+    def test_manual_page_of_the_file_has_each_default(self):
+        expected = table("server")
+        del expected["LIBPROXYPROTO_CONFIG"]
+        self.assertEqual(
+            {"LIBPROXYPROTO_" + name.upper(): default for name, default
+             in re.findall(r"^ *(\w+) = \w+ \(default (.*)\)$",
+                           rendered(FILE_PAGE), re.M)}, expected)
+
     def test_readme_has_each_default(self):
         server, client = re.search(
             r"^## Server: (.*)^## Client: (.*?)^# ", read("README"),
@@ -99,7 +113,8 @@ class Settings(unittest.TestCase):
     def test_no_document_names_another_variable(self):
         known = {*table("server"), *table("client")}
         for path in ("README", "NEWS", "ChangeLog",
-                     *(f"man/{page}" for page in PAGES.values())):
+                     "doc/libproxyproto.conf.example",
+                     *(f"man/{page}" for page in ALL_PAGES)):
             with self.subTest(path):
                 text = re.sub("^[.]Dt .*", "", read(path), flags=re.M)
                 named = set(re.findall(r"\bLIBPROXYPROTO_\w*", text))

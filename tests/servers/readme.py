@@ -20,6 +20,10 @@ OTHERS = {
               "make install",
               "pkg-config --variable=preload libproxyproto",
               "pkg-config --variable=preload_connect libproxyproto"],
+    "SETTINGS FILE": ["# off, except below; only the load balancer is "
+                      "believed", "version = 0", "trusted = 192.0.2.10",
+                      "[sshd smtpd]", "version = 3", "[nginx]", "version = 3",
+                      "must_use_protocol_header = yes"],
 }
 
 
