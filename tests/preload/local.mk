@@ -54,3 +54,5 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
 endif
+TESTS += tests/preload/fast_open.py
+EXTRA_DIST += tests/preload/fast_open.py
