@@ -77,13 +77,18 @@ static void send_header(int fd, const struct sockaddr *address,
 	size_t length;
 	int error;
 
-	if (!pp_send_is_first(fd))
-		return;
-	if (getpeername(fd, (struct sockaddr *)&name, &name_length) == 0)
+	if (getpeername(fd, (struct sockaddr *)&name, &name_length) == 0) {
+		if (!pp_send_is_first(fd))
+			return;
 		pp_address_from_kernel(&destination, (struct sockaddr *)&name,
 				       name_length);
-	else /* TCP_FASTOPEN_CONNECT: it connects when something is sent */
+	} else {
+		/*
+		 * TCP_FASTOPEN_CONNECT: it connects when something is sent.
+		 * Until then the kernel's counters have no meaning.
+		 */
 		pp_address_from_kernel(&destination, address, address_length);
+	}
 	length = pp_header_format(settings->send_version, &settings->source,
 				  &destination, bytes, sizeof(bytes));
 	error = pp_send_whole(fd, bytes, length);

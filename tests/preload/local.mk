@@ -54,6 +54,8 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
 endif
+TESTS += tests/preload/fast_open.py
+EXTRA_DIST += tests/preload/fast_open.py
 
 # Whose header is believed, and where the settings come from.
 check_PROGRAMS += tests/preload/linked_calls tests/preload/rush

@@ -22,6 +22,9 @@ NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
           "README", "aclocal.m4", "autogen.sh", "build-aux", "config.h.in",
           "configure", "configure.ac", "doc", "libproxyproto.pc.in", "m4",
           "man", "src", "tests")
+# Made by a build in the source tree: make would take it for its own.
+BUILT = shutil.ignore_patterns("__pycache__", "*.o", "*.lo", "*.la", ".libs",
+                               ".deps", ".dirstamp")
 
 
 class Build(unittest.TestCase):
@@ -38,7 +41,7 @@ class Build(unittest.TestCase):
             path = os.path.join(SOURCE, name)
             if os.path.isdir(path):
                 shutil.copytree(path, os.path.join(cls.tree, name),
-                                ignore=shutil.ignore_patterns("__pycache__"))
+                                ignore=BUILT)
             elif os.path.exists(path):
                 shutil.copy2(path, cls.tree)
         # distcheck makes the sources read-only, and copies keep that

@@ -5,7 +5,8 @@ import tempfile
 import unittest
 
 import fixture
-from fixture.servers import ServerCase
+from fixture.haproxy import Front
+from fixture.servers import V4, V6, ServerCase
 
 
 class HTTPServer(ServerCase, unittest.TestCase):
@@ -27,6 +28,15 @@ class HTTPServer(ServerCase, unittest.TestCase):
     def told(self, program, word):
         line = program.wait_line(rf'^(\S+) - - \[.*\] "GET /{word} ')
         return line.group(1), None
+
+    def test_shows_the_proxy_where_it_has_no_room_for_ipv6(self):
+        fixture.need_ipv6()
+        program, server = self.serve(V4)
+        front = Front(V6, "send-proxy", server)
+        self.proxy(front)
+        with front.connect(self.request("word")) as client:
+            fixture.read_all(client)
+        self.assertEqual(self.told(program, "word")[0], V4)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
+# It asks getpeername.
+if GETPEERNAME_CACHE
+TESTS += tests/servers/erlang.py
+endif
 TESTS += \
-	tests/servers/erlang.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \

@@ -210,6 +210,17 @@ START_TEST(nothing_is_left_of_an_earlier_record)
 }
 END_TEST
 
+/* A header that states nobody leaves the kernel's answer. */
+START_TEST(a_record_without_a_client_is_none)
+{
+	static struct pp_peers peers;
+	struct pp_peer peer = { .kernel = address_of("127.0.0.1", 1) };
+
+	ck_assert(pp_peers_set(&peers, 4, &peer));
+	ck_assert(!knows(&peers, 4, &peer));
+}
+END_TEST
+
 /* What was never set takes no memory and does not come to be by asking. */
 START_TEST(memory_only_where_something_is_set)
 {
@@ -230,6 +241,10 @@ START_TEST(memory_only_where_something_is_set)
 	ck_assert_uint_gt(after, before);
 	for (int fd = 1025; fd < 4096; fd++)
 		ck_assert(pp_peers_set(&peers, fd, &peer));
+	for (int fd = 4096; fd < 100000; fd += 4096) {
+		ck_assert(!knows(&peers, fd, &peer));
+		pp_peers_forget(&peers, fd);
+	}
 	ck_assert_uint_eq(mapped_bytes, after);
 }
 END_TEST
@@ -314,6 +329,7 @@ Suite *pp_suite_peers(void)
 	ADD_TEST(suite, another_peer_at_the_kernel);
 	ADD_TEST(suite, a_later_record_takes_the_place);
 	ADD_TEST(suite, nothing_is_left_of_an_earlier_record);
+	ADD_TEST(suite, a_record_without_a_client_is_none);
 	ADD_TEST(suite, memory_only_where_something_is_set);
 	ADD_TEST(suite, no_memory);
 	ADD_TEST(suite, memory_that_another_thread_maps_first);

@@ -201,7 +201,7 @@ START_TEST(a_long_header_is_taken_from_16_bytes_on)
 	static struct bytes stream;
 	struct pp_receive receive;
 
-	header_of(&stream, 1025);
+	header_of(&stream, PP_RECEIVE_PEEK + 1);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, 15);
 	ck_assert_int_eq(pp_receive_step(&receive, false), PP_RECEIVED_MORE);
@@ -212,6 +212,25 @@ START_TEST(a_long_header_is_taken_from_16_bytes_on)
 	ck_assert_uint_eq(receive.header.length, 1);
 	ck_assert_ptr_nonnull(receive.taken);
 	assert_left(&connection, NULL, 0);
+	pp_receive_end(&receive);
+	disconnect(&connection);
+}
+END_TEST
+
+/* The longest that is not taken in pieces: all of it stays, or none. */
+START_TEST(a_header_that_fits_a_look_stays_until_it_is_whole)
+{
+	struct connection connection = connect_tcp();
+	static struct bytes stream;
+	struct pp_receive receive;
+
+	header_of(&stream, PP_RECEIVE_PEEK);
+	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
+	deliver(&connection, stream.at, PP_RECEIVE_PEEK - 1);
+	ck_assert_int_eq(pp_receive_step(&receive, false), PP_RECEIVED_MORE);
+	ck_assert_uint_eq(receive.header.length, PP_RECEIVE_PEEK);
+	ck_assert_int_eq(pp_receive_step(&receive, true), PP_RECEIVED_NONE);
+	assert_left(&connection, stream.at, PP_RECEIVE_PEEK - 1);
 	pp_receive_end(&receive);
 	disconnect(&connection);
 }
@@ -446,6 +465,7 @@ Suite *pp_suite_receive(void)
 	ADD_TEST(suite, a_socket_pair);
 	ADD_TEST(suite, the_longest_header_at_once);
 	ADD_TEST(suite, a_long_header_is_taken_from_16_bytes_on);
+	ADD_TEST(suite, a_header_that_fits_a_look_stays_until_it_is_whole);
 	ADD_TEST(suite, end_of_file_at_each_prefix);
 	ADD_TEST(suite, end_of_file_behind_a_header_is_no_matter);
 	ADD_TEST(suite, nothing_yet);
