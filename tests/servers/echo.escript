@@ -1,16 +1,15 @@
 #!/usr/bin/env escript
 %% SPDX-License-Identifier: ISC
 %% Echoes what clients send and says who they are, as inet:peername has it.
-%% Arguments: address, port, passive or active, inet or socket (the backend).
+%% Arguments: address, port, passive or active.
 %%! -start_epmd false +S 2
 
-main([Host, Port, Mode, Backend]) ->
+main([Host, Port, Mode]) ->
     {ok, Address} = inet:parse_address(Host),
     Family = case tuple_size(Address) of 4 -> inet; 8 -> inet6 end,
     {ok, Listener} = gen_tcp:listen(
         list_to_integer(Port),
-        [{inet_backend, list_to_atom(Backend)}, Family, binary,
-         {ip, Address}, {active, false}, {reuseaddr, true}]),
+        [Family, binary, {ip, Address}, {active, false}, {reuseaddr, true}]),
     [spawn_link(fun() -> accept(Listener, Mode) end)
      || _ <- lists:seq(1, 4)],
     io:format("listening~n"),

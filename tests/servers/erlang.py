@@ -14,14 +14,14 @@ ECHO = os.path.join(os.path.dirname(__file__), "echo.escript")
 
 
 class Erlang(ServerCase):
-    """Mixed into one case a mode of the socket and backend of gen_tcp."""
+    """Mixed into one case a mode of the socket."""
 
     def start(self, host, port):
         fixture.need("escript", "erl")
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
         program = fixture.Program(
-            ["escript", ECHO, host, str(port), self.mode, self.backend],
+            ["escript", ECHO, host, str(port), self.mode],
             # Erlang does not start without a home, and dumps when it fails
             self.environment() | {"HOME": home.name,
                                   "ERL_CRASH_DUMP_SECONDS": "0"})
@@ -50,17 +50,10 @@ class Erlang(ServerCase):
 
 class Passive(Erlang, unittest.TestCase):
     mode = "passive"
-    backend = "inet"
 
 
 class Active(Erlang, unittest.TestCase):
     mode = "active"
-    backend = "inet"
-
-
-class SocketBackend(Erlang, unittest.TestCase):
-    mode = "passive"
-    backend = "socket"
 
 
 if __name__ == "__main__":
