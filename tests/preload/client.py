@@ -266,7 +266,7 @@ class Kept(ClientCase):
         calls = self.begin()
         fd = calls.socket()
         calls.ok("setsockopt", fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO,
-                 struct.pack("=qq", 0, 100000).hex())
+                 struct.pack("ll", 0, 100000).hex())
         self.assertEqual(calls.do("connect", fd, name).outcome,
                          (-1, "EINPROGRESS"))
 
