@@ -20,7 +20,17 @@
 /* For a connect that a signal interrupted, in milliseconds. */
 #define INTERRUPTED_MS 1000
 
-/* Is it the connect of a TCP socket to an internet address? */
+/* Did the kernel take the address, and begin to connect or end it? */
+static bool is_begun(int result, int error)
+{
+	return result == 0 || error == EINPROGRESS || error == EALREADY ||
+	       error == EINTR;
+}
+
+/*
+ * Is it a TCP socket's connect to an internet address? Only to be asked of one
+ * that is begun: what the kernel has not read may lie anywhere.
+ */
 static bool is_ours(int fd, const struct sockaddr *address, socklen_t length)
 {
 	return address != NULL && length >= sizeof(address->sa_family) &&
@@ -46,23 +56,16 @@ static bool wait_connected(int fd, int timeout)
 	       !(poll_fd.revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
-/* Does the connection stand, now or after a wait that harms nobody? */
+/* Does one that is begun stand, now or after a wait that harms nobody? */
 static bool is_connected(int fd, int result, int error)
 {
 	if (result == 0)
 		return true;
-	switch (error) {
-	case EINPROGRESS:
-	case EALREADY:
-		/* a blocking socket's means that SO_SNDTIMEO has run out */
-		return (fcntl(fd, F_GETFL) & O_NONBLOCK) &&
-		       wait_connected(fd, -1);
-	case EINTR:
-		/* a signal may be the program's own way to a timeout */
+	/* a signal may be the program's own way to a timeout */
+	if (error == EINTR)
 		return wait_connected(fd, INTERRUPTED_MS);
-	default:
-		return false;
-	}
+	/* a blocking socket's means that SO_SNDTIMEO has run out */
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) && wait_connected(fd, -1);
 }
 
 static void send_header(int fd, const struct sockaddr *address,
@@ -102,27 +105,34 @@ static void send_header(int fd, const struct sockaddr *address,
 		       error == 0 ? "sent" : strerror(-error));
 }
 
+/* Sends the header if there is a connection to send it on. */
+static void follow(int fd, const struct sockaddr *address, socklen_t length,
+		   int result, int error)
+{
+	int state;
+
+	if (pp_configuration()->send_version == 0 || !is_begun(result, error) ||
+	    !is_ours(fd, address, length))
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (is_connected(fd, result, error))
+		send_header(fd, address, length);
+	pthread_setcancelstate(state, NULL);
+}
+
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	bool valid = pp_configuration_is_valid();
 	int before = errno;
-	int result, error, state;
+	int result, error;
 
-	if ((valid && pp_configuration()->send_version == 0) ||
-	    !is_ours(fd, address, length)) {
-		errno = before;
-		return real_connect(fd, address, length);
-	}
-	if (!pp_configuration_allows(fd)) {
+	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
+	    !pp_configuration_allows(fd)) {
 		errno = EINVAL;
 		return -1;
 	}
 	result = real_connect(fd, address, length);
 	error = result == 0 ? before : errno;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (is_connected(fd, result, error))
-		send_header(fd, address, length);
-	pthread_setcancelstate(state, NULL);
+	follow(fd, address, length, result, error);
 	errno = error;
 	return result;
 }

@@ -167,6 +167,22 @@ static int fill(int below)
 	return fd < 0 ? -1 : close(fd);
 }
 
+/* connect FD ADDRESS, or connect FD badaddress LENGTH */
+static int connect_call(const struct command *command)
+{
+	unsigned char bytes[BUFFER];
+	const struct sockaddr *address = (struct sockaddr *)bytes;
+	socklen_t length;
+
+	if (strcmp(command->word[2], "badaddress") == 0) {
+		address = (struct sockaddr *)8;
+		length = (socklen_t)number(command, 3);
+	} else {
+		length = (socklen_t)from_hex(command->word[2], bytes);
+	}
+	return connect(number(command, 1), address, length);
+}
+
 /* The calls that answer with their result alone. */
 static long plain_call(const struct command *command, bool *known)
 {
@@ -182,8 +198,7 @@ static long plain_call(const struct command *command, bool *known)
 		return bind(a, (struct sockaddr *)bytes,
 			    (socklen_t)from_hex(command->word[2], bytes));
 	if (strcmp(name, "connect") == 0)
-		return connect(a, (struct sockaddr *)bytes,
-			       (socklen_t)from_hex(command->word[2], bytes));
+		return connect_call(command);
 	if (strcmp(name, "listen") == 0)
 		return listen(a, b);
 	if (strcmp(name, "setsockopt") == 0)

@@ -201,6 +201,9 @@ class Kept(ClientCase):
             tcp = calls.socket()
             return [calls.do("connect", *words).outcome for words in (
                 (-1, name), (99, name), (0, name), (tcp, ""),
+                (tcp, "badaddress", 16), (tcp, "badaddress", 0),
+                (tcp, "badaddress", -1), (99, "badaddress", 16),
+                (calls.socket(socket.AF_UNIX), "badaddress", 16),
                 (tcp, name[:8]), (tcp, name[:28]),
                 (tcp, pack_address("::1", self.port)),
                 (tcp, pack_unix("/nowhere")),
