@@ -21,6 +21,7 @@ static size_t sends, polls;
 /* Three bytes a call, an interruption and a full buffer in between. */
 static ssize_t short_send(int fd, const void *bytes, size_t size, int flags)
 {
+	ck_assert_int_eq(flags, MSG_NOSIGNAL | MSG_DONTWAIT);
 	switch (sends++ % 3) {
 	case 0:
 		return real_send(fd, bytes, size < 3 ? size : 3, flags);
