@@ -314,6 +314,27 @@ class Cancel(CallsCase):
         # the connection was open already, as one that waited
         self.assertEqual(calls.descriptors(), before)
 
+    def test_when_a_connection_is_there(self):
+        """tests/preload/cancel.c cancels the thread behind accept(2)."""
+        calls = self.start(f"{fixture.SERVER_LIBRARY} "
+                           f"{fixture.probe('.libs/cancel.so')}")
+        listener = calls.listener()
+        before = None
+        for data in (v1(), v2(), LONG, b"no header"):
+            self.client(listener, data)
+            self.assertEqual(calls.ok("thread", "accept", listener.fd, 128), 0)
+            fd = calls.finish("accept").result
+            calls.ok("join")
+            calls.ok("close", fd)
+            # the first time there are those of the waiting room, too
+            before = before or calls.descriptors()
+            self.assertEqual(calls.descriptors(), before)
+        # a dropped one is closed before the thread ends
+        self.client(listener, b"PROXY nonsense\r\n")
+        self.assertEqual(calls.ok("thread", "accept", listener.fd, 128), 0)
+        self.assertEqual(calls.ok("join"), 1)
+        self.assertEqual(calls.descriptors(), before)
+
 
 if __name__ == "__main__":
     fixture.main()
