@@ -119,6 +119,45 @@ class Descriptor(CallsCase):
             return replies
         self.compare(script)
 
+    FLAGS = NONE, CLOEXEC, NONBLOCK, CLOEXEC | NONBLOCK
+
+    def check_flags(self, calls, reply, flags):
+        """They are as the call asked that returned the descriptor."""
+        self.assertEqual(reply.address, ("192.0.2.1", 1111))
+        descriptor, file = status(calls, reply.result)
+        self.assertEqual(descriptor.result == fcntl.FD_CLOEXEC,
+                         bool(flags & CLOEXEC))
+        self.assertEqual(bool(file.result & NONBLOCK),
+                         bool(flags & NONBLOCK))
+        calls.ok("close", reply.result)
+
+    def test_flags_where_the_header_is_late(self):
+        calls = self.start()
+        listener = calls.listener()
+        for flags in self.FLAGS:
+            for call in ("accept4", "accept"):
+                client = self.client(listener, v1()[:1])
+                calls.begin(call, listener.fd, 128, int(flags))
+                calls.wait_asleep()
+                client.sendall(v1()[1:])
+                self.check_flags(calls, calls.finish(call),
+                                 flags if call == "accept4" else NONE)
+
+    def test_flags_are_those_of_the_last_call(self):
+        """Not of the one that found the connection without its header."""
+        calls = self.start()
+        listener = calls.listener(nonblocking=True)
+        for first in self.FLAGS:
+            for last in self.FLAGS:
+                client = self.client(listener, v1()[:1])
+                calls.ok("poll", listener.fd, 1, -1)
+                self.assertEqual(calls.accept4(listener.fd, first).outcome,
+                                 (-1, "EAGAIN"))
+                client.sendall(v1()[1:])
+                calls.ok("poll", listener.fd, 1, -1)
+                self.check_flags(calls, calls.accept4(listener.fd, last),
+                                 last)
+
     def test_errno_is_untouched(self):
         calls = self.start(DEBUG=1, TIMEOUT=0.02)
         for nonblocking in (False, True):
