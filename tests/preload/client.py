@@ -16,6 +16,8 @@ from fixture.calls import CallsCase, pack_address, pack_unix
 ADDR, PORT = "192.0.2.7", 4711
 NONBLOCK = int(socket.SOCK_NONBLOCK)
 STREAM = int(socket.SOCK_STREAM)
+MPTCP = 262
+ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
 
 
 class ClientCase(CallsCase):
@@ -32,9 +34,15 @@ class ClientCase(CallsCase):
         self.addCleanup(connection.close)
         return connection
 
-    def begin(self, **settings):
+    def begin(self, library=CLIENT_LIBRARY, **settings):
         settings = {"ADDR": ADDR, "PORT": PORT} | settings
-        return self.start(CLIENT_LIBRARY, **settings)
+        return self.start(library, **settings)
+
+    def begin_rough(self, how, **settings):
+        """With tests/preload/rough.c behind the library."""
+        os.environ[how] = "1"
+        self.addCleanup(os.environ.pop, how, None)
+        return self.begin(ROUGH, **settings)
 
     def expect(self, connection, header, data=b"data"):
         """The header, the data, and nothing else."""
@@ -76,12 +84,13 @@ class Sent(ClientCase):
                        server.getsockname()[1]))
 
     def test_ipv6(self):
-        for version, header in ((1, v1), (2, v2)):
-            server = self.serve("::1")
-            calls = self.begin(VERSION=version, ADDR="2001:db8::7")
-            self.connect(calls, server)
-            self.expect(self.accept(server), header(
-                "2001:db8::7", "::1", PORT, server.getsockname()[1]))
+        for flags in (0, NONBLOCK):
+            for version, header in ((1, v1), (2, v2)):
+                server = self.serve("::1")
+                calls = self.begin(VERSION=version, ADDR="2001:db8::7")
+                self.connect(calls, server, flags)
+                self.expect(self.accept(server), header(
+                    "2001:db8::7", "::1", PORT, server.getsockname()[1]))
 
     def test_original_families_that_differ_are_skipped(self):
         """They are bridged by v4-mapped addresses."""
@@ -104,13 +113,33 @@ class Sent(ClientCase):
             self.expect(self.accept(server), header)
 
     def test_ipv4_over_an_ipv6_socket(self):
-        server = self.serve()
-        self.connect(self.begin(), server, host="::ffff:127.0.0.1")
-        self.expect(self.accept(server), v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+        for flags in (0, NONBLOCK):
+            for version, header in ((1, v1), (2, v2)):
+                server = self.serve()
+                self.connect(self.begin(VERSION=version), server, flags,
+                             host="::ffff:127.0.0.1")
+                self.expect(self.accept(server), header(
+                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
 
-    def test_short_writes_go_on(self):
-        """A send buffer as small as the kernel makes them."""
+    def test_original_short_writes(self):
+        """Each byte is a send of its own; none is lost, none sent twice."""
+        for flags in (0, NONBLOCK):
+            for version, header in ((1, v1), (2, v2)):
+                server = self.serve()
+                calls = self.begin_rough("PP_PIECES", VERSION=version)
+                fd = calls.socket(kind=STREAM | flags)
+                reply = calls.do("connect", fd,
+                                 pack_address(*server.getsockname()))
+                self.assertEqual(reply.outcome, (-1, "EINPROGRESS") if flags
+                                 else (0, "KEPT"))
+                # what rough.c has in store behind the last byte
+                self.assertEqual(calls.do("send", fd, "00").outcome,
+                                 (-1, "EINTR"))
+                calls.ok("close", fd)
+                self.expect(self.accept(server), header(
+                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+
+    def test_smallest_send_buffer(self):
         server = self.serve()
         calls = self.begin(VERSION=1)
         fd = calls.socket()
@@ -137,6 +166,24 @@ class Sent(ClientCase):
             calls.ok("close", fd)
             self.expect(self.accept(server), v2(
                 ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+
+    def test_multipath(self):
+        try:
+            socket.socket(proto=MPTCP).close()
+        except OSError as error:
+            self.skipTest(f"the kernel has no Multipath TCP: {error}")
+        for flags in (0, NONBLOCK):
+            server = self.serve()
+            calls = self.begin()
+            name = pack_address(*server.getsockname())
+            fd = calls.socket(kind=STREAM | flags, protocol=MPTCP)
+            for _ in range(3):
+                calls.do("connect", fd, name)
+                calls.ok("poll", fd, 4, -1)
+            calls.ok("send", fd, b"data".hex())
+            calls.ok("close", fd)
+            self.expect(self.accept(server), v2(
+                ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
 
     def test_dissolved_and_connected_again(self):
         server = self.serve()
@@ -187,12 +234,16 @@ class Kept(ClientCase):
                                  socket.SO_ERROR)
                 self.assertEqual(error.words, [str(errno.ECONNREFUSED)])
 
-    def test_nonblocking_stays_so(self):
+    def test_flags_stay_as_they_are(self):
         server = self.serve()
         calls = self.begin()
-        fd = calls.socket(kind=STREAM | NONBLOCK)
-        calls.do("connect", fd, pack_address(*server.getsockname()))
-        self.assertEqual(self.flags(calls, fd), os.O_NONBLOCK)
+        for flags in (0, NONBLOCK):
+            fd = calls.socket(kind=STREAM | flags)
+            # made, and there already
+            for _ in range(3):
+                calls.do("connect", fd, pack_address(*server.getsockname()))
+                self.assertEqual(self.flags(calls, fd),
+                                 flags and os.O_NONBLOCK)
 
     def test_errors(self):
         def outcomes(library):
@@ -240,7 +291,25 @@ class Kept(ClientCase):
                 self.assertEqual(connection.recv(100), b"data")
 
     def test_original_sigpipe(self):
-        """Connections that are reset at once end no process."""
+        """
+        The server ends the connection, then resets it, before the header is
+        sent: what then is sent raises SIGPIPE, which would end the program.
+        """
+        for flags in (0, NONBLOCK):
+            server = self.serve()
+            calls = self.begin_rough("PP_ENDED")
+            fd = calls.socket(kind=STREAM | flags)
+            calls.begin("connect", fd, pack_address(*server.getsockname()))
+            connection = self.accept(server)
+            connection.shutdown(socket.SHUT_WR)
+            fixture.reset(connection)
+            self.assertEqual(
+                calls.finish("connect").outcome,
+                (-1, "EINPROGRESS") if flags else (0, "KEPT"))
+            self.assertEqual(calls.do("send", fd, "00").outcome,
+                             (-1, "EPIPE"))
+
+    def test_reset_at_once(self):
         server = self.serve(backlog=64)
         calls = self.begin()
         name = pack_address(*server.getsockname())
@@ -264,14 +333,25 @@ class Kept(ClientCase):
         return server, pack_address(*name)
 
     def test_so_sndtimeo_ends_it(self):
-        """A blocking connect with a timeout of the program's."""
-        _, name = self.full_backlog()
+        """A blocking connect with a timeout of the program's own."""
+        server, name = self.full_backlog()
         calls = self.begin()
         fd = calls.socket()
         calls.ok("setsockopt", fd, socket.SOL_SOCKET, socket.SO_SNDTIMEO,
                  struct.pack("ll", 0, 100000).hex())
         self.assertEqual(calls.do("connect", fd, name).outcome,
                          (-1, "EINPROGRESS"))
+        self.assertEqual(calls.do("connect", fd, name).outcome,
+                         (-1, "EALREADY"))
+        # the others are accepted, then there is room for it
+        mine = calls.getsockname(fd).address
+        while (connection := self.accept(server)).getpeername() != mine:
+            pass
+        calls.ok("poll", fd, 4, -1)
+        calls.ok("connect", fd, name)
+        calls.ok("close", fd)
+        self.expect(connection, v2(
+            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
 
     def test_a_signal_ends_it(self):
         _, name = self.full_backlog()

@@ -45,6 +45,9 @@ TESTS += tests/preload/stalled.py
 EXTRA_DIST += tests/preload/stalled.py
 
 # What the build made, what it costs, and the client library.
+check_LTLIBRARIES += tests/preload/rough.la
+tests_preload_rough_la_SOURCES = tests/preload/rough.c
+tests_preload_rough_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 EXTRA_DIST += tests/preload/client.py
 EXTRA_DIST += tests/preload/settings.py
 EXTRA_DIST += tests/preload/symbols.py

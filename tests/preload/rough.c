@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A library to preload behind the client's: connections at their worst.
+ *
+ *	PP_ENDED	connect returns when the peer has ended the connection
+ *	PP_PIECES	send takes one byte, then is interrupted, then finds no
+ *			room, and so on
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* The function behind ours. */
+#define NEXT(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	/* of no events but POLLERR and POLLHUP */
+	struct pollfd ended = { .fd = fd };
+	int result = NEXT(connect)(fd, address, length);
+	int error = errno;
+
+	if (getenv("PP_ENDED") != NULL)
+		poll(&ended, 1, -1);
+	errno = error;
+	return result;
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+	static unsigned calls;
+
+	if (getenv("PP_PIECES") == NULL)
+		return NEXT(send)(fd, bytes, size, flags);
+	switch (calls++ % 3) {
+	case 0:
+		return NEXT(send)(fd, bytes, 1, flags);
+	case 1:
+		errno = EINTR;
+		return -1;
+	default:
+		errno = EAGAIN;
+		return -1;
+	}
+}
