@@ -31,6 +31,25 @@ CLIENT_SIDE = {
              ("65536", "-1", "", "http", "080", "8080 ", "0x50")),
     "VERSION": ("0 (none), 1 or 2", ("3", "", "two", "-1")),
 }
+# How a program does away with its environment, in python.
+SCRUB = """
+import ctypes, os, socket
+libc = ctypes.CDLL(None)
+environ = ctypes.POINTER(ctypes.c_void_p).in_dll(libc, "environ")
+assert libc.getenv(b"LIBPROXYPROTO_VERSION")
+"""
+SCRUBBING = (
+    "libc.clearenv()\n",
+    "for name in os.environb:\n    libc.unsetenv(name)\n",
+    # the strings themselves, as for a title
+    """
+at = 0
+while string := environ[at]:
+    string = ctypes.c_void_p(string)
+    libc.memset(string, ord("x"), ctypes.c_size_t(libc.strlen(string)))
+    at += 1
+assert not libc.getenv(b"LIBPROXYPROTO_VERSION")
+""")
 TRUE = "1", "yes", "TRUE", "On"
 FALSE = "0", "no", "False", "OFF", ""
 
@@ -87,11 +106,17 @@ class Bad(CallsCase):
                                 allowed), **{name: value})
 
     def test_first_of_two(self):
-        calls = self.start(VERSION=7, TIMEOUT="soon")
-        calls.do("listen", calls.socket(), 8)
-        told = self.told(calls)
-        self.assertEqual(len(told), 1)
-        self.assertRegex(told[0], "VERSION|TIMEOUT")
+        """The one that is first in the environment."""
+        bad = [("VERSION", "7"), ("TIMEOUT", "soon")]
+        for first, second in (bad, bad[::-1]):
+            self.check_server(message("libproxyproto", *first,
+                                      SERVER[first[0]][0]),
+                              **dict((first, second)))
+        bad = [("VERSION", "7"), ("ADDR", "here")]
+        for first, second in (bad, bad[::-1]):
+            self.check_client(message("libproxyproto_connect", *first,
+                                      CLIENT_SIDE[first[0]][0]),
+                              **dict((first, second)))
 
     def test_bad_beside_switched_off(self):
         """VERSION=0 does not hide that something else is wrong."""
@@ -179,62 +204,102 @@ class Good(CallsCase):
             self.assertEqual(
                 calls.receive(calls.accept(listener.fd).result).data, begins)
 
-    def test_scrubbed_environment(self):
-        """A daemon that overwrites its environment keeps its settings."""
-        port = fixture.free_port()
-        script = (
-            "import ctypes, os, socket\n"
-            "ctypes.CDLL(None).clearenv()\n"
-            f"s = socket.create_server(('127.0.0.1', {port}))\n"
-            "print('ready', flush=True)\n"
-            "print(s.accept()[1], flush=True)\n")
-        with fixture.Program(
-                ["python3", "-c", script],
-                fixture.environment(SERVER_LIBRARY, VERSION=2,
-                                    MUST_USE_PROTOCOL_HEADER=1)) as program:
-            program.wait_line("ready")
+
+class Scrubbed(CallsCase):
+    """A daemon that does away with its environment keeps its settings."""
+
+    def run_each(self, library, script, **settings):
+        """Programs that do it, each in its way, and then the script."""
+        for way in SCRUBBING:
+            with fixture.Program(
+                    ["python3", "-c", SCRUB + way + script],
+                    fixture.environment(library, **settings)) as program:
+                yield program
+
+    def test_server(self):
+        script = ("s = socket.create_server(('127.0.0.1', 0))\n"
+                  "print('port', s.getsockname()[1], flush=True)\n"
+                  "print(s.accept()[1], flush=True)\n")
+        for program in self.run_each(SERVER_LIBRARY, script, VERSION=2,
+                                     MUST_USE_PROTOCOL_HEADER=1):
+            port = int(program.wait_line(r"port (\d+)")[1])
             with fixture.connect(port, v1()) as bad:
                 self.assertEqual(fixture.read_all(bad), b"")
             with fixture.connect(port, v2()):
                 program.wait_line(r"'192\.0\.2\.1', 1111")
 
+    def test_client(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(fixture.PATIENCE)
+            port = server.getsockname()[1]
+            script = f"socket.create_connection(('127.0.0.1', {port}))\n"
+            for program in self.run_each(CLIENT_LIBRARY, script, VERSION=1,
+                                         ADDR=CLIENT[0], PORT=CLIENT[1]):
+                connection, _ = server.accept()
+                with connection:
+                    self.assertEqual(
+                        fixture.read_all(connection),
+                        v1(destination="127.0.0.1", destination_port=port))
+                self.assertEqual(program.wait(), 0, program.output())
+
 
 class Privileged(unittest.TestCase):
     """Whoever runs a setuid program does not steer what it believes."""
 
-    def test_environment_is_ignored(self):
+    def setUp(self):
         if os.getuid() != 0:
             self.skipTest("needs root to make a setuid program")
         fixture.need("setpriv", "cc")
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o755)
-            # the loader leaves LD_PRELOAD out, so the program is linked
-            shutil.copy(SERVER_LIBRARY, folder + "/libproxyproto.so.0")
-            program = os.path.join(folder, "calls")
-            subprocess.run(
-                ["cc", "-pthread", "-o", program,
-                 os.path.join(os.environ.get("PP_SRCDIR", "."),
-                              "tests/preload/calls.c"),
-                 folder + "/libproxyproto.so.0", "-Wl,-rpath," + folder],
-                check=True)
-            os.chmod(program, 0o4755)
-            env = fixture.environment(VERSION="bad", DEBUG=1)
-            with fixture.Program(
-                    ["setpriv", "--reuid", "65534", "--regid", "65534",
-                     "--clear-groups", program], env=env,
-                    stdin=subprocess.PIPE) as started:
-                started.send_line("socket 2 1 0")
-                fd = started.wait_line(r"^socket = (\d+)")[1]
-                started.send_line(f"listen {fd} 8")
-                self.assertEqual(started.wait_line(r"^listen = (-?\d+)")[1],
-                                 "0")
-                self.assertIn("libproxyproto.so.0", self.maps(started))
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        os.chmod(self.folder, 0o755)
+        if os.statvfs(self.folder).f_flag & os.ST_NOSUID:
+            self.skipTest(f"{self.folder} is mounted nosuid")
+        with open("/proc/self/status", encoding="ascii") as status:
+            if "NoNewPrivs:\t1" in status.read():
+                self.skipTest("setuid programs gain no privileges here")
 
-    @staticmethod
-    def maps(program):
-        path = f"/proc/{program.process.pid}/maps"
-        with open(path, encoding="ascii") as file:
-            return file.read()
+    def start(self, library, **settings):
+        """The program, linked: the loader leaves LD_PRELOAD out."""
+        name = os.path.basename(library) + ".0"
+        program = os.path.join(self.folder, "calls")
+        shutil.copy(library, os.path.join(self.folder, name))
+        subprocess.run(
+            ["cc", "-pthread", "-o", program,
+             os.path.join(os.environ.get("PP_SRCDIR", "."),
+                          "tests/preload/calls.c"),
+             "-Wl,--no-as-needed", os.path.join(self.folder, name),
+             "-Wl,-rpath," + self.folder], check=True)
+        os.chmod(program, 0o4755)
+        calls = Calls(argv=["setpriv", "--reuid", "65534", "--regid", "65534",
+                            "--clear-groups", program], **settings)
+        self.addCleanup(calls.stop)
+        calls.socket()
+        with open(f"/proc/{calls.pid}/maps", encoding="ascii") as file:
+            self.assertIn(name, file.read())
+        return calls
+
+    def test_environment_is_ignored(self):
+        calls = self.start(SERVER_LIBRARY, VERSION="bad", DEBUG=1)
+        listener = calls.listener()
+        with listener.connect(v1()):
+            self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+        self.assertNotIn("libproxyproto", calls.output())
+
+    def test_a_client_s_too(self):
+        calls = self.start(CLIENT_LIBRARY, ADDR="bad", VERSION=1, DEBUG=1)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            calls.ok("connect", calls.socket(),
+                     pack_address("127.0.0.1", port))
+            calls.stop()
+            connection, _ = server.accept()
+            with connection:
+                self.assertEqual(
+                    fixture.read_all(connection),
+                    v2("127.0.0.1", "127.0.0.1", 8080, port))
+        self.assertNotIn("libproxyproto", calls.output())
 
 
 class Debug(CallsCase):
@@ -247,6 +312,38 @@ class Debug(CallsCase):
             calls.accept(listener.fd)
         self.assertEqual([line for line in calls.lines if " = " not in line],
                          [])
+
+    def test_client_is_silent_by_default(self):
+        calls = self.start(CLIENT_LIBRARY)
+        for port in (self.serve(), fixture.free_port()):
+            calls.do("connect", calls.socket(),
+                     pack_address("127.0.0.1", port))
+        self.assertEqual([line for line in calls.lines if " = " not in line],
+                         [])
+
+    def serve(self):
+        """The port of somebody to connect to."""
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        return server.getsockname()[1]
+
+    def test_client_lines(self):
+        for version, size in ((1, len(v1(destination="127.0.0.1",
+                                         destination_port=10000))), (2, 28)):
+            port = self.serve()
+            calls = self.start(CLIENT_LIBRARY, DEBUG=1, VERSION=version,
+                               ADDR=CLIENT[0], PORT=CLIENT[1])
+            fd = calls.socket()
+            # one line, and none for a connect that sends nothing
+            for _ in range(2):
+                calls.do("connect", fd, pack_address("127.0.0.1", port))
+            refused = pack_address("127.0.0.1", fixture.free_port())
+            calls.do("connect", calls.socket(), refused)
+            self.assertEqual(
+                [line for line in calls.lines if " = " not in line],
+                [f"libproxyproto_connect: connect: fd {fd}: v{version} header"
+                 f" of {size} bytes: client 192.0.2.1:1111, destination "
+                 f"127.0.0.1:{port}: sent"])
 
     def test_lines(self):
         calls = self.start(DEBUG=1)
@@ -266,25 +363,43 @@ class Debug(CallsCase):
                 "waits: header not whole, from 127.0.0.1:\\d+"):
             calls.wait_line(rf"^libproxyproto: accept: fd \d+: {line}$")
 
-    def test_closed_or_broken_stderr(self):
+    def start_deaf(self, stderr, library, **settings):
+        """The program with a stderr that takes nothing."""
+        script = ("import os, signal, sys\nr, w = os.pipe()\n" + stderr
+                  + "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+                  "os.execv(sys.argv[1], sys.argv[1:])\n")
+        return self.start(library, argv=[
+            "python3", "-c", script, fixture.probe("calls")], **settings)
+
+    def test_stderr_that_takes_nothing(self):
         """It is told to nobody, and the program goes on."""
-        for end in ("2>&-", "2>/dev/full", "2> >(:)"):
-            port = fixture.free_port()
-            script = (f"import socket\ns = socket.create_server(('127.0.0.1',"
-                      f" {port}))\nprint('ready', flush=True)\n"
-                      "for _ in range(3):\n    c, a = s.accept()\n"
-                      "    print(a, c.recv(9), flush=True)\n    c.close()\n")
-            with fixture.Program(
-                    ["bash", "-c", f'exec python3 -c "$0" {end}', script],
-                    fixture.environment(SERVER_LIBRARY, DEBUG=1)) as program:
-                program.wait_line("ready")
-                for number in range(1, 4):
-                    with fixture.connect(
-                            port, v1(source_port=number) + b"x") as client:
-                        program.wait_line(
-                            rf"\('192.0.2.1', {number}\) b'x'")
-                        self.assertEqual(fixture.read_all(client), b"")
-                self.assertEqual(program.wait(), 0)
+        for stderr in (
+                "os.close(2)\n",
+                "os.dup2(os.open('/dev/full', os.O_WRONLY), 2)\n",
+                # a pipe without a reader, and a full one
+                "os.dup2(w, 2)\nos.close(r)\n",
+                "os.dup2(w, 2)\nos.set_inheritable(r, True)\n"
+                "os.set_blocking(2, False)\n"
+                "try:\n    while os.write(2, b'x'): pass\n"
+                "except BlockingIOError: pass\n"):
+            calls = self.start_deaf(stderr, SERVER_LIBRARY, DEBUG=1)
+            listener = calls.listener()
+            for header in (v1(), v2(), v1()):
+                self.client(listener, header)
+                reply = calls.accept(listener.fd)
+                self.assertEqual(reply.address, CLIENT)
+                self.assertEqual(reply.errno, "KEPT")
+            calls = self.start_deaf(stderr, SERVER_LIBRARY, VERSION="bad")
+            fd = calls.socket()
+            for _ in range(2):
+                self.assertEqual(calls.do("listen", fd, 8).outcome,
+                                 (-1, "EINVAL"))
+            calls = self.start_deaf(stderr, CLIENT_LIBRARY, DEBUG=1)
+            name = pack_address("127.0.0.1", self.serve())
+            for _ in range(3):
+                self.assertEqual(
+                    calls.do("connect", calls.socket(), name).outcome,
+                    (0, "KEPT"))
 
     def test_never_into_a_client_s_connection(self):
         """The program closed stderr, and a connection has its number."""
