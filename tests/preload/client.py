@@ -7,7 +7,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import unittest
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2

@@ -359,7 +359,8 @@ class Debug(CallsCase):
                 "v2 PROXY header of 52 bytes from proxy .*: client"
                 r" \[2001:db8::1\]:1111, destination \[2001:db8::2\]:2222",
                 "handed over: no header, from 127.0.0.1:\\d+",
-                "dropped: protocol is not TCP4, TCP6, UNKNOWN, from 127.0.0.1:\\d+",
+                "dropped: protocol is not TCP4, TCP6, UNKNOWN,"
+                " from 127.0.0.1:\\d+",
                 "waits: header not whole, from 127.0.0.1:\\d+"):
             calls.wait_line(rf"^libproxyproto: accept: fd \d+: {line}$")
 
