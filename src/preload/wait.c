@@ -25,6 +25,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <unistd.h>
 #ifdef HAVE_SYS_SINGLE_THREADED_H
 #include <sys/single_threaded.h>
 #endif
@@ -224,22 +225,36 @@ static int accept_real(const struct pp_accept_call *call,
 	return real_accept(call->listener, address, length);
 }
 
+/*
+ * Keeps other processes that share the listener out of the moment in which it
+ * is non-blocking: one's end would be in the middle of another's. A record
+ * lock is the process's own, unlike the flag, and goes with it.
+ */
+static void lock_moment(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_SETLKW, &lock);
+}
+
 /* accept(2) on a blocking listener that does not block. */
 static int accept_now(const struct pp_accept_call *call,
 		      struct sockaddr *address, socklen_t *length)
 {
-	int flags = fcntl(call->listener, F_GETFL) & ~O_NONBLOCK;
 	sigset_t all, before;
-	int state, fd, error;
+	int flags, state, fd, error;
 
 	/* nothing may come between: the flag is seen by other processes */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	lock_moment(call->listener, F_WRLCK);
+	flags = fcntl(call->listener, F_GETFL) & ~O_NONBLOCK;
 	fcntl(call->listener, F_SETFL, flags | O_NONBLOCK);
 	fd = accept_real(call, address, length);
 	error = errno;
 	fcntl(call->listener, F_SETFL, flags);
+	lock_moment(call->listener, F_UNLCK);
 	pthread_setcancelstate(state, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error;

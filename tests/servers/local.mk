@@ -4,22 +4,30 @@ if GETPEERNAME_CACHE
 TESTS += tests/servers/erlang.py
 endif
 TESTS += \
+	tests/servers/asyncio_server.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \
+	tests/servers/memcached.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
-	tests/servers/readme.py
+	tests/servers/node.py \
+	tests/servers/readme.py \
+	tests/servers/redis.py
 EXTRA_DIST += \
 	tests/fixture/haproxy.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \
+	tests/servers/asyncio_server.py \
 	tests/servers/demo.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \
+	tests/servers/memcached.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
-	tests/servers/readme.py
+	tests/servers/node.py \
+	tests/servers/readme.py \
+	tests/servers/redis.py

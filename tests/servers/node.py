@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: ISC
+"""Node.js's http server: libuv's epoll, accept4, getpeername."""
+import unittest
+
+import fixture
+from fixture.servers import ServerCase
+
+SCRIPT = """
+require("http").createServer((request, response) => {
+    const {remoteAddress, remotePort} = request.socket;
+    console.log(remoteAddress, remotePort, request.url);
+    response.end("hello");
+}).listen(Number(process.argv[2]), process.argv[1],
+          () => console.log("listening"));
+"""
+
+
+class Node(ServerCase, unittest.TestCase):
+    takes_ipv6_on_ipv4 = False
+
+    def start(self, host, port):
+        fixture.need("node")
+        program = fixture.Program(["node", "-e", SCRIPT, host, str(port)],
+                                  self.environment())
+        program.wait_line("^listening$")
+        return program
+
+    def request(self, word):
+        return (f"GET /{word} HTTP/1.0\r\n\r\n").encode()
+
+    def told(self, program, word):
+        return program.wait_line(rf"^(\S+) (\d+) /{word}$").groups()
+
+
+if __name__ == "__main__":
+    fixture.main()
