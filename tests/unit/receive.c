@@ -145,6 +145,9 @@ START_TEST(long_headers_in_pieces)
 
 	for (size_t i = 0; i < COUNT(lengths); i++)
 		for (size_t p = 0; p < COUNT(pieces); p++) {
+			/* thousands of pieces show no more than hundreds */
+			if (lengths[i] / pieces[p] > 1200)
+				continue;
 			header_of(&stream, lengths[i]);
 			take_in_pieces(&connection, &stream, pieces[p]);
 		}
