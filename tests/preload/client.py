@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import unittest.mock
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
@@ -37,11 +38,10 @@ class ClientCase(CallsCase):
         settings = {"ADDR": ADDR, "PORT": PORT} | settings
         return self.start(library, **settings)
 
-    def begin_rough(self, how, **settings):
+    def begin_rough(self, *how, **settings):
         """With tests/preload/rough.c behind the library."""
-        os.environ[how] = "1"
-        self.addCleanup(os.environ.pop, how, None)
-        return self.begin(ROUGH, **settings)
+        with unittest.mock.patch.dict(os.environ, dict.fromkeys(how, "1")):
+            return self.begin(ROUGH, **settings)
 
     def expect(self, connection, header, data=b"data"):
         """The header, the data, and nothing else."""
@@ -119,6 +119,17 @@ class Sent(ClientCase):
                              host="::ffff:127.0.0.1")
                 self.expect(self.accept(server), header(
                     ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+
+    def test_destination_is_where_it_got_to(self):
+        """Nobody's address is this machine's."""
+        for host, nobody in (("127.0.0.1", "0.0.0.0"), ("::1", "::")):
+            server = self.serve(host)
+            port = server.getsockname()[1]
+            calls = self.begin(VERSION=1, ADDR=host)
+            fd = calls.socket(server.family)
+            calls.ok("connect", fd, pack_address(nobody, port))
+            calls.ok("close", fd)
+            self.expect(self.accept(server), v1(host, host, PORT, port), b"")
 
     def test_original_short_writes(self):
         """Each byte is a send of its own; none is lost, none sent twice."""
@@ -350,6 +361,31 @@ class Kept(ClientCase):
         calls.ok("connect", fd, name)
         calls.ok("close", fd)
         self.expect(connection, v2(
+            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+
+    def test_interrupted_and_connected_nevertheless(self):
+        server = self.serve()
+        calls = self.begin_rough("PP_INTERRUPTED")
+        fd = calls.socket()
+        self.assertEqual(
+            calls.do("connect", fd,
+                     pack_address(*server.getsockname())).outcome,
+            (-1, "EINTR"))
+        calls.ok("send", fd, b"data".hex())
+        calls.ok("close", fd)
+        self.expect(self.accept(server), v2(
+            ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+
+    def test_cancelled_behind_the_header(self):
+        """A thread that is cancelled leaves no half of a header."""
+        server = self.serve()
+        calls = self.begin_rough("PP_CANCELLED", "PP_PIECES")
+        fd = calls.socket()
+        calls.ok("thread", "connect", fd,
+                 pack_address(*server.getsockname()))
+        self.assertEqual(calls.do("join").result, 1)
+        calls.ok("close", fd)
+        self.expect(self.accept(server), v2(
             ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
 
     def test_a_signal_ends_it(self):

@@ -3,6 +3,8 @@
  * A library to preload behind the client's: connections at their worst.
  *
  *	PP_ENDED	connect returns when the peer has ended the connection
+ *	PP_INTERRUPTED	connect says EINTR, and the connection stands
+ *	PP_CANCELLED	the thread is cancelled when connect returns
  *	PP_PIECES	send takes one byte, then is interrupted, then finds no
  *			room, and so on
  */
@@ -10,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,8 +30,13 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 
 	if (getenv("PP_ENDED") != NULL)
 		poll(&ended, 1, -1);
+	if (getenv("PP_CANCELLED") != NULL)
+		pthread_cancel(pthread_self());
 	errno = error;
-	return result;
+	if (getenv("PP_INTERRUPTED") == NULL)
+		return result;
+	errno = EINTR;
+	return -1;
 }
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags)
