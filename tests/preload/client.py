@@ -342,8 +342,8 @@ class Kept(ClientCase):
             self.addCleanup(client.close)
         return server, pack_address(*name)
 
-    def test_so_sndtimeo_ends_it(self):
-        """A blocking connect with a timeout of the program's own."""
+    def begin_in_vain(self):
+        """A blocking connect that a timeout of the program's own ended."""
         server, name = self.full_backlog()
         calls = self.begin()
         fd = calls.socket()
@@ -351,14 +351,32 @@ class Kept(ClientCase):
                  struct.pack("ll", 0, 100000).hex())
         self.assertEqual(calls.do("connect", fd, name).outcome,
                          (-1, "EINPROGRESS"))
+        return server, name, calls, fd
+
+    def accept_from(self, server, client):
+        """Others are accepted, until there is room for that client."""
+        while (connection := self.accept(server)).getpeername() != client:
+            pass
+        return connection
+
+    def test_so_sndtimeo_ends_it(self):
+        server, name, calls, fd = self.begin_in_vain()
         self.assertEqual(calls.do("connect", fd, name).outcome,
                          (-1, "EALREADY"))
-        # the others are accepted, then there is room for it
-        mine = calls.getsockname(fd).address
-        while (connection := self.accept(server)).getpeername() != mine:
-            pass
+        connection = self.accept_from(server, calls.getsockname(fd).address)
         calls.ok("poll", fd, 4, -1)
         calls.ok("connect", fd, name)
+        calls.ok("close", fd)
+        self.expect(connection, v2(
+            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+
+    def test_nonblocking_then(self):
+        server, name, calls, fd = self.begin_in_vain()
+        calls.ok("fcntl", fd, 4, os.O_NONBLOCK)
+        mine = calls.getsockname(fd).address
+        calls.begin("connect", fd, name)
+        connection = self.accept_from(server, mine)
+        self.assertEqual(calls.finish("connect").outcome, (-1, "EALREADY"))
         calls.ok("close", fd)
         self.expect(connection, v2(
             ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
