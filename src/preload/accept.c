@@ -221,7 +221,6 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 static bool is_ours(struct arrival *arrival)
 {
 	if (arrival->listener == NULL) {
-		pp_configuration_complete();
 		pp_listeners_note(arrival->call->listener);
 		arrival->listener = pp_listeners_find(arrival->call->listener);
 	}
@@ -238,7 +237,14 @@ static bool admit(struct arrival *arrival)
 
 	pp_address_from_kernel(&proxy, &arrival->name.sa,
 			       arrival->name.length);
-	if (!pp_family_is_internet(proxy.sa.sa_family) || !is_ours(arrival))
+	if (!pp_family_is_internet(proxy.sa.sa_family))
+		return true;
+	/* the settings may be read only now: see is_ours */
+	if (!pp_configuration_allows(arrival->fd)) {
+		real_close(arrival->fd);
+		return false;
+	}
+	if (!pp_is_on() || !is_ours(arrival))
 		return true;
 	switch (pp_policy(pp_configuration(), arrival->fd, &proxy)) {
 	case PP_POLICY_UNTRUSTED:

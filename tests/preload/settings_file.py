@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The settings file: who reads it, when, and what a bad one does."""
+import fcntl
 import os
 import re
 import shutil
@@ -389,6 +390,35 @@ class Readers(FileCase):
             for call in "accept", "accept4":
                 self.assertEqual(calls.do(call, INHERITED, 128, 0).outcome,
                                  (-1, "EINVAL"))
+        self.assert_refused(calls, self.refusal())
+
+    def stale(self, text):
+        """An inherited listener on a number that was a UNIX socket's."""
+        calls, port = self.inherit(text)
+        path = os.path.join(self.directory, "socket")
+        fd = calls.socket(socket.AF_UNIX)
+        calls.ok("bind", fd, pack_unix(path))
+        calls.ok("listen", fd, 1)
+        os.unlink(path)
+        calls.ok("dup2", INHERITED, fd)
+        calls.ok("fcntl", fd, fcntl.F_SETFL, os.O_NONBLOCK)
+        client = fixture.connect(port, v1())
+        self.addCleanup(client.close)
+        return calls, calls.accept(fd), client
+
+    def test_a_number_that_was_a_unix_socket_s(self):
+        for text, believed in ("trusted = 10.0.0.1", False), \
+                ("version = 0\nmust_use_protocol_header = 1", False), \
+                ("trusted = 127.0.0.1", True):
+            with self.subTest(text):
+                _, reply, client = self.stale(text)
+                self.assertEqual(reply.address, ("192.0.2.1", 1111) if believed
+                                 else client.getsockname())
+
+    def test_a_number_that_was_a_unix_socket_s_and_a_bad_file(self):
+        calls, reply, client = self.stale(self.BAD)
+        self.assertEqual(reply.outcome, (-1, "EAGAIN"))
+        self.assertEqual(fixture.read_all(client), b"")
         self.assert_refused(calls, self.refusal())
 
     def test_errno_and_descriptors_are_kept(self):
