@@ -4,6 +4,7 @@
 
 #include "settings_read.h"
 
+#include "real.h"
 #include "settings_file.h"
 
 #include <errno.h>
@@ -131,5 +132,5 @@ void pp_settings_read(struct pp_settings *settings,
 		read_open(fd, bytes, settings, error);
 		munmap(bytes, TEXT_SIZE);
 	}
-	close(fd);
+	real_close(fd);
 }

@@ -128,6 +128,29 @@ class Applies(Case):
                     self.assert_untouched(calls, listener, client, v1())
 
 
+class Deferral(Case):
+    """TCP_DEFER_ACCEPT: where every client is expected to speak first."""
+
+    def seconds(self, **settings):
+        calls = self.start(**settings)
+        reply = calls.do("getsockopt", calls.listener().fd,
+                         int(socket.IPPROTO_TCP), socket.TCP_DEFER_ACCEPT)
+        return int(reply.words[0])
+
+    def test_all_speak_first(self):
+        for settings in ({}, {"PORTS": "1-65535"},
+                         {"MUST_USE_PROTOCOL_HEADER": 1},
+                         {"MUST_USE_PROTOCOL_HEADER": 1, "TRUSTED": "::1"}):
+            with self.subTest(settings):
+                self.assertEqual(self.seconds(**settings), 1)
+
+    def test_some_are_direct(self):
+        for settings in ({"TRUSTED": "::1"}, {"PORTS": "1"},
+                         {"PORTS": "1", "MUST_USE_PROTOCOL_HEADER": 1}):
+            with self.subTest(settings):
+                self.assertEqual(self.seconds(**settings), 0)
+
+
 class SystemCalls(Case):
     """One call more, and only where PORTS is set."""
 
