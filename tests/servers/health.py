@@ -50,13 +50,14 @@ class Health(unittest.TestCase):
 
     def check_haproxy(self, options, status, seen=None, **settings):
         server, port = self.serve(**settings)
-        proxy, front = self.proxy(port, f"{options} check inter 20ms")
+        proxy, front = self.proxy(port, f"{options} check inter 250ms")
         fixture.wait_for(
             lambda: proxy.health(front)["check_status"] == status, status)
         if seen:
             self.wait_seen(server, seen)
-        health = proxy.health(front)
-        self.assertEqual((health["status"], health["chkfail"]), ("UP", "0"))
+        # the interval is the check's time limit, too: one may fail for want
+        # of processor time, and the next ones mend it
+        fixture.wait_for(lambda: proxy.health(front)["status"] == "UP", "UP")
         self.check_client(server, front)
 
     def test_haproxy_connects_and_closes(self):
