@@ -83,18 +83,21 @@ class Build(unittest.TestCase):
 
     def check_server(self, calls, getpeername=True):
         for host in ("127.0.0.1", "::1"):
-            listener = calls.listener(host)
-            for header in (v1(), v2()):
-                client = listener.connect(header + b"data")
-                reply = calls.accept(listener.fd)
-                shown = ("::ffff:" if host == "::1" else "") + CLIENT[0]
-                self.assertEqual(reply.address, (shown, CLIENT[1]))
-                self.assertEqual(
-                    calls.getpeername(reply.result).address,
-                    (shown, CLIENT[1]) if getpeername
-                    else client.getsockname()[:2])
-                self.assertEqual(calls.receive(reply.result).data, b"data")
-                client.close()
+            with self.subTest(host=host):
+                self.check_listener(calls, calls.listener(host), getpeername)
+
+    def check_listener(self, calls, listener, getpeername):
+        for header in (v1(), v2()):
+            client = listener.connect(header + b"data")
+            reply = calls.accept(listener.fd)
+            shown = ("::ffff:" if listener.host == "::1" else "") + CLIENT[0]
+            self.assertEqual(reply.address, (shown, CLIENT[1]))
+            self.assertEqual(
+                calls.getpeername(reply.result).address,
+                (shown, CLIENT[1]) if getpeername
+                else client.getsockname()[:2])
+            self.assertEqual(calls.receive(reply.result).data, b"data")
+            client.close()
 
     def check_client(self, calls):
         with socket.create_server(("127.0.0.1", 0)) as server:
