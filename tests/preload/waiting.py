@@ -279,6 +279,65 @@ class Signals(CallsCase):
         self.assertEqual((reply.address, reply.errno), (CLIENT, "KEPT"))
 
 
+class Waiting(CallsCase):
+    """Where those who wait are, and where they are not."""
+
+    def begin(self):
+        """A program with one who waits, and the descriptors that takes."""
+        calls = self.start(TIMEOUT=NEVER)
+        listener = calls.listener(nonblocking=True)
+        before = calls.descriptors()
+        client = self.client(listener, v1()[:10])
+        self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
+        taken = calls.descriptors() - before
+        self.assertEqual(len(taken), ROOM + 1)
+        return calls, listener, client, taken
+
+    def check_served(self, calls, listener, client):
+        client.sendall(v1()[10:])
+        calls.ok("poll", listener.fd, 1, -1)
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+    def test_close_on_exec(self):
+        calls, _, _, taken = self.begin()
+        for fd in taken:
+            self.assertEqual(calls.ok("fcntl", fd, 1, 0), 1)
+
+    def test_not_in_a_forked_child(self):
+        calls, listener, client, taken = self.begin()
+        parent, calls.pid = calls.pid, calls.ok("fork")
+        self.assertEqual(calls.descriptors() & taken, set())
+        # the child accepts on its own, and has its own room
+        other = self.client(listener, v2("192.0.2.9")[:10])
+        self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
+        other.sendall(v2("192.0.2.9")[10:])
+        calls.ok("poll", listener.fd, 1, -1)
+        self.assertEqual(calls.accept(listener.fd).address,
+                         ("192.0.2.9", 1111))
+        calls.begin("exit", 0)
+        self.assertEqual(calls.finish("exit").result, 0)
+        calls.pid = parent
+        self.check_served(calls, listener, client)
+
+    def test_closed_with_the_listener(self):
+        calls, listener, client, taken = self.begin()
+        calls.ok("close", listener.fd)
+        self.assertEqual(calls.descriptors() & taken, set())
+        self.assertEqual(fixture.read_all(client), b"")
+
+    def test_forgotten_with_a_listener_that_was_replaced(self):
+        """Its number goes to another one, and nobody told the library."""
+        calls, listener, client, _ = self.begin()
+        other = calls.listener(nonblocking=True)
+        calls.ok("dup2", other.fd, listener.fd)
+        client.sendall(v1()[10:])
+        self.client(other, v2("192.0.2.9"))
+        self.assertEqual(calls.accept(listener.fd).address,
+                         ("192.0.2.9", 1111))
+        self.assertEqual(fixture.read_all(client), b"")
+        self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
+
+
 class Cancel(CallsCase):
     """pthread_cancel of a thread in accept leaks no descriptor."""
 
