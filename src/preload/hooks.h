@@ -4,7 +4,7 @@
  * come the real_* functions (real.h), the lookup (real.c) and the test that
  * the libraries export these names and no others (tests/preload/symbols).
  *
- *	HOOK(name, (parameters), (arguments))	all of them return int
+ *	HOOK(type, name, (parameters), (arguments))
  */
 #ifndef PP_HOOKS_H
 #define PP_HOOKS_H
@@ -17,7 +17,7 @@
 
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_HOOK_GETPEERNAME(HOOK)                                          \
-	HOOK(getpeername,                                                  \
+	HOOK(int, getpeername,                                             \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))
 #else
@@ -27,7 +27,7 @@
 /* What _FORTIFY_SOURCE makes of poll and ppoll. */
 #ifdef HAVE___POLL_CHK
 #define PP_HOOK_POLL_CHK(HOOK)                                             \
-	HOOK(__poll_chk,                                                   \
+	HOOK(int, __poll_chk,                                              \
 	     (struct pollfd * fds, nfds_t count, int timeout, size_t size), \
 	     (fds, count, timeout, size))
 #else
@@ -35,7 +35,7 @@
 #endif
 #ifdef HAVE___PPOLL_CHK
 #define PP_HOOK_PPOLL_CHK(HOOK)                                            \
-	HOOK(__ppoll_chk,                                                  \
+	HOOK(int, __ppoll_chk,                                             \
 	     (struct pollfd * fds, nfds_t count,                           \
 	      const struct timespec *timeout, const sigset_t *mask,        \
 	      size_t size),                                                \
@@ -45,39 +45,40 @@
 #endif
 
 #define PP_SERVER_HOOKS(HOOK)                                              \
-	HOOK(accept, (int fd, struct sockaddr *address, socklen_t *length), \
+	HOOK(int, accept,                                                  \
+	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))                                        \
-	HOOK(accept4,                                                      \
+	HOOK(int, accept4,                                                 \
 	     (int fd, struct sockaddr *address, socklen_t *length,         \
 	      int flags),                                                  \
 	     (fd, address, length, flags))                                 \
-	HOOK(listen, (int fd, int backlog), (fd, backlog))                 \
-	HOOK(close, (int fd), (fd))                                        \
-	HOOK(epoll_ctl,                                                    \
+	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
+	HOOK(int, close, (int fd), (fd))                                   \
+	HOOK(int, epoll_ctl,                                               \
 	     (int epoll, int operation, int fd, struct epoll_event *event), \
 	     (epoll, operation, fd, event))                                \
-	HOOK(poll, (struct pollfd * fds, nfds_t count, int timeout),       \
+	HOOK(int, poll, (struct pollfd * fds, nfds_t count, int timeout),  \
 	     (fds, count, timeout))                                        \
-	HOOK(ppoll,                                                        \
+	HOOK(int, ppoll,                                                   \
 	     (struct pollfd * fds, nfds_t count,                           \
 	      const struct timespec *timeout, const sigset_t *mask),       \
 	     (fds, count, timeout, mask))                                  \
-	HOOK(select,                                                       \
+	HOOK(int, select,                                                  \
 	     (int count, fd_set *readable, fd_set *writable,               \
 	      fd_set *exceptional, struct timeval *timeout),               \
 	     (count, readable, writable, exceptional, timeout))            \
-	HOOK(pselect,                                                      \
+	HOOK(int, pselect,                                                 \
 	     (int count, fd_set *readable, fd_set *writable,               \
 	      fd_set *exceptional, const struct timespec *timeout,         \
 	      const sigset_t *mask),                                       \
 	     (count, readable, writable, exceptional, timeout, mask))      \
 	PP_HOOK_POLL_CHK(HOOK)                                             \
 	PP_HOOK_PPOLL_CHK(HOOK)                                            \
-	HOOK(chroot, (const char *path), (path))                           \
+	HOOK(int, chroot, (const char *path), (path))                      \
 	PP_HOOK_GETPEERNAME(HOOK)
 
 #define PP_CLIENT_HOOKS(HOOK)                                              \
-	HOOK(connect,                                                      \
+	HOOK(int, connect,                                                 \
 	     (int fd, const struct sockaddr *address, socklen_t length),   \
 	     (fd, address, length))
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PP_REAL_NAME(name, parameters, arguments) #name,
+#define PP_REAL_NAME(type, name, parameters, arguments) #name,
 static const char *const names[] = { PP_HOOKS(PP_REAL_NAME) };
 #undef PP_REAL_NAME
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PP_REAL_INDEX(name, parameters, arguments) PP_REAL_##name,
+#define PP_REAL_INDEX(type, name, parameters, arguments) PP_REAL_##name,
 enum pp_real { PP_HOOKS(PP_REAL_INDEX) PP_REAL_COUNT };
 #undef PP_REAL_INDEX
 
@@ -33,9 +33,9 @@ void pp_real_resolve(void);
  */
 bool pp_real_is_copy(void);
 
-#define PP_REAL_FUNCTION(name, parameters, arguments)                      \
-	typedef int (*pp_##name##_function) parameters;                    \
-	static inline int real_##name parameters                           \
+#define PP_REAL_FUNCTION(type, name, parameters, arguments)                \
+	typedef type (*pp_##name##_function) parameters;                   \
+	static inline type real_##name parameters                          \
 	{                                                                  \
 		pp_##name##_function function =                            \
 			(pp_##name##_function)pp_real_get(PP_REAL_##name); \

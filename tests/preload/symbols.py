@@ -23,7 +23,7 @@ def output(*argv):
 def hooks(side):
     """The names in the table of hooks, by the compiler's own reading of it."""
     source = (f'#include <config.h>\n#include "{os.path.abspath(HOOKS)}"\n'
-              "#define NAME(name, parameters, arguments) @name@\n"
+              "#define NAME(type, name, parameters, arguments) @name@\n"
               f"PP_{side}_HOOKS(NAME)\n")
     text = subprocess.run(
         ["cc", "-E", "-P", "-D_GNU_SOURCE", "-I",
