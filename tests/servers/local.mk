@@ -15,9 +15,14 @@ TESTS += \
 	tests/servers/readme.py \
 	tests/servers/redis.py
 EXTRA_DIST += \
+	doc/compatibility.md \
+	tests/fixture/evidence.py \
 	tests/fixture/haproxy.py \
+	tests/fixture/matrix.py \
+	tests/fixture/root.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \
+	tests/servers/README \
 	tests/servers/asyncio_server.py \
 	tests/servers/demo.py \
 	tests/servers/echo.escript \
@@ -25,6 +30,7 @@ EXTRA_DIST += \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \
+	tests/servers/matrix.py \
 	tests/servers/memcached.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \

@@ -34,6 +34,9 @@ http {{
 
 
 class Nginx(ServerCase, unittest.TestCase):
+    program = "nginx"
+    packages = ("nginx-light",)
+    tells = "access log"
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
@@ -47,9 +50,9 @@ class Nginx(ServerCase, unittest.TestCase):
             file.write(CONFIG.format(
                 folder=self.folder, listen=listen,
                 user="user root;" if os.getuid() == 0 else ""))
-        program = fixture.Program(
+        program = self.launch(
             [shutil.which("nginx", path=sbin_path()), "-p", self.folder,
-             "-c", config, "-e", "stderr"], self.environment())
+             "-c", config, "-e", "stderr"])
         program.wait_line("start worker process \\d+")
         return program
 
