@@ -11,29 +11,11 @@
 
 #include "peers.h"
 
-#include "check.h"
-
+#include <limits.h>
 #include <stdatomic.h>
-#include <string.h>
 
 /* Tries before a reader or writer takes the other writer to be gone. */
 #define PATIENCE 1000
-
-/* The packed record. Addresses are 16 bytes, an IPv4 one in the first four. */
-enum word {
-	WORD_KERNEL = 0,
-	WORD_SOURCE = 4,
-	WORD_DESTINATION = 8,
-	WORD_KERNEL_PORT_FAMILY = 12,
-	WORD_KERNEL_SCOPE = 13,
-	WORD_PORTS = 14,
-	WORD_FAMILY = 15,	/* of source and destination; 0 for no record */
-	WORD_CHECKSUM = 16,	/* of the other words */
-};
-
-struct record {
-	unsigned word[PP_PEERS_WORDS];
-};
 
 /* The slot of fd, or NULL where there is none (or, with make, no memory). */
 static struct pp_peers_slot *find_slot(struct pp_peers *peers, int fd,
@@ -41,78 +23,6 @@ static struct pp_peers_slot *find_slot(struct pp_peers *peers, int fd,
 {
 	return pp_table_slot(&peers->table, peers->near, sizeof(*peers->near),
 			     fd, make);
-}
-
-static void pack_ip(unsigned *word, const union pp_address *address)
-{
-	if (address->sa.sa_family == AF_INET)
-		memcpy(word, &address->in.sin_addr, 4);
-	else if (address->sa.sa_family == AF_INET6)
-		memcpy(word, &address->in6.sin6_addr, 16);
-}
-
-static unsigned port_of(const union pp_address *address)
-{
-	return address->sa.sa_family == AF_INET ? address->in.sin_port
-						: address->in6.sin6_port;
-}
-
-static void unpack(union pp_address *address, unsigned family,
-		   const unsigned *ip, unsigned port)
-{
-	memset(address, 0, sizeof(*address));
-	address->sa.sa_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		address->in.sin_port = (in_port_t)port;
-		memcpy(&address->in.sin_addr, ip, 4);
-	} else {
-		address->in6.sin6_port = (in_port_t)port;
-		memcpy(&address->in6.sin6_addr, ip, 16);
-	}
-}
-
-/* Tells a record from a mixture of two. */
-static unsigned checksum(const struct record *record)
-{
-	unsigned sum = 2166136261;
-
-	for (size_t i = 0; i < WORD_CHECKSUM; i++) {
-		sum = (sum ^ record->word[i]) * 16777619;
-		sum ^= sum >> 15;
-	}
-	return sum;
-}
-
-static void pack_peer(struct record *record, const struct pp_peer *peer)
-{
-	PP_CHECK(peer->source.sa.sa_family == peer->destination.sa.sa_family);
-	memset(record, 0, sizeof(*record));
-	pack_ip(record->word + WORD_KERNEL, &peer->kernel);
-	pack_ip(record->word + WORD_SOURCE, &peer->source);
-	pack_ip(record->word + WORD_DESTINATION, &peer->destination);
-	record->word[WORD_KERNEL_PORT_FAMILY] =
-		port_of(&peer->kernel) << 16 | peer->kernel.sa.sa_family;
-	if (peer->kernel.sa.sa_family == AF_INET6)
-		record->word[WORD_KERNEL_SCOPE] =
-			peer->kernel.in6.sin6_scope_id;
-	record->word[WORD_PORTS] =
-		port_of(&peer->source) << 16 | port_of(&peer->destination);
-	record->word[WORD_FAMILY] = peer->source.sa.sa_family;
-	record->word[WORD_CHECKSUM] = checksum(record);
-}
-
-static void unpack_peer(struct pp_peer *peer, const struct record *record)
-{
-	const unsigned *word = record->word;
-
-	unpack(&peer->kernel, word[WORD_KERNEL_PORT_FAMILY] & 0xffff,
-	       word + WORD_KERNEL, word[WORD_KERNEL_PORT_FAMILY] >> 16);
-	if (peer->kernel.sa.sa_family == AF_INET6)
-		peer->kernel.in6.sin6_scope_id = word[WORD_KERNEL_SCOPE];
-	unpack(&peer->source, word[WORD_FAMILY], word + WORD_SOURCE,
-	       word[WORD_PORTS] >> 16);
-	unpack(&peer->destination, word[WORD_FAMILY], word + WORD_DESTINATION,
-	       word[WORD_PORTS] & 0xffff);
 }
 
 /*
@@ -142,51 +52,70 @@ static unsigned begin_write(struct pp_peers_slot *slot)
 }
 
 static void write_record(struct pp_peers_slot *slot,
-			 const struct record *record)
+			 const struct pp_record *record)
 {
 	unsigned odd = begin_write(slot);
 
-	for (size_t i = 0; i < PP_PEERS_WORDS; i++)
+	for (size_t i = 0; i < PP_RECORD_WORDS; i++)
 		atomic_store_explicit(&slot->word[i], record->word[i],
 				      memory_order_release);
 	atomic_store_explicit(&slot->sequence, odd + 1, memory_order_release);
 }
 
-static bool read_record(struct pp_peers_slot *slot, struct record *record)
+/* False where no whole record was seen. */
+static bool read_record(struct pp_peers_slot *slot, struct pp_record *record)
 {
 	for (int patience = PATIENCE; patience > 0; patience--) {
 		unsigned before = atomic_load_explicit(&slot->sequence,
 						       memory_order_acquire);
 
-		for (size_t i = 0; i < PP_PEERS_WORDS; i++)
+		for (size_t i = 0; i < PP_RECORD_WORDS; i++)
 			record->word[i] = atomic_load_explicit(
 				&slot->word[i], memory_order_acquire);
 		if (!(before & 1) &&
 		    before == atomic_load_explicit(&slot->sequence,
 						   memory_order_relaxed))
-			return record->word[WORD_FAMILY] != 0 &&
-			       record->word[WORD_CHECKSUM] == checksum(record);
+			return before != 0;
 	}
 	return false;
 }
 
-bool pp_peers_set(struct pp_peers *peers, int fd, const struct pp_peer *peer)
+/* So that nobody who goes through all of them goes further than needed. */
+static void note_end(struct pp_peers *peers, int fd)
+{
+	int end = atomic_load_explicit(&peers->end, memory_order_relaxed);
+
+	while (fd >= end &&
+	       !atomic_compare_exchange_weak_explicit(
+		       &peers->end, &end, fd == INT_MAX ? fd : fd + 1,
+		       memory_order_release, memory_order_relaxed))
+		;
+}
+
+static bool set_record(struct pp_peers *peers, int fd,
+		       const struct pp_record *record)
 {
 	struct pp_peers_slot *slot = find_slot(peers, fd, true);
-	struct record record;
 
 	if (slot == NULL)
 		return false;
-	pack_peer(&record, peer);
-	write_record(slot, &record);
-	atomic_store_explicit(&peers->used, true, memory_order_release);
+	write_record(slot, record);
+	note_end(peers, fd);
 	return true;
+}
+
+bool pp_peers_set(struct pp_peers *peers, int fd, const struct pp_peer *peer)
+{
+	struct pp_record record;
+
+	pp_record_pack(&record, peer);
+	return set_record(peers, fd, &record);
 }
 
 void pp_peers_forget(struct pp_peers *peers, int fd)
 {
 	struct pp_peers_slot *slot;
-	struct record none = { .word = { 0 } };
+	struct pp_record none = { .word = { 0 } };
 
 	if (!pp_peers_used(peers))
 		return;
@@ -196,19 +125,29 @@ void pp_peers_forget(struct pp_peers *peers, int fd)
 		write_record(slot, &none);
 }
 
+bool pp_peers_look(struct pp_peers *peers, int fd, struct pp_peer *peer)
+{
+	struct pp_peers_slot *slot = find_slot(peers, fd, false);
+	struct pp_record record;
+
+	return slot != NULL && read_record(slot, &record) &&
+	       pp_record_unpack(peer, &record);
+}
+
 bool pp_peers_get(struct pp_peers *peers, int fd,
 		  const union pp_address *kernel, struct pp_peer *peer)
 {
-	struct pp_peers_slot *slot = find_slot(peers, fd, false);
-	struct record record;
+	return pp_peers_look(peers, fd, peer) &&
+	       pp_family_is_internet(peer->source.sa.sa_family) &&
+	       pp_address_equal(&peer->kernel, kernel);
+}
 
-	if (slot == NULL || !read_record(slot, &record))
-		return false;
-	unpack_peer(peer, &record);
-	return pp_address_equal(&peer->kernel, kernel);
+int pp_peers_end(struct pp_peers *peers)
+{
+	return atomic_load_explicit(&peers->end, memory_order_acquire);
 }
 
 bool pp_peers_used(struct pp_peers *peers)
 {
-	return atomic_load_explicit(&peers->used, memory_order_acquire);
+	return pp_peers_end(peers) != 0;
 }

@@ -8,36 +8,28 @@
 #ifndef PP_PEERS_H
 #define PP_PEERS_H
 
-#include "address.h"
+#include "record.h"
 #include "table.h"
 
 struct pp_peers;
-
-/* One connection's record. */
-struct pp_peer {
-	union pp_address kernel;	/* the proxy, as accept(2) named it */
-	union pp_address source;	/* the client */
-	union pp_address destination;
-};
 
 /*
  * The memory of a table, zeroed: usable as it is, nothing to free. Only the
  * part that is used ever takes memory.
  */
 #define PP_PEERS_NEAR PP_TABLE_NEAR
-#define PP_PEERS_WORDS 17	/* of 32 bits, in a packed record */
 
 struct pp_peers_slot {
 	/* odd while the slot is written; 0 when it never was */
 	_Atomic unsigned sequence;
-	_Atomic unsigned word[PP_PEERS_WORDS];
+	_Atomic unsigned word[PP_RECORD_WORDS];
 };
 
 struct pp_peers {
 	struct pp_peers_slot near[PP_PEERS_NEAR];
 	struct pp_table table;	/* further slots */
-	/* set once a record was made; until then nothing needs asking */
-	_Atomic bool used;
+	/* above every descriptor that ever had a record; 0: none had */
+	_Atomic int end;
 };
 
 /*
@@ -55,6 +47,15 @@ void pp_peers_forget(struct pp_peers *peers, int fd);
  */
 bool pp_peers_get(struct pp_peers *peers, int fd,
 		  const union pp_address *kernel, struct pp_peer *peer);
+
+/*
+ * Finds the record of fd, whatever the kernel says of it now: it may be of a
+ * connection that fd was open on before. Lock-free, signal-safe.
+ */
+bool pp_peers_look(struct pp_peers *peers, int fd, struct pp_peer *peer);
+
+/* No descriptor from this one on has a record: one load. */
+int pp_peers_end(struct pp_peers *peers);
 
 /* False as long as no record was ever made: one load. */
 bool pp_peers_used(struct pp_peers *peers);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the server's hooks do: accept a connection, take its header off, show
- * the client, and remember it for getpeername.
+ * What the hooks of accept do: accept a connection, take its header off, show
+ * the client, and have it remembered (identity.h).
  */
 #include <config.h>
 
@@ -9,9 +9,9 @@
 
 #include "address.h"
 #include "configuration.h"
+#include "identity.h"
 #include "listeners.h"
 #include "log.h"
-#include "peers.h"
 #include "policy.h"
 #include "real.h"
 #include "receive.h"
@@ -23,42 +23,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A socket address of any family, as the kernel fills it in. */
-struct kernel_name {
-	socklen_t length;
-	union {
-		struct sockaddr sa;
-		struct sockaddr_storage storage;
-	};
-};
-
-#ifdef PP_GETPEERNAME_CACHE
-static struct pp_peers peers;
-#endif
-
-static void remember(int fd, const union pp_address *proxy,
-		     const struct pp_header *header)
-{
-#ifdef PP_GETPEERNAME_CACHE
-	struct pp_peer peer = { .kernel = *proxy,
-				.source = header->source,
-				.destination = header->destination };
-
-	pp_peers_set(&peers, fd, &peer);
-#else
-	(void)fd, (void)proxy, (void)header;
-#endif
-}
-
-static void forget(int fd)
-{
-#ifdef PP_GETPEERNAME_CACHE
-	pp_peers_forget(&peers, fd);
-#else
-	(void)fd;
-#endif
-}
 
 /*
  * Are events to be told of? Not once a connection has got the descriptor of
@@ -97,38 +61,17 @@ static void log_outcome(int fd, const union pp_address *proxy,
 	       reason, pp_address_text(proxy, by, sizeof(by)));
 }
 
-/*
- * What the program is told of a client whose header came through proxy.
- * An IPv6 client on an AF_INET socket needs more room than such a socket's
- * programs have: cut, it would be read as some IPv4 address. Where it does not
- * fit, which *length tells, the kernel's answer stands.
- */
-static void show_client(const union pp_address *proxy,
-			const union pp_address *source, const socklen_t *length,
-			struct kernel_name *name)
-{
-	sa_family_t family = proxy->sa.sa_family;
-	union pp_address client;
-
-	pp_address_on_socket(&client, source, family);
-	if (client.sa.sa_family != family && length != NULL &&
-	    *length < pp_address_length(&client))
-		client = *proxy;
-	name->length = pp_address_length(&client);
-	memcpy(&name->storage, &client, name->length);
-}
-
 /* A header was taken off: shows and remembers whom it states. */
 static void take_over(int fd, const union pp_address *proxy,
 		      const struct pp_header *header, const socklen_t *length,
-		      struct kernel_name *name)
+		      struct pp_kernel_name *name)
 {
 	if (header->source.sa.sa_family == AF_UNSPEC) {
-		forget(fd);
+		pp_identity_forget(fd);
 		return;
 	}
-	remember(fd, proxy, header);
-	show_client(proxy, &header->source, length, name);
+	pp_identity_set(fd, proxy, header);
+	pp_identity_show(name, &header->source, length);
 }
 
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
@@ -142,7 +85,7 @@ void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 struct arrival {
 	const struct pp_accept_call *call;
 	struct pp_listener *listener;	/* NULL: no TCP listener */
-	struct kernel_name name;	/* what the program will be told */
+	struct pp_kernel_name name;	/* what the program will be told */
 	int fd;
 };
 
@@ -162,7 +105,7 @@ static void let_wait(const struct arrival *arrival,
 	};
 
 	if (!(flags & SOCK_CLOEXEC))
-		fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
+		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
 	if (is_told(arrival->fd))
 		log_outcome(arrival->fd, proxy, "waits", "header not whole");
 	if (pp_listeners_enter(arrival->listener, &waiting))
@@ -182,7 +125,7 @@ static bool decide_bare(const struct arrival *arrival,
 		log_outcome(arrival->fd, proxy,
 			    admitted ? "handed over" : "dropped", reason);
 	if (admitted)
-		forget(arrival->fd);
+		pp_identity_forget(arrival->fd);
 	else
 		real_close(arrival->fd);
 	return admitted;
@@ -250,7 +193,7 @@ static bool admit(struct arrival *arrival)
 	case PP_POLICY_UNTRUSTED:
 		return decide_bare(arrival, &proxy, "not trusted");
 	case PP_POLICY_OTHER_PORT:
-		forget(arrival->fd);
+		pp_identity_forget(arrival->fd);
 		return true;
 	default:
 		break;
@@ -286,10 +229,10 @@ static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 	int asked = call->accept4 ? call->flags : 0;
 
 	if (!(asked & SOCK_CLOEXEC))
-		fcntl(fd, F_SETFD, 0);
+		real_fcntl(fd, F_SETFD, 0);
 	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
-		fcntl(fd, F_SETFL,
-		      fcntl(fd, F_GETFL) ^ O_NONBLOCK);
+		real_fcntl(fd, F_SETFL,
+		      real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
 }
 
 /* The next one out of the waiting room, if there is one. */
@@ -374,7 +317,7 @@ static bool admit_from_kernel(struct arrival *arrival,
  * *length looked at: whatever else is wrong with a call the kernel says first.
  */
 static int hand_over(const struct pp_accept_call *call, int fd,
-		     const struct kernel_name *name)
+		     const struct pp_kernel_name *name)
 {
 	int state;
 
@@ -412,25 +355,3 @@ int pp_accept(const struct pp_accept_call *call)
 	errno = error;
 	return hand_over(call, arrival.fd, &arrival.name);
 }
-
-#ifdef PP_GETPEERNAME_CACHE
-int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length)
-{
-	struct kernel_name name;
-	union pp_address proxy;
-	struct pp_peer peer;
-
-	if (!pp_peers_used(&peers) || address == NULL || length == NULL)
-		return real_getpeername(fd, address, length);
-	name.length = sizeof(name.storage);
-	if (real_getpeername(fd, &name.sa, &name.length) != 0)
-		return -1;
-	pp_address_from_kernel(&proxy, &name.sa, name.length);
-	if (pp_peers_get(&peers, fd, &proxy, &peer))
-		show_client(&proxy, &peer.source, length, &name);
-	if (pp_sockaddr_copy_out(&name.sa, name.length, address, length))
-		return 0;
-	errno = EINVAL;
-	return -1;
-}
-#endif

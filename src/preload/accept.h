@@ -27,9 +27,4 @@ int pp_accept(const struct pp_accept_call *call);
 /* Tells of a connection that its waiting room drops, where that is asked. */
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);
 
-#ifdef PP_GETPEERNAME_CACHE
-/* getpeername(2), telling of the client where a header did. Signal-safe. */
-int pp_getpeername(int fd, struct sockaddr *address, socklen_t *length);
-#endif
-
 #endif

@@ -2,7 +2,8 @@
 /*
  * Every function that the libraries intercept, with its type. From this table
  * come the real_* functions (real.h), the lookup (real.c) and the test that
- * the libraries export these names and no others (tests/preload/symbols).
+ * the libraries export these names and no others (tests/preload/symbols):
+ * PP_SERVER_HOOKS and PP_CLIENT_HOOKS.
  *
  *	HOOK(type, name, (parameters), (arguments))
  */
@@ -11,17 +12,116 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
+/* What is missing from some C libraries. */
+#ifdef HAVE_EXECVEAT
+#define PP_HOOK_EXECVEAT(HOOK)                                             \
+	HOOK(int, execveat,                                                \
+	     (int directory, const char *path, char *const argv[],         \
+	      char *const envp[], int flags),                              \
+	     (directory, path, argv, envp, flags))
+#else
+#define PP_HOOK_EXECVEAT(HOOK)
+#endif
+/* fcntl where off_t has 64 bits, and where time_t has them on 32-bit systems */
+#ifdef HAVE_FCNTL64
+#define PP_HOOK_FCNTL64(HOOK)                                              \
+	HOOK(int, fcntl64, (int fd, int command, intptr_t argument),       \
+	     (fd, command, argument))
+#else
+#define PP_HOOK_FCNTL64(HOOK)
+#endif
+#ifdef HAVE___FCNTL_TIME64
+#define PP_HOOK_FCNTL_TIME64(HOOK)                                         \
+	HOOK(int, __fcntl_time64, (int fd, int command, intptr_t argument), \
+	     (fd, command, argument))
+#else
+#define PP_HOOK_FCNTL_TIME64(HOOK)
+#endif
+
+/* Who is behind a descriptor: server_identity.c and server_exec.c. */
 #ifdef PP_GETPEERNAME_CACHE
-#define PP_HOOK_GETPEERNAME(HOOK)                                          \
+#define PP_IDENTITY_HOOKS(HOOK)                                            \
 	HOOK(int, getpeername,                                             \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
-	     (fd, address, length))
+	     (fd, address, length))                                        \
+	HOOK(int, getsockname,                                             \
+	     (int fd, struct sockaddr *address, socklen_t *length),        \
+	     (fd, address, length))                                        \
+	HOOK(int, dup, (int fd), (fd))                                     \
+	HOOK(int, dup2, (int from, int to), (from, to))                    \
+	HOOK(int, dup3, (int from, int to, int flags), (from, to, flags))  \
+	HOOK(ssize_t, sendmsg,                                             \
+	     (int fd, const struct msghdr *message, int flags),            \
+	     (fd, message, flags))                                         \
+	HOOK(int, sendmmsg,                                                \
+	     (int fd, struct mmsghdr *messages, unsigned count, int flags), \
+	     (fd, messages, count, flags))                                 \
+	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
+	     (fd, message, flags))                                         \
+	HOOK(int, execve,                                                  \
+	     (const char *path, char *const argv[], char *const envp[]),   \
+	     (path, argv, envp))                                           \
+	HOOK(int, execv, (const char *path, char *const argv[]),           \
+	     (path, argv))                                                 \
+	HOOK(int, execvp, (const char *file, char *const argv[]),          \
+	     (file, argv))                                                 \
+	HOOK(int, execvpe,                                                 \
+	     (const char *file, char *const argv[], char *const envp[]),   \
+	     (file, argv, envp))                                           \
+	HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]), \
+	     (fd, argv, envp))                                             \
+	PP_HOOK_EXECVEAT(HOOK)                                             \
+	HOOK(int, posix_spawn,                                             \
+	     (pid_t *pid, const char *path,                                \
+	      const posix_spawn_file_actions_t *actions,                   \
+	      const posix_spawnattr_t *attributes, char *const argv[],     \
+	      char *const envp[]),                                         \
+	     (pid, path, actions, attributes, argv, envp))                 \
+	HOOK(int, posix_spawnp,                                            \
+	     (pid_t *pid, const char *file,                                \
+	      const posix_spawn_file_actions_t *actions,                   \
+	      const posix_spawnattr_t *attributes, char *const argv[],     \
+	      char *const envp[]),                                         \
+	     (pid, file, actions, attributes, argv, envp))                 \
+	HOOK(int, posix_spawn_file_actions_adddup2,                        \
+	     (posix_spawn_file_actions_t * actions, int from, int to),     \
+	     (actions, from, to))                                          \
+	HOOK(int, system, (const char *command), (command))                \
+	HOOK(FILE *, popen, (const char *command, const char *type),       \
+	     (command, type))
+/* Those that take their arguments one by one, and end in execv or execvp. */
+#define PP_EXECL_HOOKS(HOOK)                                               \
+	HOOK(int, execl, (const char *path, const char *argument, ...), ()) \
+	HOOK(int, execlp, (const char *file, const char *argument, ...), ()) \
+	HOOK(int, execle, (const char *path, const char *argument, ...), ())
+/* Variadic, and called with one argument or none behind the command. */
+#define PP_FCNTL_HOOKS(HOOK)                                               \
+	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
+	     (fd, command, argument))                                      \
+	PP_HOOK_FCNTL64(HOOK)                                              \
+	PP_HOOK_FCNTL_TIME64(HOOK)
+#define PP_UNHOOKED(HOOK)
+#define PP_FCNTL_UNHOOKED(HOOK)
 #else
-#define PP_HOOK_GETPEERNAME(HOOK)
+#define PP_IDENTITY_HOOKS(HOOK)
+#define PP_EXECL_HOOKS(HOOK)
+#define PP_FCNTL_HOOKS(HOOK)
+/* What the library itself calls has a real_* all the same. */
+#define PP_UNHOOKED(HOOK)                                                  \
+	HOOK(int, getsockname,                                             \
+	     (int fd, struct sockaddr *address, socklen_t *length),        \
+	     (fd, address, length))
+#define PP_FCNTL_UNHOOKED(HOOK)                                            \
+	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
+	     (fd, command, argument))
 #endif
 
 /* What _FORTIFY_SOURCE makes of poll and ppoll. */
@@ -44,7 +144,7 @@
 #define PP_HOOK_PPOLL_CHK(HOOK)
 #endif
 
-#define PP_SERVER_HOOKS(HOOK)                                              \
+#define PP_ACCEPT_HOOKS(HOOK)                                              \
 	HOOK(int, accept,                                                  \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))                                        \
@@ -74,8 +174,20 @@
 	     (count, readable, writable, exceptional, timeout, mask))      \
 	PP_HOOK_POLL_CHK(HOOK)                                             \
 	PP_HOOK_PPOLL_CHK(HOOK)                                            \
-	HOOK(int, chroot, (const char *path), (path))                      \
-	PP_HOOK_GETPEERNAME(HOOK)
+	HOOK(int, chroot, (const char *path), (path))
+
+#define PP_SERVER_HOOKS(HOOK)                                              \
+	PP_ACCEPT_HOOKS(HOOK)                                              \
+	PP_IDENTITY_HOOKS(HOOK)                                            \
+	PP_EXECL_HOOKS(HOOK)                                               \
+	PP_FCNTL_HOOKS(HOOK)
+#define PP_SERVER_REALS(HOOK)                                              \
+	PP_ACCEPT_HOOKS(HOOK)                                              \
+	PP_IDENTITY_HOOKS(HOOK)                                            \
+	PP_UNHOOKED(HOOK)
+#define PP_SERVER_FCNTL_REALS(HOOK)                                        \
+	PP_FCNTL_HOOKS(HOOK)                                               \
+	PP_FCNTL_UNHOOKED(HOOK)
 
 #define PP_CLIENT_HOOKS(HOOK)                                              \
 	HOOK(int, connect,                                                 \
@@ -84,9 +196,11 @@
 
 /* Each library is compiled with its own part of the table. */
 #ifdef PP_CLIENT
-#define PP_HOOKS(HOOK) PP_CLIENT_HOOKS(HOOK)
+#define PP_REALS(HOOK) PP_CLIENT_HOOKS(HOOK)
+#define PP_FCNTL_REALS(HOOK)
 #else
-#define PP_HOOKS(HOOK) PP_SERVER_HOOKS(HOOK)
+#define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
+#define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)
 #endif
 
 /* What a library shows of itself; all else is hidden. */

@@ -11,6 +11,7 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "identity.h"
 #include "policy.h"
 #include "real.h"
 #include "registrations.h"
@@ -374,6 +375,7 @@ void pp_listeners_note(int fd)
 	struct entry *entry = get_entry(fd, true);
 	struct pp_listener *listener;
 
+	pp_identity_prepare();
 	if (entry == NULL)
 		return;
 	listener = atomic_load(&entry->listener);

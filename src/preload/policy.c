@@ -4,6 +4,8 @@
 
 #include "policy.h"
 
+#include "real.h"
+
 /* The local port of a connection; 0 where the kernel does not tell. */
 static uint16_t local_port(int fd)
 {
@@ -11,7 +13,7 @@ static uint16_t local_port(int fd)
 	socklen_t length = sizeof(local);
 
 	local.sa.sa_family = AF_UNSPEC;
-	if (getsockname(fd, &local.sa, &length) != 0)
+	if (real_getsockname(fd, &local.sa, &length) != 0)
 		return 0;
 	/* both families have the port in the same place */
 	return pp_family_is_internet(local.sa.sa_family)

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #define PP_REAL_NAME(type, name, parameters, arguments) #name,
-static const char *const names[] = { PP_HOOKS(PP_REAL_NAME) };
+static const char *const names[] = {
+	PP_REALS(PP_REAL_NAME) PP_FCNTL_REALS(PP_REAL_NAME)
+};
 #undef PP_REAL_NAME
 
 /* Addresses rather than pointers: ISO C keeps functions and data apart. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * real_NAME() for each hooked NAME: the function that the program would have
+ * real_NAME() for each hooked NAME, and for what else the library calls that
+ * may be hooked: the function that the program would have
  * called without this library. Inside the library nothing else is called.
  */
 #ifndef PP_REAL_H
@@ -13,7 +14,9 @@
 #include <stddef.h>
 
 #define PP_REAL_INDEX(type, name, parameters, arguments) PP_REAL_##name,
-enum pp_real { PP_HOOKS(PP_REAL_INDEX) PP_REAL_COUNT };
+enum pp_real {
+	PP_REALS(PP_REAL_INDEX) PP_FCNTL_REALS(PP_REAL_INDEX) PP_REAL_COUNT
+};
 #undef PP_REAL_INDEX
 
 typedef void (*pp_real_function)(void);
@@ -33,8 +36,8 @@ void pp_real_resolve(void);
  */
 bool pp_real_is_copy(void);
 
-#define PP_REAL_FUNCTION(type, name, parameters, arguments)                \
-	typedef type (*pp_##name##_function) parameters;                   \
+#define PP_REAL_DEFINE(type, name, prototype, parameters, arguments)       \
+	typedef type (*pp_##name##_function) prototype;                    \
 	static inline type real_##name parameters                          \
 	{                                                                  \
 		pp_##name##_function function =                            \
@@ -42,11 +45,20 @@ bool pp_real_is_copy(void);
                                                                            \
 		if (function == NULL) {                                    \
 			errno = ENOSYS;                                    \
-			return -1;                                         \
+			return PP_REAL_FAILED(type);                       \
 		}                                                          \
 		return function arguments;                                 \
 	}
-PP_HOOKS(PP_REAL_FUNCTION)
+#define PP_REAL_FAILED(type) _Generic((type)0, FILE *: NULL, default: (type)-1)
+#define PP_REAL_FUNCTION(type, name, parameters, arguments)                \
+	PP_REAL_DEFINE(type, name, parameters, parameters, arguments)
+#define PP_REAL_FCNTL(type, name, parameters, arguments)                   \
+	PP_REAL_DEFINE(type, name, (int, int, ...), parameters, arguments)
+PP_REALS(PP_REAL_FUNCTION)
+PP_FCNTL_REALS(PP_REAL_FCNTL)
+#undef PP_REAL_DEFINE
+#undef PP_REAL_FAILED
 #undef PP_REAL_FUNCTION
+#undef PP_REAL_FCNTL
 
 #endif

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The hooks of libproxyproto.so. What they do is in accept.c. */
+/*
+ * The hooks of libproxyproto.so by which a program gets connections; what they
+ * do is in accept.c, listeners.c and readiness.c. Those by which it asks about
+ * one or hands it on are in server_identity.c and server_exec.c.
+ */
 #include <config.h>
 
 #include "accept.h"
@@ -141,13 +145,6 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 	return pp_readiness_pselect(count, readable, writable, exceptional,
 				    timeout, mask);
 }
-
-#ifdef PP_GETPEERNAME_CACHE
-PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
-{
-	return pp_getpeername(fd, address, length);
-}
-#endif
 
 PP_EXPORT const char *proxyproto_version(void)
 {

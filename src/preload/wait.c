@@ -41,7 +41,7 @@ bool pp_has_threads(void)
 
 static bool is_nonblocking(int fd)
 {
-	return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	return (real_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }
 
 /*
@@ -234,7 +234,7 @@ static void lock_moment(int fd, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	fcntl(fd, F_SETLKW, &lock);
+	real_fcntl(fd, F_SETLKW, (intptr_t)&lock);
 }
 
 /* accept(2) on a blocking listener that does not block. */
@@ -249,11 +249,11 @@ static int accept_now(const struct pp_accept_call *call,
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	lock_moment(call->listener, F_WRLCK);
-	flags = fcntl(call->listener, F_GETFL) & ~O_NONBLOCK;
-	fcntl(call->listener, F_SETFL, flags | O_NONBLOCK);
+	flags = real_fcntl(call->listener, F_GETFL, 0) & ~O_NONBLOCK;
+	real_fcntl(call->listener, F_SETFL, flags | O_NONBLOCK);
 	fd = accept_real(call, address, length);
 	error = errno;
-	fcntl(call->listener, F_SETFL, flags);
+	real_fcntl(call->listener, F_SETFL, flags);
 	lock_moment(call->listener, F_UNLCK);
 	pthread_setcancelstate(state, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

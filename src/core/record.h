@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is remembered of one connection, and its packed form: that is what the
+ * table of peers (peers.h) and the note on a socket (carry.h) hold. Another
+ * process may read a note, of another version of the library: the packed form
+ * changes only together with PP_CARRY_VERSION.
+ */
+#ifndef PP_RECORD_H
+#define PP_RECORD_H
+
+#include "address.h"
+
+/* One connection's record. */
+struct pp_peer {
+	union pp_address kernel;	/* the proxy, as accept(2) named it */
+	/* the client; AF_UNSPEC, as the destination then: no header names one */
+	union pp_address source;
+	union pp_address destination;
+};
+
+#define PP_RECORD_WORDS 17	/* of 32 bits */
+
+struct pp_record {
+	unsigned word[PP_RECORD_WORDS];
+};
+
+/* Packs a record; source and destination are of the same family. */
+void pp_record_pack(struct pp_record *record, const struct pp_peer *peer);
+
+/*
+ * Unpacks one. False where there is none or it is damaged: zeros, or the words
+ * of two.
+ */
+bool pp_record_unpack(struct pp_peer *peer, const struct pp_record *record);
+
+#endif

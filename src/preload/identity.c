@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/* Who is behind a descriptor; see identity.h. */
+#include <config.h>
+
+#include "identity.h"
+
+#include "carry.h"
+#include "configuration.h"
+#include "peers.h"
+#include "real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+void pp_identity_show(struct pp_kernel_name *name,
+		      const union pp_address *stated, const socklen_t *room)
+{
+	sa_family_t family = name->sa.sa_family;
+	union pp_address shown;
+
+	pp_address_on_socket(&shown, stated, family);
+	if (shown.sa.sa_family != family && room != NULL &&
+	    *room < pp_address_length(&shown))
+		return;
+	name->length = pp_address_length(&shown);
+	memcpy(&name->storage, &shown, name->length);
+}
+
+#ifdef PP_GETPEERNAME_CACHE
+
+static struct pp_peers peers;
+
+/* The process whose memory this is; 0 as long as nothing is remembered. */
+static _Atomic pid_t owner;
+
+static void note_fork(void)
+{
+	if (atomic_load(&owner) != 0)
+		atomic_store(&owner, getpid());
+}
+
+/* Not when it is first needed: a signal handler may have interrupted fork. */
+__attribute__((constructor)) static void construct(void)
+{
+	if (pp_is_on())
+		pthread_atfork(NULL, NULL, note_fork);
+}
+
+void pp_identity_prepare(void)
+{
+	if (atomic_load(&owner) == 0)
+		atomic_store(&owner, getpid());
+}
+
+/*
+ * Is this a child of vfork, whose memory is its parent's? A child of a bare
+ * clone(2), which nobody told us of, is taken for one.
+ */
+static bool memory_is_borrowed(void)
+{
+	return atomic_load(&owner) != getpid();
+}
+
+void pp_identity_set(int fd, const union pp_address *proxy,
+		     const struct pp_header *header)
+{
+	struct pp_peer peer = { .kernel = *proxy,
+				.source = header->source,
+				.destination = header->destination };
+
+	pp_peers_set(&peers, fd, &peer);
+}
+
+void pp_identity_forget(int fd)
+{
+	pp_peers_forget(&peers, fd);
+}
+
+/* Whom the kernel names as the peer of a TCP connection. */
+static bool get_peer(int fd, union pp_address *peer)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+
+	if (real_getpeername(fd, &name.sa, &name.length) != 0)
+		return false;
+	pp_address_from_kernel(peer, &name.sa, name.length);
+	return pp_family_is_internet(peer->sa.sa_family);
+}
+
+/* What is known of fd, in this process or by a note that came along. */
+static bool find(int fd, const union pp_address *kernel, struct pp_peer *peer)
+{
+	if (pp_peers_get(&peers, fd, kernel, peer))
+		return true;
+	return pp_carry_read(fd, peer) &&
+	       pp_family_is_internet(peer->source.sa.sa_family) &&
+	       pp_address_equal(&peer->kernel, kernel);
+}
+
+static int copy_out(const struct pp_kernel_name *name,
+		    struct sockaddr *address, socklen_t *length)
+{
+	if (pp_sockaddr_copy_out(&name->sa, name->length, address, length))
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+int pp_identity_getpeername(int fd, struct sockaddr *address,
+			    socklen_t *length)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+	union pp_address kernel;
+	struct pp_peer peer;
+	int error = errno;
+
+	if (!pp_is_on() || address == NULL || length == NULL)
+		return real_getpeername(fd, address, length);
+	if (real_getpeername(fd, &name.sa, &name.length) != 0)
+		return -1;
+	pp_address_from_kernel(&kernel, &name.sa, name.length);
+	if (pp_family_is_internet(kernel.sa.sa_family) &&
+	    find(fd, &kernel, &peer))
+		pp_identity_show(&name, &peer.source, length);
+	errno = error;
+	return copy_out(&name, address, length);
+}
+
+/*
+ * Is anything known of fd that the kernel's peer could confirm? Spares
+ * getsockname of a listener, and of a UDP socket, one system call.
+ */
+static bool may_be_known(int fd)
+{
+	struct pp_peer peer;
+
+	return pp_peers_look(&peers, fd, &peer) || pp_carry_read(fd, &peer);
+}
+
+int pp_identity_getsockname(int fd, struct sockaddr *address,
+			    socklen_t *length)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+	union pp_address kernel;
+	struct pp_peer peer;
+	int error = errno;
+
+	if (!pp_is_on() || address == NULL || length == NULL)
+		return real_getsockname(fd, address, length);
+	if (real_getsockname(fd, &name.sa, &name.length) != 0)
+		return -1;
+	if (pp_family_is_internet(name.sa.sa_family) && may_be_known(fd) &&
+	    get_peer(fd, &kernel) && find(fd, &kernel, &peer))
+		pp_identity_show(&name, &peer.destination, length);
+	errno = error;
+	return copy_out(&name, address, length);
+}
+
+/* Leaves what is known of fd with its socket. */
+static void leave(int fd)
+{
+	union pp_address kernel;
+	struct pp_peer peer;
+
+	if (get_peer(fd, &kernel) && pp_peers_get(&peers, fd, &kernel, &peer))
+		pp_carry_write(fd, &peer);
+}
+
+void pp_identity_leave(int fd)
+{
+	struct pp_peer peer;
+	int error = errno;
+
+	if (pp_peers_used(&peers) && pp_peers_look(&peers, fd, &peer))
+		leave(fd);
+	errno = error;
+}
+
+void pp_identity_duplicate(int from, int to)
+{
+	struct pp_peer peer;
+	int error = errno;
+	bool known;
+
+	if (from == to || !pp_peers_used(&peers))
+		return;
+	known = pp_peers_look(&peers, from, &peer);
+	if (!known && !pp_peers_look(&peers, to, &peer))
+		return;
+	/* for a child of vfork the socket itself keeps it */
+	if (memory_is_borrowed())
+		leave(from);
+	else if (known)
+		pp_peers_set(&peers, to, &peer);
+	else
+		pp_peers_forget(&peers, to);
+	errno = error;
+}
+
+void pp_identity_leave_by_exec(void)
+{
+	int end = pp_peers_end(&peers);
+	struct pp_peer peer;
+	int error = errno;
+
+	for (int fd = 0; fd < end; fd++) {
+		int flags;
+
+		if (!pp_peers_look(&peers, fd, &peer))
+			continue;
+		flags = real_fcntl(fd, F_GETFD, 0);
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			leave(fd);
+	}
+	errno = error;
+}
+
+/* Calls what for every descriptor in a message. */
+static void each_descriptor(const struct msghdr *message, void (*what)(int fd))
+{
+	/* the macros take what they only read by another type */
+	struct msghdr *m = (struct msghdr *)(uintptr_t)message;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
+	     c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0);
+		     at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (char *)c + at, sizeof(fd));
+			what(fd);
+		}
+	}
+}
+
+void pp_identity_leave_by_message(const struct msghdr *message)
+{
+	if (pp_peers_used(&peers) && message != NULL &&
+	    message->msg_control != NULL)
+		each_descriptor(message, pp_identity_leave);
+}
+
+void pp_identity_leave_by_messages(const struct mmsghdr *messages,
+				   size_t count)
+{
+	if (!pp_peers_used(&peers) || messages == NULL)
+		return;
+	/* the kernel takes no more of them at once */
+	for (size_t i = 0; i < count && i < UIO_MAXIOV; i++)
+		pp_identity_leave_by_message(&messages[i].msg_hdr);
+}
+
+void pp_identity_arrive_by_message(const struct msghdr *message)
+{
+	if (pp_peers_used(&peers) && message->msg_control != NULL)
+		each_descriptor(message, pp_identity_forget);
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who is behind a descriptor, for as long as the connection lives: remembered
+ * when its header is taken off, told by getpeername and getsockname, taken
+ * along by dup, and left with the socket (core/carry.h) when that goes to
+ * another process. The hooks are in server_identity.c and server_exec.c.
+ *
+ * All of it is signal-safe and keeps errno where it does not return -1. It is
+ * safe in a child of vfork, too, which has our memory for a while: nothing is
+ * written there.
+ */
+#ifndef PP_IDENTITY_H
+#define PP_IDENTITY_H
+
+#include "header.h"
+
+#include <sys/socket.h>
+
+/* A socket address of any family, as the kernel fills it in. */
+struct pp_kernel_name {
+	socklen_t length;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_storage storage;
+	};
+};
+
+/*
+ * Puts in place of the kernel's name of a socket's end the stated one, as the
+ * kernel would have told it. An IPv6 address on an AF_INET socket needs more
+ * room than such a socket's programs have: cut, it would be read as some IPv4
+ * address. Where it does not fit, which *room tells, the kernel's name stays.
+ */
+void pp_identity_show(struct pp_kernel_name *name,
+		      const union pp_address *stated, const socklen_t *room);
+
+#ifdef PP_GETPEERNAME_CACHE
+
+/* To be called before the first pp_identity_set: one system call. */
+void pp_identity_prepare(void);
+
+/* The connection on fd, from proxy, had this header, which names a client. */
+void pp_identity_set(int fd, const union pp_address *proxy,
+		     const struct pp_header *header);
+
+/* Nothing is known any more of what is on fd. */
+void pp_identity_forget(int fd);
+
+/* getpeername(2) and getsockname(2), as the header has it where one did. */
+int pp_identity_getpeername(int fd, struct sockaddr *address,
+			    socklen_t *length);
+int pp_identity_getsockname(int fd, struct sockaddr *address,
+			    socklen_t *length);
+
+/* The descriptor to was made a duplicate of from. */
+void pp_identity_duplicate(int from, int to);
+
+/* fd goes to another process, whatever FD_CLOEXEC says. */
+void pp_identity_leave(int fd);
+
+/* This process, or one that it starts, executes another program. */
+void pp_identity_leave_by_exec(void);
+
+/* Messages are to be sent, with descriptors in them or not. */
+void pp_identity_leave_by_message(const struct msghdr *message);
+void pp_identity_leave_by_messages(const struct mmsghdr *messages,
+				   size_t count);
+
+/* A message was received: descriptors in it got numbers of older ones. */
+void pp_identity_arrive_by_message(const struct msghdr *message);
+
+#else
+
+static inline void pp_identity_prepare(void)
+{
+}
+
+static inline void pp_identity_set(int fd, const union pp_address *proxy,
+				   const struct pp_header *header)
+{
+	(void)fd, (void)proxy, (void)header;
+}
+
+static inline void pp_identity_forget(int fd)
+{
+	(void)fd;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The hooks of libproxyproto.so for who is behind a descriptor: asking,
+ * duplicating, passing to another process. What they do is in identity.c.
+ */
+#include <config.h>
+
+#include "identity.h"
+#include "real.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#ifdef PP_GETPEERNAME_CACHE
+
+PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return pp_identity_getpeername(fd, address, length);
+}
+
+PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return pp_identity_getsockname(fd, address, length);
+}
+
+/* A call that made to, or failed, has returned it. */
+static int duplicated(int from, int to)
+{
+	if (to >= 0)
+		pp_identity_duplicate(from, to);
+	return to;
+}
+
+PP_EXPORT int dup(int fd)
+{
+	return duplicated(fd, real_dup(fd));
+}
+
+PP_EXPORT int dup2(int from, int to)
+{
+	return duplicated(from, real_dup2(from, to));
+}
+
+PP_EXPORT int dup3(int from, int to, int flags)
+{
+	return duplicated(from, real_dup3(from, to, flags));
+}
+
+/* What fcntl returned is a descriptor for these commands. */
+static int controlled(int fd, int command, int result)
+{
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		return duplicated(fd, result);
+	return result;
+}
+
+/*
+ * The argument, where there is one, is an int or a pointer. As the C library
+ * does, it is taken as whatever is there, for the kernel to make sense of.
+ */
+#define FCNTL(type, name, parameters, arguments)                           \
+	PP_EXPORT int name(int fd, int command, ...)                       \
+	{                                                                  \
+		va_list list;                                              \
+		intptr_t argument;                                         \
+                                                                           \
+		va_start(list, command);                                   \
+		argument = va_arg(list, intptr_t);                         \
+		va_end(list);                                              \
+		return controlled(fd, command, real_##name arguments);     \
+	}
+/* those that no header declares under their own name */
+#undef fcntl
+#undef fcntl64
+int fcntl64(int fd, int command, ...);
+int __fcntl_time64(int fd, int command, ...);
+PP_FCNTL_HOOKS(FCNTL)
+
+PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	pp_identity_leave_by_message(message);
+	return real_sendmsg(fd, message, flags);
+}
+
+PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       int flags)
+{
+	pp_identity_leave_by_messages(messages, count);
+	return real_sendmmsg(fd, messages, count, flags);
+}
+
+PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t size = real_recvmsg(fd, message, flags);
+
+	if (size >= 0)
+		pp_identity_arrive_by_message(message);
+	return size;
+}
+
+#endif
