@@ -25,12 +25,14 @@ asyncio.run(main())
 
 
 class Asyncio(ServerCase, unittest.TestCase):
+    program = "Python asyncio"
+    packages = ("python3",)
+    tells = 'get_extra_info("peername")'
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
-        program = fixture.Program(
-            [sys.executable, "-c", SCRIPT, host, str(port)],
-            self.environment())
+        program = self.launch([sys.executable, "-c", SCRIPT, host,
+                               str(port)])
         program.wait_line("^listening$")
         return program
 

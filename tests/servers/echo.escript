@@ -9,7 +9,8 @@ main([Host, Port, Mode]) ->
     Family = case tuple_size(Address) of 4 -> inet; 8 -> inet6 end,
     {ok, Listener} = gen_tcp:listen(
         list_to_integer(Port),
-        [Family, binary, {ip, Address}, {active, false}, {reuseaddr, true}]),
+        [Family, binary, {ip, Address}, {active, false}, {reuseaddr, true},
+         {backlog, 256}]),
     [spawn_link(fun() -> accept(Listener, Mode) end)
      || _ <- lists:seq(1, 4)],
     io:format("listening~n"),

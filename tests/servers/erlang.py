@@ -16,11 +16,14 @@ ECHO = os.path.join(os.path.dirname(__file__), "echo.escript")
 class Erlang(ServerCase):
     """Mixed into one case a mode of the socket."""
 
+    packages = ("erlang-base",)
+    tells = "inet:peername"
+
     def start(self, host, port):
         fixture.need("escript", "erl")
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
-        program = fixture.Program(
+        program = self.launch(
             ["escript", ECHO, host, str(port), self.mode],
             # Erlang does not start without a home, and dumps when it fails
             self.environment() | {"HOME": home.name,
@@ -49,10 +52,12 @@ class Erlang(ServerCase):
 
 
 class Passive(Erlang, unittest.TestCase):
+    program = "Erlang gen_tcp, passive"
     mode = "passive"
 
 
 class Active(Erlang, unittest.TestCase):
+    program = "Erlang gen_tcp, active"
     mode = "active"
 
 

@@ -10,15 +10,17 @@ from fixture.servers import V4, V6, ServerCase
 
 
 class HTTPServer(ServerCase, unittest.TestCase):
+    program = "Python http.server"
+    packages = ("python3",)
+    tells = "log on stderr"
     tells_port = False
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        program = fixture.Program([sys.executable, "-um", "http.server",
-                                   "--bind", host, str(port)],
-                                  self.environment(), cwd=folder.name)
+        program = self.launch([sys.executable, "-um", "http.server",
+                               "--bind", host, str(port)], cwd=folder.name)
         program.wait_line("^Serving HTTP on ")
         return program
 

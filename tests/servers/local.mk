@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \
+	tests/fixture/syslog.py \
 	tests/servers/README \
 	tests/servers/asyncio_server.py \
 	tests/servers/demo.py \

@@ -7,11 +7,15 @@ from fixture.servers import ListingCase
 
 
 class Memcached(ListingCase, unittest.TestCase):
+    program = "memcached"
+    packages = ("memcached",)
+    tells = "stats conns"
+
     def start(self, host, port):
         fixture.need("memcached")
-        program = fixture.Program(
+        program = self.launch(
             ["memcached", "-u", "root", "-vv", "-U", "0", "-l", host,
-             "-p", str(port)], self.environment())
+             "-p", str(port)])
         program.wait_line("server listening")
         return program
 

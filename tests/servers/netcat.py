@@ -7,10 +7,13 @@ from fixture.servers import ServerCase
 
 
 class Netcat(ServerCase, unittest.TestCase):
+    program = "nc (OpenBSD)"
+    packages = ("netcat-openbsd",)
+    tells = "nc -v"
+
     def start(self, host, port):
         fixture.need("nc.openbsd")
-        program = fixture.Program(["nc.openbsd", "-dklnv", host, str(port)],
-                                  self.environment())
+        program = self.launch(["nc.openbsd", "-dklnv", host, str(port)])
         program.wait_line("^Listening on ")
         return program
 

@@ -16,12 +16,14 @@ require("http").createServer((request, response) => {
 
 
 class Node(ServerCase, unittest.TestCase):
+    program = "Node.js http"
+    packages = ("nodejs",)
+    tells = "socket.remoteAddress"
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
         fixture.need("node")
-        program = fixture.Program(["node", "-e", SCRIPT, host, str(port)],
-                                  self.environment())
+        program = self.launch(["node", "-e", SCRIPT, host, str(port)])
         program.wait_line("^listening$")
         return program
 

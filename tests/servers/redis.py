@@ -7,12 +7,15 @@ from fixture.servers import ListingCase
 
 
 class Redis(ListingCase, unittest.TestCase):
+    program = "redis"
+    packages = ("redis-server",)
+    tells = "CLIENT LIST"
+
     def start(self, host, port):
         fixture.need("redis-server")
-        program = fixture.Program(
+        program = self.launch(
             ["redis-server", "--bind", host, "--port", str(port), "--save",
-             "", "--appendonly", "no", "--protected-mode", "no"],
-            self.environment())
+             "", "--appendonly", "no", "--protected-mode", "no"])
         program.wait_line("Ready to accept connections")
         return program
 
