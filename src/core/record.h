@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is remembered of one connection, and its packed form: that is what the
- * table of peers (peers.h) and the note on a socket (carry.h) hold. Another
- * process may read a note, of another version of the library: the packed form
- * changes only together with PP_CARRY_VERSION.
+ * table of peers (peers.h) and a filter on a socket (carry_filter.h) hold.
+ * Another process may read a filter, of another version of the library: the
+ * packed form changes only together with its number there.
  */
 #ifndef PP_RECORD_H
 #define PP_RECORD_H

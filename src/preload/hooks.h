@@ -46,6 +46,13 @@
 #define PP_HOOK_FCNTL_TIME64(HOOK)
 #endif
 
+/* Two C libraries, two types. */
+#ifdef __GLIBC__
+typedef int pp_sendmmsg_flags;
+#else
+typedef unsigned pp_sendmmsg_flags;
+#endif
+
 /* Who is behind a descriptor: server_identity.c and server_exec.c. */
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_IDENTITY_HOOKS(HOOK)                                            \
@@ -62,7 +69,8 @@
 	     (int fd, const struct msghdr *message, int flags),            \
 	     (fd, message, flags))                                         \
 	HOOK(int, sendmmsg,                                                \
-	     (int fd, struct mmsghdr *messages, unsigned count, int flags), \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_sendmmsg_flags flags),                                    \
 	     (fd, messages, count, flags))                                 \
 	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
 	     (fd, message, flags))                                         \

@@ -98,9 +98,8 @@ static bool find(int fd, const union pp_address *kernel, struct pp_peer *peer)
 {
 	if (pp_peers_get(&peers, fd, kernel, peer))
 		return true;
-	return pp_carry_read(fd, peer) &&
-	       pp_family_is_internet(peer->source.sa.sa_family) &&
-	       pp_address_equal(&peer->kernel, kernel);
+	return pp_carry_read(fd, kernel, peer) &&
+	       pp_family_is_internet(peer->source.sa.sa_family);
 }
 
 static int copy_out(const struct pp_kernel_name *name,
@@ -140,7 +139,7 @@ static bool may_be_known(int fd)
 {
 	struct pp_peer peer;
 
-	return pp_peers_look(&peers, fd, &peer) || pp_carry_read(fd, &peer);
+	return pp_peers_look(&peers, fd, &peer) || pp_carry_is_there(fd);
 }
 
 int pp_identity_getsockname(int fd, struct sockaddr *address,
@@ -156,7 +155,8 @@ int pp_identity_getsockname(int fd, struct sockaddr *address,
 	if (real_getsockname(fd, &name.sa, &name.length) != 0)
 		return -1;
 	if (pp_family_is_internet(name.sa.sa_family) && may_be_known(fd) &&
-	    get_peer(fd, &kernel) && find(fd, &kernel, &peer))
+	    get_peer(fd, &kernel) && find(fd, &kernel, &peer) &&
+	    pp_family_is_internet(peer.destination.sa.sa_family))
 		pp_identity_show(&name, &peer.destination, length);
 	errno = error;
 	return copy_out(&name, address, length);

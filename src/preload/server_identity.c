@@ -84,7 +84,7 @@ PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 }
 
 PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       int flags)
+		       pp_sendmmsg_flags flags)
 {
 	pp_identity_leave_by_messages(messages, count);
 	return real_sendmmsg(fd, messages, count, flags);

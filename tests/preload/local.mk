@@ -27,6 +27,15 @@ TESTS += tests/preload/threads.py
 TESTS += tests/preload/waiting.py
 endif
 
+# Handing a connection to another program.
+check_PROGRAMS += tests/preload/handover
+tests_preload_handover_SOURCES = tests/preload/handover.c
+tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
+EXTRA_DIST += tests/preload/carry.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/carry.py
+endif
+
 # Libraries that are preloaded together with it.
 check_LTLIBRARIES =
 check_LTLIBRARIES += tests/preload/constructor.la

@@ -6,6 +6,8 @@
 #include <check.h>
 
 Suite *pp_suite_address(void);
+Suite *pp_suite_carry(void);
+Suite *pp_suite_carry_filter(void);
 Suite *pp_suite_crc32c(void);
 Suite *pp_suite_header(void);
 Suite *pp_suite_header_format(void);

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -75,6 +76,18 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 	}
 	memcpy(page + room - size, bytes, size);
 	return page + room - size;
+}
+
+bool may_attach_filter(void)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
+	struct sock_fprog filter = { .len = 1, .filter = &all };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool may = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+			      sizeof(filter)) == 0;
+
+	close(fd);
+	return may;
 }
 
 struct connection connect_tcp(void)

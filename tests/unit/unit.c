@@ -10,6 +10,8 @@ int main(void)
 {
 	static Suite *(*const suites[])(void) = {
 		pp_suite_address,
+		pp_suite_carry,
+		pp_suite_carry_filter,
 		pp_suite_crc32c,
 		pp_suite_header,
 		pp_suite_header_format,
