@@ -4,13 +4,11 @@
 
 #include "carry_filter.h"
 
-#include <linux/filter.h>
+#include "bpf.h"
+
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* The whole of the packet, however long it is. */
-#define EVERYTHING 0xffffffff
 
 /* The instructions of a note. */
 enum {
@@ -25,17 +23,18 @@ enum {
 #define FORM 1	/* of the packed record */
 #define MAGIC 0x50505859	/* what no filter loads by chance */
 
-static struct sock_filter pass(void)
+static struct pp_bpf pass(void)
 {
-	return (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, EVERYTHING);
+	return (struct pp_bpf){ .code = PP_BPF_RETURN,
+				 .k = PP_BPF_EVERYTHING };
 }
 
-static struct sock_filter load(unsigned word)
+static struct pp_bpf load(unsigned word)
 {
-	return (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, word);
+	return (struct pp_bpf){ .code = PP_BPF_LOAD, .k = word };
 }
 
-static void spell(struct sock_filter note[STEPS],
+static void spell(struct pp_bpf note[STEPS],
 		  const struct pp_record *record)
 {
 	note[STEP_PASS] = pass();
@@ -47,10 +46,10 @@ static void spell(struct sock_filter note[STEPS],
 }
 
 /* Is it a note, by its every instruction? The record may still be damaged. */
-static bool read_record(const struct sock_filter note[STEPS],
+static bool read_record(const struct pp_bpf note[STEPS],
 			struct pp_record *record)
 {
-	struct sock_filter expected[STEPS];
+	struct pp_bpf expected[STEPS];
 
 	for (int i = 0; i < PP_RECORD_WORDS; i++)
 		record->word[i] = note[STEP_RECORD + i].k;
@@ -62,7 +61,7 @@ static bool read_record(const struct sock_filter note[STEPS],
  * The filter of a socket, STEPS instructions. Returns their number, 0 where
  * there is no filter, or -1 where it is a longer one, or none of this kind.
  */
-static int get_filter(int fd, struct sock_filter note[STEPS])
+static int get_filter(int fd, struct pp_bpf note[STEPS])
 {
 	socklen_t steps = STEPS;	/* counts instructions, not bytes */
 
@@ -73,7 +72,7 @@ static int get_filter(int fd, struct sock_filter note[STEPS])
 
 bool pp_carry_filter_read(int fd, struct pp_peer *peer)
 {
-	struct sock_filter note[STEPS];
+	struct pp_bpf note[STEPS];
 	struct pp_record record;
 
 	return get_filter(fd, note) == STEPS && read_record(note, &record) &&
@@ -82,8 +81,8 @@ bool pp_carry_filter_read(int fd, struct pp_peer *peer)
 
 bool pp_carry_filter_write(int fd, const struct pp_peer *peer)
 {
-	struct sock_filter before[STEPS], note[STEPS];
-	struct sock_fprog filter = { .len = STEPS, .filter = note };
+	struct pp_bpf before[STEPS], note[STEPS];
+	struct pp_bpf_program filter = { .length = STEPS, .steps = note };
 	struct pp_record record, old;
 	int steps = get_filter(fd, before);
 

@@ -11,10 +11,11 @@
  */
 #include <config.h>
 
+#include "bpf.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -270,7 +271,7 @@ static void spawn_as_it_is(int fd)
 /* What is not executed by is not told of: the socket has no filter. */
 static void stays(int fd)
 {
-	struct sock_filter filter[64];
+	struct pp_bpf filter[64];
 	socklen_t steps = 64;
 
 	check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
@@ -285,9 +286,10 @@ static void stays(int fd)
 /* The program's own filter: it stays, and the client stays unknown. */
 static void own_filter(int fd)
 {
-	struct sock_filter own = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
-	struct sock_fprog filter = { .len = 1, .filter = &own };
-	struct sock_filter after[64];
+	struct pp_bpf own = { .code = PP_BPF_RETURN,
+			      .k = PP_BPF_EVERYTHING };
+	struct pp_bpf_program filter = { .length = 1, .steps = &own };
+	struct pp_bpf after[64];
 	socklen_t steps = 64;
 	int none = 0;
 

@@ -19,9 +19,9 @@ SOURCE = os.path.abspath(os.environ.get("PP_SRCDIR", "."))
 CLIENT = "192.0.2.1", 1111
 # Made by autogen.sh or a distribution, beside what is written by hand.
 NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
-          "README", "aclocal.m4", "autogen.sh", "build-aux", "config.h.in",
-          "configure", "configure.ac", "doc", "libproxyproto.pc.in", "m4",
-          "man", "src", "tests")
+          "README", "aclocal.m4", "autogen.sh", "bench", "build-aux",
+          "config.h.in", "configure", "configure.ac", "doc",
+          "libproxyproto.pc.in", "m4", "man", "src", "tests")
 # Made by a build in the source tree: make would take it for its own.
 BUILT = shutil.ignore_patterns("__pycache__", "*.o", "*.lo", "*.la", ".libs",
                                ".deps", ".dirstamp")

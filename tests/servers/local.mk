@@ -15,7 +15,6 @@ TESTS += \
 	tests/servers/readme.py \
 	tests/servers/redis.py
 EXTRA_DIST += \
-	doc/compatibility.md \
 	tests/fixture/evidence.py \
 	tests/fixture/haproxy.py \
 	tests/fixture/matrix.py \

@@ -5,10 +5,11 @@
 #include "carry.h"
 
 #include "carry_filter.h"
+
+#include "bpf.h"
 #include "suites.h"
 #include "support.h"
 
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,11 +4,12 @@
 
 #include "carry_filter.h"
 
+#include "bpf.h"
+
 #include "suites.h"
 #include "support.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,7 +54,7 @@ static void assert_note(const struct pp_peer *wanted)
 	ck_assert(pp_address_equal(&got.destination, &wanted->destination));
 }
 
-static socklen_t get_filter(struct sock_filter *filter)
+static socklen_t get_filter(struct pp_bpf *filter)
 {
 	socklen_t steps = ROOM;
 
@@ -63,10 +64,10 @@ static socklen_t get_filter(struct sock_filter *filter)
 	return steps;
 }
 
-static int attach(struct sock_filter *filter, socklen_t steps)
+static int attach(struct pp_bpf *filter, socklen_t steps)
 {
-	struct sock_fprog program = { .len = (unsigned short)steps,
-				      .filter = filter };
+	struct pp_bpf_program program = { .length = (unsigned short)steps,
+				      .steps = filter };
 
 	return setsockopt(connection.server, SOL_SOCKET, SO_ATTACH_FILTER,
 			  &program, sizeof(program));
@@ -148,7 +149,7 @@ END_TEST
 START_TEST(written_once)
 {
 	struct pp_peer peer = peer_of("192.0.2.1", "192.0.2.2");
-	struct sock_filter filter[ROOM];
+	struct pp_bpf filter[ROOM];
 	int on = 1;
 
 	ck_assert(pp_carry_filter_write(connection.server, &peer));
@@ -171,12 +172,12 @@ START_TEST(foreign_filters_stay)
 	struct pp_peer peer = peer_of("192.0.2.1", "192.0.2.2");
 
 	for (size_t i = 0; i < COUNT(lengths); i++) {
-		struct sock_filter own[ROOM], after[ROOM];
+		struct pp_bpf own[ROOM], after[ROOM];
 		socklen_t steps = lengths[i];
 
 		for (socklen_t j = 0; j < steps; j++)
-			own[j] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-							      0xffffffff);
+			own[j] = (struct pp_bpf){ .code = PP_BPF_RETURN,
+				 .k = PP_BPF_EVERYTHING };
 		ck_assert_int_eq(attach(own, steps), 0);
 		ck_assert(!pp_carry_filter_read(connection.server, &peer));
 		ck_assert(!pp_carry_filter_write(connection.server, &peer));
@@ -189,9 +190,10 @@ END_TEST
 /* The program may replace a note, and take it off. */
 START_TEST(a_note_gives_way)
 {
-	struct sock_filter own = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
+	struct pp_bpf own = { .code = PP_BPF_RETURN,
+			      .k = PP_BPF_EVERYTHING };
 	struct pp_peer peer = peer_of("192.0.2.1", "192.0.2.2");
-	struct sock_filter after[ROOM];
+	struct pp_bpf after[ROOM];
 	int none = 0;
 
 	ck_assert(pp_carry_filter_write(connection.server, &peer));
@@ -210,13 +212,13 @@ END_TEST
 START_TEST(damaged_notes_are_none)
 {
 	struct pp_peer peer = peer_of("192.0.2.1", "192.0.2.2"), got;
-	struct sock_filter note[ROOM];
+	struct pp_bpf note[ROOM];
 	int attached = 0;
 
 	ck_assert(pp_carry_filter_write(connection.server, &peer));
 	ck_assert_uint_eq(get_filter(note), NOTE);
 	for (size_t bit = 0; bit < NOTE * sizeof(*note) * 8; bit++) {
-		struct sock_filter damaged[ROOM];
+		struct pp_bpf damaged[ROOM];
 		uint8_t *bytes = (uint8_t *)damaged;
 
 		memcpy(damaged, note, sizeof(note));
@@ -234,7 +236,7 @@ END_TEST
 START_TEST(shortened_and_lengthened_notes_are_none)
 {
 	struct pp_peer peer = peer_of("192.0.2.1", "192.0.2.2"), got;
-	struct sock_filter note[ROOM];
+	struct pp_bpf note[ROOM];
 
 	ck_assert(pp_carry_filter_write(connection.server, &peer));
 	ck_assert_uint_eq(get_filter(note), NOTE);

@@ -4,9 +4,10 @@
 
 #include "support.h"
 
+#include "bpf.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -80,8 +81,9 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 
 bool may_attach_filter(void)
 {
-	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
-	struct sock_fprog filter = { .len = 1, .filter = &all };
+	struct pp_bpf all = { .code = PP_BPF_RETURN,
+			      .k = PP_BPF_EVERYTHING };
+	struct pp_bpf_program filter = { .length = 1, .steps = &all };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	bool may = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
 			      sizeof(filter)) == 0;

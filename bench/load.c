@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The load of the benchmarks: one thread, some connections at a time, each of
+ * them from another address of 127.0.0.0/8.
+ *
+ *	load PORT connect|stream CONNECTIONS SIZE SECONDS HEADER [STALLED]
+ *		connect	connect, send the header and SIZE bytes, get them back,
+ *			close; again and again
+ *		stream	connect once; send SIZE bytes and get them back, again
+ *			and again
+ *		HEADER	none or v2
+ *		STALLED	connections that say nothing, opened before
+ *
+ * Prints one line: exchanges, seconds, and microseconds of an exchange at the
+ * median, 90, 99 percent, and the most.
+ */
+#include <config.h>
+
+#include "header.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS 256
+#define SAMPLES (1 << 22)
+
+struct client {
+	int fd;
+	double start;		/* of the exchange */
+	size_t sent, received;
+	uint32_t events;	/* that it waits for */
+};
+
+static struct sockaddr_in server = { .sin_family = AF_INET };
+static bool reconnects, with_header;
+static size_t message_size;
+static uint8_t *message;	/* the header before it, if there is one */
+static size_t header_size;
+static int epoll;
+static float *samples;
+static size_t exchanges;
+static _Alignas(64) char sink[1 << 17];
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+/* From 127.1.0.1 on: one address has too few ports for all that is closed. */
+static int connect_one(void)
+{
+	static uint32_t number;
+	struct sockaddr_in source = { .sin_family = AF_INET };
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		fail("socket");
+	source.sin_addr.s_addr = htonl(0x7f010001 + number++ % 0x3fff);
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&source, sizeof(source)) != 0)
+		fail("bind");
+	if (connect(fd, (struct sockaddr *)&server, sizeof(server)) != 0 &&
+	    errno != EINPROGRESS)
+		fail("connect");
+	return fd;
+}
+
+static void watch(struct client *client, int operation, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = client };
+
+	if (operation == EPOLL_CTL_MOD && client->events == events)
+		return;
+	client->events = events;
+	if (epoll_ctl(epoll, operation, client->fd, &event) != 0)
+		fail("epoll_ctl");
+}
+
+static void begin(struct client *client)
+{
+	client->start = now();
+	client->sent = header_size;
+	client->received = 0;
+	if (client->fd < 0) {
+		client->fd = connect_one();
+		client->sent = 0;
+		watch(client, EPOLL_CTL_ADD, EPOLLOUT);
+	}
+}
+
+static void end(struct client *client)
+{
+	if (exchanges < SAMPLES)
+		samples[exchanges] = (float)(now() - client->start);
+	exchanges++;
+	if (reconnects) {
+		close(client->fd);
+		client->fd = -1;
+	}
+	begin(client);
+}
+
+/* Sends what there is to be sent. */
+static void push(struct client *client)
+{
+	size_t size = header_size + message_size;
+	ssize_t sent;
+
+	if (client->sent == size)
+		return;
+	sent = send(client->fd, message + client->sent, size - client->sent,
+		    MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN)
+		fail("send");
+	if (sent > 0)
+		client->sent += (size_t)sent;
+	watch(client, EPOLL_CTL_MOD,
+	      client->sent < size ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void pull(struct client *client)
+{
+	ssize_t size = recv(client->fd, sink, sizeof(sink), 0);
+
+	if (size == 0 || (size < 0 && errno != EAGAIN))
+		fail("the server closed a connection");
+	if (size < 0)
+		return;
+	client->received += (size_t)size;
+	if (client->received == message_size) {
+		end(client);
+		if (!reconnects)
+			push(client);
+	}
+}
+
+static void run(double seconds)
+{
+	struct epoll_event events[EVENTS];
+	double stop = now() + seconds * 1e6;
+
+	while (now() < stop) {
+		int count = epoll_wait(epoll, events, EVENTS, 100);
+
+		for (int i = 0; i < count; i++) {
+			struct client *client = events[i].data.ptr;
+
+			if (events[i].events & EPOLLOUT)
+				push(client);
+			if (events[i].events & ~(uint32_t)EPOLLOUT)
+				pull(client);
+		}
+	}
+}
+
+static void make_message(void)
+{
+	union pp_address client = { .in = {
+		.sin_family = AF_INET,
+		.sin_port = htons(1111),
+		.sin_addr.s_addr = htonl(0xc0000201),
+	} };
+
+	message = calloc(1, PP_FORMAT_MAX + message_size);
+	if (with_header)
+		header_size = pp_header_format(2, &client, &client, message,
+					       PP_FORMAT_MAX);
+}
+
+static void stall(int count)
+{
+	for (int i = 0; i < count; i++)
+		connect_one();
+}
+
+static int compare(const void *a, const void *b)
+{
+	float difference = *(const float *)a - *(const float *)b;
+
+	return (difference > 0) - (difference < 0);
+}
+
+static void report(double seconds)
+{
+	size_t count = exchanges < SAMPLES ? exchanges : SAMPLES;
+
+	if (count == 0) {
+		errno = ETIMEDOUT;
+		fail("no exchange was made");
+	}
+	qsort(samples, count, sizeof(*samples), compare);
+	printf("%zu %.6f %.1f %.1f %.1f %.1f\n", exchanges, seconds / 1e6,
+	       (double)samples[count / 2], (double)samples[count * 9 / 10],
+	       (double)samples[count * 99 / 100], (double)samples[count - 1]);
+}
+
+static void open_many(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+	struct client *clients;
+	int connections;
+	double start;
+
+	if (argc < 7) {
+		fprintf(stderr, "usage: load PORT connect|stream CONNECTIONS "
+				"SIZE SECONDS none|v2 [STALLED]\n");
+		return 2;
+	}
+	open_many();
+	server.sin_port = htons((uint16_t)atoi(argv[1]));
+	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	reconnects = strcmp(argv[2], "connect") == 0;
+	connections = atoi(argv[3]);
+	message_size = (size_t)atol(argv[4]);
+	with_header = strcmp(argv[6], "v2") == 0;
+	make_message();
+	samples = malloc(SAMPLES * sizeof(*samples));
+	epoll = epoll_create1(0);
+	clients = calloc((size_t)connections, sizeof(*clients));
+	if (argc > 7)
+		stall(atoi(argv[7]));
+	start = now();
+	for (int i = 0; i < connections; i++) {
+		clients[i].fd = -1;
+		begin(&clients[i]);
+	}
+	run(atof(argv[5]));
+	report(now() - start);
+	return 0;
+}
