@@ -73,6 +73,12 @@ enum pp_verdict pp_header_parse_v1(const uint8_t *bytes, size_t size,
 enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,
 				   struct pp_header *header);
 
+/*
+ * Fills in the internet addresses that the block of a complete version 2
+ * header has: those of a datagram transport are left out by pp_header_parse.
+ */
+void pp_header_take_addresses(const uint8_t *bytes, struct pp_header *header);
+
 /* Records why a header is malformed. Returns PP_HEADER_MALFORMED. */
 enum pp_verdict pp_header_malformed(struct pp_header *header,
 				    const char *reason);
@@ -88,5 +94,12 @@ enum pp_verdict pp_header_more(struct pp_header *header, size_t length);
 size_t pp_header_format(unsigned version, const union pp_address *source,
 			const union pp_address *destination, uint8_t *bytes,
 			size_t size);
+
+/*
+ * Writes a header without addresses: version 1 UNKNOWN, whatever the command,
+ * or version 2 of an unspecified family. Returns as pp_header_format does.
+ */
+size_t pp_header_format_unspec(unsigned version, enum pp_command command,
+			       uint8_t *bytes, size_t size);
 
 #endif

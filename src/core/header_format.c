@@ -60,21 +60,29 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
 	return at + size;
 }
 
+/* The fixed part of version 2; block is how long the rest is. */
+static uint8_t *put_fixed(uint8_t *at, enum pp_command command,
+			  uint8_t protocol, uint8_t block)
+{
+	const uint8_t fixed[PP_V2_FIXED] = {
+		'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T',
+		'\n', (uint8_t)(0x20 | command), protocol, 0, block,
+	};
+
+	return put(at, fixed, sizeof(fixed));
+}
+
 static size_t format_v2(const union pp_address *source,
 			const union pp_address *destination, uint8_t *bytes,
 			size_t size)
 {
 	bool inet = source->sa.sa_family == AF_INET;
 	uint8_t block = inet ? 12 : 36;
-	const uint8_t fixed[PP_V2_FIXED] = {
-		'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T',
-		'\n', 0x20 | PP_COMMAND_PROXY, inet ? 0x11 : 0x21, 0, block,
-	};
 	in_port_t ports[] = { port_of(source), port_of(destination) };
 
-	if (size < sizeof(fixed) + block)
+	if (size < PP_V2_FIXED + (size_t)block)
 		return 0;
-	bytes = put(bytes, fixed, sizeof(fixed));
+	bytes = put_fixed(bytes, PP_COMMAND_PROXY, inet ? 0x11 : 0x21, block);
 	if (inet) {
 		bytes = put(bytes, &source->in.sin_addr, 4);
 		bytes = put(bytes, &destination->in.sin_addr, 4);
@@ -83,7 +91,24 @@ static size_t format_v2(const union pp_address *source,
 		bytes = put(bytes, &destination->in6.sin6_addr, 16);
 	}
 	put(bytes, ports, sizeof(ports));
-	return sizeof(fixed) + block;
+	return PP_V2_FIXED + (size_t)block;
+}
+
+size_t pp_header_format_unspec(unsigned version, enum pp_command command,
+			       uint8_t *bytes, size_t size)
+{
+	static const char unknown[] = "PROXY UNKNOWN\r\n";
+	const size_t length = sizeof(unknown) - 1;
+
+	if (version == 1 && size >= length) {
+		memcpy(bytes, unknown, length);
+		return length;
+	}
+	if (version == 2 && size >= PP_V2_FIXED) {
+		put_fixed(bytes, command, 0, 0);
+		return PP_V2_FIXED;
+	}
+	return 0;
 }
 
 size_t pp_header_format(unsigned version, const union pp_address *source,

@@ -129,6 +129,14 @@ static void take_inet6(const uint8_t *block, struct pp_header *header)
 	}
 }
 
+void pp_header_take_addresses(const uint8_t *bytes, struct pp_header *header)
+{
+	if (header->protocol >> 4 == FAMILY_INET)
+		take_inet(bytes + PP_V2_FIXED, header);
+	else if (header->protocol >> 4 == FAMILY_INET6)
+		take_inet6(bytes + PP_V2_FIXED, header);
+}
+
 enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,
 				   struct pp_header *header)
 {
@@ -148,9 +156,7 @@ enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,
 	verdict = check_tlvs(bytes, header);
 	if (verdict != PP_HEADER_COMPLETE)
 		return verdict;
-	if (header->protocol == 0x11)
-		take_inet(bytes + PP_V2_FIXED, header);
-	else if (header->protocol == 0x21)
-		take_inet6(bytes + PP_V2_FIXED, header);
+	if ((header->protocol & 15) == TRANSPORT_STREAM)
+		pp_header_take_addresses(bytes, header);
 	return PP_HEADER_COMPLETE;
 }

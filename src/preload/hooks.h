@@ -10,6 +10,8 @@
 #ifndef PP_HOOKS_H
 #define PP_HOOKS_H
 
+#include "export.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -210,8 +212,5 @@ typedef unsigned pp_sendmmsg_flags;
 #define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)
 #endif
-
-/* What a library shows of itself; all else is hidden. */
-#define PP_EXPORT __attribute__((visibility("default")))
 
 #endif

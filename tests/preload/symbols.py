@@ -9,8 +9,12 @@ import fixture
 
 SOURCE = os.environ.get("PP_SRCDIR", ".")
 HOOKS = os.path.join(SOURCE, "src/preload/hooks.h")
-LIBRARIES = ((fixture.SERVER_LIBRARY, "SERVER", "server.map"),
-             (fixture.CLIENT_LIBRARY, "CLIENT", "client.map"))
+CODEC_LIBRARY = os.path.join(fixture.LIBDIR, "libproxyproto_codec.so")
+LIBRARIES = ((fixture.SERVER_LIBRARY, "SERVER", "preload/server.map"),
+             (fixture.CLIENT_LIBRARY, "CLIENT", "preload/client.map"),
+             (CODEC_LIBRARY, None, "api/codec.map"))
+# What the header says is of libproxyproto.
+OF_THE_SERVER_ALONE = {"proxyproto_version"}
 # The C library of the oldest system to run on.
 DEBIAN_12 = 2, 36
 
@@ -22,19 +26,22 @@ def output(*argv):
 
 def hooks(side):
     """The names in the table of hooks, by the compiler's own reading of it."""
+    if side is None:
+        return set()
     source = (f'#include <config.h>\n#include "{os.path.abspath(HOOKS)}"\n'
               "#define NAME(type, name, parameters, arguments) @name@\n"
               f"PP_{side}_HOOKS(NAME)\n")
     text = subprocess.run(
         ["cc", "-E", "-P", "-D_GNU_SOURCE", "-I",
-         os.environ.get("PP_BUILDDIR", "."), "-"], input=source, check=True,
+         os.environ.get("PP_BUILDDIR", "."), "-I",
+         os.path.join(SOURCE, "src/core"), "-"], input=source, check=True,
         capture_output=True, text=True).stdout
     return set(re.findall(r"@(\w+)@", text))
 
 
 def version_script(name):
     """{node: the names in it} of a version script."""
-    with open(os.path.join(SOURCE, "src/preload", name),
+    with open(os.path.join(SOURCE, "src", name),
               encoding="ascii") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
     return {node: set(re.findall(r"(\w+);", body.split("local:")[0]))
@@ -57,6 +64,16 @@ class Symbols(unittest.TestCase):
                 expected |= {f"{name}@@{node}" for name in names}
                 expected.add(node)
             self.assertEqual(exported, expected)
+
+    def test_each_public_function_is_exported(self):
+        with open(os.path.join(SOURCE, "src/proxyproto.h"),
+                  encoding="ascii") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        declared = set(re.findall(r"\b(proxyproto_\w+)\(", text))
+        server = version_script("preload/server.map")["PROXYPROTO_1"]
+        codec = version_script("api/codec.map")["PROXYPROTO_1"]
+        self.assertEqual(server, declared)
+        self.assertEqual(server - codec, OF_THE_SERVER_ALONE)
 
     def test_the_table_has_hooks(self):
         self.assertLessEqual({"accept", "accept4", "listen"}, hooks("SERVER"))
@@ -95,6 +112,7 @@ class Symbols(unittest.TestCase):
 
     def test_names(self):
         for library, name in ((fixture.SERVER_LIBRARY, "libproxyproto"),
+                              (CODEC_LIBRARY, "libproxyproto_codec"),
                               (fixture.CLIENT_LIBRARY,
                                "libproxyproto_connect")):
             self.assertIn(f"[{name}.so.0]",

@@ -2,8 +2,11 @@
 # Unit tests: Check against the core, linked statically; no hook in sight.
 EXTRA_DIST += tests/unit/no-check
 
-tests_unit_unit_SOURCES = \
+tests_unit_unit_SOURCES = $(api) \
 	tests/unit/address.c \
+	tests/unit/api.c \
+	tests/unit/api_inverse.c \
+	tests/unit/api_tlv.c \
 	tests/unit/carry.c \
 	tests/unit/carry_filter.c \
 	tests/unit/crc32c.c \
@@ -31,7 +34,7 @@ tests_unit_unit_SOURCES = \
 	tests/unit/tlv.c \
 	tests/unit/unit.c
 # -iquote: <check.h> is Check's, not the core's.
-tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src/core
+tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src/core -I$(srcdir)/src
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread \
 	-Wno-frame-larger-than
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)

@@ -6,6 +6,9 @@
 #include <check.h>
 
 Suite *pp_suite_address(void);
+Suite *pp_suite_api(void);
+Suite *pp_suite_api_inverse(void);
+Suite *pp_suite_api_tlv(void);
 Suite *pp_suite_carry(void);
 Suite *pp_suite_carry_filter(void);
 Suite *pp_suite_crc32c(void);

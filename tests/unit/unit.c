@@ -10,6 +10,9 @@ int main(void)
 {
 	static Suite *(*const suites[])(void) = {
 		pp_suite_address,
+		pp_suite_api,
+		pp_suite_api_inverse,
+		pp_suite_api_tlv,
 		pp_suite_carry,
 		pp_suite_carry_filter,
 		pp_suite_crc32c,
