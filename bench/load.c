@@ -3,13 +3,18 @@
  * The load of the benchmarks: one thread, some connections at a time, each of
  * them from another address of 127.0.0.0/8.
  *
- *	load PORT connect|stream CONNECTIONS SIZE SECONDS HEADER [STALLED]
+ *	load PORT connect|stream|http|hold CONNECTIONS SIZE SECONDS HEADER [STALLED]
  *		connect	connect, send the header and SIZE bytes, get them back,
  *			close; again and again
  *		stream	connect once; send SIZE bytes and get them back, again
  *			and again
+ *		http	connect, send the header and a request, read the answer
+ *			up to the end of file, close; again and again
+ *		hold	connect, send the header and SIZE bytes, get them back;
+ *			print "held"; keep all of them until the end of stdin
  *		HEADER	none or v2
- *		STALLED	connections that say nothing, opened before
+ *		STALLED	connections that stop after the first byte of what may
+ *			be a header, opened before
  *
  * Prints one line: exchanges, seconds, and microseconds of an exchange at the
  * median, 90, 99 percent, and the most.
@@ -43,7 +48,9 @@ struct client {
 };
 
 static struct sockaddr_in server = { .sin_family = AF_INET };
-static bool reconnects, with_header;
+static const char request[] = "GET / HTTP/1.1\r\nHost: server\r\n"
+			      "Connection: close\r\n\r\n";
+static bool reconnects, with_header, is_http, holds;
 static size_t message_size;
 static uint8_t *message;	/* the header before it, if there is one */
 static size_t header_size;
@@ -118,7 +125,8 @@ static void end(struct client *client)
 		close(client->fd);
 		client->fd = -1;
 	}
-	begin(client);
+	if (!holds)
+		begin(client);
 }
 
 /* Sends what there is to be sent. */
@@ -143,14 +151,15 @@ static void pull(struct client *client)
 {
 	ssize_t size = recv(client->fd, sink, sizeof(sink), 0);
 
-	if (size == 0 || (size < 0 && errno != EAGAIN))
+	if ((size == 0 && !(is_http && client->received > 0)) ||
+	    (size < 0 && errno != EAGAIN))
 		fail("the server closed a connection");
 	if (size < 0)
 		return;
 	client->received += (size_t)size;
-	if (client->received == message_size) {
+	if (is_http ? size == 0 : client->received == message_size) {
 		end(client);
-		if (!reconnects)
+		if (!reconnects && !holds)
 			push(client);
 	}
 }
@@ -161,7 +170,7 @@ static void run(double seconds)
 	double stop = now() + seconds * 1e6;
 
 	while (now() < stop) {
-		int count = epoll_wait(epoll, events, EVENTS, 100);
+		int count = epoll_wait(epoll, events, EVENTS, 10);
 
 		for (int i = 0; i < count; i++) {
 			struct client *client = events[i].data.ptr;
@@ -186,12 +195,39 @@ static void make_message(void)
 	if (with_header)
 		header_size = pp_header_format(2, &client, &client, message,
 					       PP_FORMAT_MAX);
+	if (is_http)
+		memcpy(message + header_size, request, message_size);
 }
 
 static void stall(int count)
 {
-	for (int i = 0; i < count; i++)
-		connect_one();
+	for (int i = 0; i < count; i++) {
+		int fd = connect_one();
+
+		while (send(fd, "P", 1, MSG_NOSIGNAL) < 0)
+			if (errno != EAGAIN)
+				fail("send");
+	}
+	/* until the server has seen them */
+	if (count > 0)
+		sleep(2);
+}
+
+/* All of them at once would not fit into the backlog. */
+static void hold(struct client *clients, int connections)
+{
+	for (int i = 0; i < connections; i++) {
+		clients[i].fd = -1;
+		begin(&clients[i]);
+		while (exchanges < (size_t)i - (size_t)(i % 100))
+			run(0.001);
+	}
+	while (exchanges < (size_t)connections)
+		run(0.01);
+	puts("held");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
 }
 
 static int compare(const void *a, const void *b)
@@ -231,21 +267,27 @@ int main(int argc, char **argv)
 	double start;
 
 	if (argc < 7) {
-		fprintf(stderr, "usage: load PORT connect|stream CONNECTIONS "
-				"SIZE SECONDS none|v2 [STALLED]\n");
+		fprintf(stderr, "usage: load PORT connect|stream|http|hold "
+				"CONNECTIONS SIZE SECONDS none|v2 [STALLED]\n");
 		return 2;
 	}
 	open_many();
 	server.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	reconnects = strcmp(argv[2], "connect") == 0;
+	is_http = strcmp(argv[2], "http") == 0;
+	reconnects = is_http || strcmp(argv[2], "connect") == 0;
 	connections = atoi(argv[3]);
-	message_size = (size_t)atol(argv[4]);
+	message_size = is_http ? strlen(request) : (size_t)atol(argv[4]);
 	with_header = strcmp(argv[6], "v2") == 0;
 	make_message();
 	samples = malloc(SAMPLES * sizeof(*samples));
 	epoll = epoll_create1(0);
 	clients = calloc((size_t)connections, sizeof(*clients));
+	holds = strcmp(argv[2], "hold") == 0;
+	if (holds) {
+		hold(clients, connections);
+		return 0;
+	}
 	if (argc > 7)
 		stall(atoi(argv[7]));
 	start = now();

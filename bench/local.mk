@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: ISC
-# Benchmarks: built by `make bench/NAME`, and run by hand or by `./dev bench`.
-# They report ratios and medians of rounds that take turns, and are no tests.
-EXTRA_DIST += bench/README
-EXTRA_PROGRAMS = bench/carry bench/echo bench/load
+# Benchmarks: built by `make bench-programs`, run by `./dev bench`. They report
+# ratios and medians of rounds that take turns, and are no tests.
+EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
+	bench/rounds.py bench/run.py bench/servers.py
+EXTRA_PROGRAMS = bench/carry bench/echo bench/load bench/once bench/start \
+	bench/table
+bench_programs_cflags = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 bench_carry_SOURCES = bench/carry.c
 bench_carry_LDADD = libproxyproto-core.la
 bench_echo_SOURCES = bench/echo.c
-bench_echo_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
+bench_echo_CFLAGS = $(bench_programs_cflags)
 bench_load_SOURCES = bench/load.c
-bench_load_CFLAGS = $(AM_CFLAGS) -Wno-frame-larger-than
+bench_load_CFLAGS = $(bench_programs_cflags)
 bench_load_LDADD = libproxyproto-core.la
+bench_once_SOURCES = bench/once.c
+bench_once_LDADD = libproxyproto-core.la
+bench_start_SOURCES = bench/start.c
+bench_start_CFLAGS = $(bench_programs_cflags)
+bench_table_SOURCES = bench/table.c
+bench_table_LDADD = libproxyproto-core.la
 CLEANFILES = $(EXTRA_PROGRAMS)
+
+.PHONY: bench bench-programs
+bench-programs: all $(EXTRA_PROGRAMS)
+
+# BENCH has options and names of parts: see bench/run.py --help.
+bench: bench-programs
+	$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/bench/run.py $(BENCH)

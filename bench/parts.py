@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: ISC
+"""What is measured: each part returns the text of its section of the report."""
+import collections
+import os
+import re
+import resource
+import subprocess
+import tempfile
+
+import fixture
+import report
+import servers
+from rounds import BUILT, Figures, cpu_of, ratios, run_load, take_turns
+
+CONNECTIONS = 50
+
+
+class Options:
+    """What the command line says."""
+
+    rounds = 7
+    seconds = 1.0
+    peer = None
+    folder = "."
+
+
+def variants(kind, options):
+    return [name for name in kind.variants
+            if name != "peer" or options.peer]
+
+
+class Started:
+    """All variants of a server at once; one is at work at a time."""
+
+    def __init__(self, kind, options, only=None):
+        self.all = {}
+        try:
+            for name in only or variants(kind, options):
+                self.all[name] = kind(name, options.peer)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        for server in self.all.values():
+            server.stop()
+
+    def __enter__(self):
+        return self.all
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def throughput(options):
+    tables = []
+    for kind in (servers.Epoll, servers.Erlang):
+        for size in (64, 65536):
+            what = f"{kind.name}, {size} bytes"
+            with Started(kind, options) as started:
+                figures = take_turns(
+                    list(started), options.rounds,
+                    lambda name: run_load(started[name], "stream",
+                                          CONNECTIONS, size,
+                                          options.seconds)[0], what)
+            tables.append((what, figures))
+    return report.section(
+        "Throughput",
+        f"{CONNECTIONS} connections send a message and wait for its echo, "
+        "again and again. Messages a second.",
+        tables, options, "throughput")
+
+
+def rate(options):
+    """Connections a second, and what one of them costs the server."""
+    tables, costs = [], []
+    for kind in (servers.Epoll, servers.Blocking, servers.Threads,
+                 servers.Erlang, servers.Nginx, servers.HAProxy):
+        cpu = collections.defaultdict(lambda: [Figures("user"),
+                                               Figures("system")])
+        latency = collections.defaultdict(list)
+        with Started(kind, options) as started:
+            def measure(name):
+                server = started[name]
+                before = cpu_of(server.pids)
+                per_second, times, count = run_load(
+                    server, kind.load, CONNECTIONS, 64, options.seconds)
+                for figures, then, now in zip(cpu[name], before,
+                                              cpu_of(server.pids)):
+                    figures.values.append((now - then) / count * 10000)
+                latency[name].append(times)
+                return per_second
+            figures = take_turns(list(started), options.rounds, measure,
+                                 kind.name)
+        tables.append((kind.name, figures))
+        costs.append((kind.name, cpu, latency))
+    return report.section(
+        "Connection rate",
+        f"{CONNECTIONS} clients connect, send the header and 64 bytes (an "
+        "HTTP request to nginx and HAProxy), read the answer and close, again "
+        "and again. Connections a second.",
+        tables, options, "rate") + report.costs(costs)
+
+
+def count_calls(variant, options):
+    """{system call: number a connection} of the epoll server."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "trace")
+        server = servers.Epoll(variant, options.peer)
+        try:
+            tracer = fixture.Program(
+                ["strace", "-f", "-c", "-o", trace, "-p",
+                 str(server.programs[0].process.pid)], fixture.environment())
+            tracer.wait_line("attached")
+            count = run_load(server, "connect", 1, 64, 1)[2]
+            tracer.process.terminate()
+            tracer.wait()
+            tracer.stop()
+        finally:
+            server.stop()
+        with open(trace, encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    return {row[-1]: int(row[3]) / count for row in rows
+            if len(row) in (5, 6) and row[3].isdigit()
+            and row[-1] != "total"}
+
+
+def calls(options):
+    bare = count_calls("bare", options)
+    preloaded = count_calls("preloaded", options)
+    return report.calls(bare, preloaded)
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return int(re.search(r"^Anonymous: +(\d+)", file.read(), re.M)[1])
+
+
+def held(variant, count, options):
+    """KiB of anonymous memory of a server: before, and with connections."""
+    server = servers.Epoll(variant, options.peer)
+    pid = server.programs[0].process.pid
+    try:
+        run_load(server, "connect", 1, 64, 0.1)
+        before = memory_of(pid)
+        with subprocess.Popen(
+                [os.path.join(BUILT, "load"), str(server.port), "hold",
+                 str(count), "64", "0", server.header],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True) as load:
+            assert load.stdout.readline() == "held\n"
+            after = memory_of(pid)
+        return before, after
+    finally:
+        server.stop()
+
+
+def memory(options):
+    rows = []
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # what this process may not open cannot be measured
+    for count in sorted({10000, min(100000, limit - 100)}):
+        grown = {}
+        for variant in ("bare", "preloaded"):
+            before, after = held(variant, count, options)
+            grown[variant] = (after - before) * 1024 / count
+        rows.append((count, grown["bare"], grown["preloaded"]))
+    return report.memory(rows)
+
+
+def empty_library(folder):
+    source = os.path.join(folder, "empty.c")
+    library = os.path.join(folder, "empty.so")
+    with open(source, "w", encoding="ascii") as file:
+        file.write("int empty;\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source],
+                   check=True)
+    return library
+
+
+def start(options):
+    with tempfile.TemporaryDirectory() as folder:
+        names = {"none": "-", "an empty library": empty_library(folder),
+                 "libproxyproto.so": fixture.SERVER_LIBRARY}
+        if options.peer:
+            names["the peer"] = options.peer
+        done = subprocess.run(
+            [os.path.join(BUILT, "start"), str(options.rounds * 300),
+             *names.values()], check=True, capture_output=True, text=True)
+    figures = {name: Figures(name) for name in names}
+    for line in done.stdout.splitlines():
+        for one, value in zip(figures.values(), line.split()):
+            one.values.append(float(value))
+    return report.start(figures, ratios(figures, "an empty library"))
+
+
+def instructions(count, header, library, **settings):
+    """What callgrind counts in user space."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind",
+             f"--callgrind-out-file={folder}/out",
+             os.path.join(BUILT, "once"), str(count), header],
+            env=fixture.environment(library, **settings), check=True,
+            capture_output=True, text=True)
+    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
+def instructions_a_connection(header, library=fixture.SERVER_LIBRARY,
+                              **settings):
+    few, many = 100, 300
+    return (instructions(many, header, library, **settings)
+            - instructions(few, header, library, **settings)) / (many - few)
+
+
+def callgrind(_):
+    return report.callgrind(
+        instructions_a_connection("none", None),
+        [("version 2 header", instructions_a_connection("v2")),
+         ("no header", instructions_a_connection("none")),
+         ("not trusted", instructions_a_connection("none",
+                                                   TRUSTED="192.0.2.1"))])
+
+
+def stall(options):
+    """Good clients beside stalled ones."""
+    counts = (0, 100, 1000, 10000)
+    figures = {count: [] for count in counts}
+    for _ in range(options.rounds):
+        for count in counts:
+            server = Patient("preloaded", None)
+            try:
+                figures[count].append(run_load(
+                    server, "connect", CONNECTIONS, 64, options.seconds,
+                    count))
+            finally:
+                server.stop()
+    return report.stall(figures)
+
+
+class Patient(servers.Epoll):
+    """Those who stall are there for as long as it is measured."""
+
+    def start(self):
+        self.env |= {"LIBPROXYPROTO_TIMEOUT": "600"}
+        return super().start()
+
+
+def scaling(options):
+    tables = []
+    for kind in ("threads", "processes"):
+        for count in (1, 2, 3, 4):
+            subject = servers.workers(kind, count)
+            with Started(subject, options, ("bare", "preloaded")) as started:
+                figures = take_turns(
+                    list(started), options.rounds,
+                    lambda name: run_load(started[name], "connect",
+                                          CONNECTIONS, 64,
+                                          options.seconds)[0], subject.name)
+            tables.append((subject.name, figures))
+    done = subprocess.run([os.path.join(BUILT, "table")], check=True,
+                          capture_output=True, text=True)
+    return report.section(
+        "Scaling",
+        "Connections a second of so many threads or processes that block in "
+        "accept on one listener.", tables, options, "scaling") \
+        + report.table_of_peers(done.stdout)
+
+
+PARTS = {"throughput": throughput, "rate": rate, "calls": calls,
+         "memory": memory, "start": start, "instructions": callgrind,
+         "stall": stall, "scaling": scaling}

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: ISC
+"""The report: sections in Markdown, and plots by gnuplot."""
+import os
+import shutil
+import statistics
+import subprocess
+
+from rounds import ratios
+
+
+def table(head, rows):
+    """A Markdown table; all but the first columns are figures."""
+    widths = [max(len(str(row[i])) for row in [head, *rows])
+              for i in range(len(head))]
+
+    def line(row):
+        return "| " + " | ".join(
+            str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))) + " |"
+
+    rule = "|" + "|".join("-" * (width + 2) if i == 0 else
+                          "-" * (width + 1) + ":"
+                          for i, width in enumerate(widths)) + "|"
+    return "\n".join([line(head), rule, *map(line, rows)]) + "\n\n"
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def against(figures):
+    """Whom each variant is compared with: bare, and itself where it can."""
+    return [name for name in ("bare", "own", "hop", "peer")
+            if name in figures]
+
+
+def section(title, text, tables, options, plot):
+    rows = []
+    for what, figures in tables:
+        bases = against(figures)
+        for name, one in figures.items():
+            low, high = one.interval
+            rows.append(
+                (what if name == "bare" else "", name, number(one.median),
+                 f"{number(low)} to {number(high)}",
+                 *(f"{ratios(figures, base)[name]:.2f}"
+                   if base in bases else ""
+                   for base in ("bare", "own", "hop", "peer"))))
+    draw(plot, title, tables, options)
+    return (f"## {title}\n\n{text}\n\n"
+            + table(("server", "variant", "median", "middle half", "/ bare",
+                     "/ own", "/ hop", "/ peer"), rows)
+            + f"![{title}](benchmark-{plot}.png)\n\n")
+
+
+def costs(rows):
+    lines = []
+    for what, cpu, latency in rows:
+        for name, (user, system) in cpu.items():
+            times = [statistics.median(one[i] for one in latency[name])
+                     for i in range(3)]
+            lines.append((what if name == "bare" else "", name,
+                          f"{user.median:.2f}", f"{system.median:.2f}",
+                          *map(number, times)))
+    return ("Seconds of the server's CPU for 10,000 connections (the hop "
+            "includes HAProxy's), and microseconds from connect to the end of "
+            "the answer.\n\n"
+            + table(("server", "variant", "user", "system", "median", "90 %",
+                     "99 %"), lines))
+
+
+def calls(bare, preloaded):
+    names = sorted(set(bare) | set(preloaded))
+    return ("## System calls\n\nOf the C server with epoll, a connection; by "
+            "strace.\n\n"
+            + table(("call", "bare", "preloaded"),
+                    [(name, f"{bare.get(name, 0):.2f}",
+                      f"{preloaded.get(name, 0):.2f}") for name in names]
+                    + [("together", f"{sum(bare.values()):.2f}",
+                        f"{sum(preloaded.values()):.2f}")]))
+
+
+def memory(rows):
+    return ("## Memory\n\nBytes of the server's anonymous memory that a "
+            "connection takes while it is open.\n\n"
+            + table(("open connections", "bare", "preloaded", "difference"),
+                    [(f"{count:,}", f"{bare:.0f}", f"{under:.0f}",
+                      f"{under - bare:.0f}") for count, bare, under in rows]))
+
+
+def start(figures, ratio):
+    return ("## Being loaded\n\nMicroseconds to start and end true.\n\n"
+            + table(("preloaded", "median", "middle half", "/ empty"),
+                    [(name, f"{one.median:.0f}",
+                      "{:.0f} to {:.0f}".format(*one.interval),
+                      f"{ratio[name]:.3f}") for name, one in figures.items()]))
+
+
+def callgrind(bare, counts):
+    return ("## Instructions\n\nOf accept and getpeername together, in user "
+            "space, a connection; by callgrind. They repeat exactly.\n\n"
+            + table(("under the library", "instructions more"),
+                    [(what, f"{count - bare:.0f}")
+                     for what, count in counts]))
+
+
+def stall(figures):
+    rows = []
+    first = None
+    for count, rounds in figures.items():
+        times = [statistics.median(one[1][i] for one in rounds)
+                 for i in range(3)]
+        first = first or times[0]
+        rows.append((f"{count:,}", *map(number, times),
+                     f"{times[0] / first:.2f}",
+                     number(statistics.median(one[0] for one in rounds))))
+    return ("## Under stall\n\nGood clients of the preloaded C server with "
+            "epoll, beside clients that stopped within their headers. "
+            "Microseconds from connect to the answer.\n\n"
+            + table(("stalled", "median", "90 %", "99 %", "/ none",
+                     "connections a second"), rows))
+
+
+def table_of_peers(text):
+    return ("Looking up a peer in user space, among so many that are known, "
+            "in random order.\n\n"
+            + table(("descriptors", "ns to record", "ns to look up"),
+                    [(f"{int(words[0]):,}", *words[1:])
+                     for words in map(str.split, text.splitlines())]))
+
+
+PLOT = """
+set terminal pngcairo size 900,420 font "sans,10"
+set output "{output}"
+set title "{title}: ratio to bare, median and middle half of the rounds"
+set style data histogram
+set style histogram errorbars gap 1 lw 1
+set style fill solid 0.6 border -1
+set boxwidth 0.9
+set yrange [0:*]
+set grid y
+set key outside
+set xtics rotate by -25
+plot for [i=1:{count}] "{data}" using (column(3*i-1)):(column(3*i)):\\
+    (column(3*i+1)):xtic(1) title word("{names}", i)
+"""
+
+
+def draw(name, title, tables, options):
+    """Ratios to bare; nothing is drawn where gnuplot is not installed."""
+    if not shutil.which("gnuplot"):
+        return
+    names = [one for one in ("preloaded", "peer", "own", "hop")
+             if any(one in figures for _, figures in tables)]
+    data = os.path.join(options.folder, f".{name}.data")
+    with open(data, "w", encoding="utf-8") as file:
+        for what, figures in tables:
+            cells = []
+            for one in names:
+                if one not in figures:
+                    cells += ["NaN"] * 3
+                    continue
+                each = sorted(value / base for value, base in zip(
+                    figures[one].values, figures["bare"].values))
+                quarter = len(each) // 4
+                cells += [statistics.median(each), each[quarter],
+                          each[-1 - quarter]]
+            file.write(f'"{what}" ' + " ".join(map(str, cells)) + "\n")
+    subprocess.run(
+        ["gnuplot"], check=True, text=True, input=PLOT.format(
+            output=os.path.join(options.folder, f"benchmark-{name}.png"),
+            title=title, count=len(names), names=" ".join(names), data=data))
+    os.unlink(data)

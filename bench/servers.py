@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: ISC
+"""The servers that are measured, in each of their variants:
+
+  bare       as it is; its clients send no header
+  preloaded  under libproxyproto.so
+  peer       under another preload library, --peer
+  hop        bare, behind an HAProxy that takes the header off
+  own        told to take the header off itself, where it can
+"""
+import os
+import shutil
+import tempfile
+
+import fixture
+from fixture.haproxy import sbin_path
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILT = os.path.join(os.environ.get("PP_BUILDDIR", "."), "bench")
+
+HAPROXY = """
+global
+    maxconn 4000
+defaults
+    mode tcp
+    timeout connect 60s
+    timeout client 60s
+    timeout server 60s
+listen hop
+    bind 127.0.0.1:{port} accept-proxy backlog 4096
+    server server 127.0.0.1:{server}
+"""
+
+HAPROXY_HTTP = """
+global
+    maxconn 4000
+defaults
+    mode http
+    timeout client 60s
+frontend server
+    bind 127.0.0.1:{port} backlog 4096 {own}
+    http-request return status 200 content-type text/plain string "hello"
+"""
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error;
+{user}
+events {{ worker_connections 16384; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} {own} backlog=4096;
+        location / {{ return 200 "hello"; }}
+    }}
+}}
+"""
+
+
+def program(argv, env):
+    found = shutil.which(argv[0], path=sbin_path())
+    if not found:
+        raise FileNotFoundError(f"{argv[0]} is not installed")
+    return fixture.Program([found, *argv[1:]], env)
+
+
+class Server:
+    """One server in one variant; running until stop()."""
+
+    variants = ("bare", "preloaded", "peer", "hop")
+    load = "connect"
+
+    def __init__(self, variant, peer=None):
+        self.variant = variant
+        self.folder = tempfile.TemporaryDirectory()
+        self.programs = []
+        library = {"preloaded": fixture.SERVER_LIBRARY,
+                   "peer": peer}.get(variant)
+        self.env = fixture.environment(library)
+        self.port = self.start()
+        if variant == "hop":
+            self.port = self.hop(self.port)
+
+    def start(self):
+        """Starts it; returns its port."""
+        raise NotImplementedError
+
+    def file(self, name, text):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        return path
+
+    def run(self, *argv):
+        self.programs.append(program(argv, self.env))
+        return self.programs[-1]
+
+    def wait(self, port):
+        def answers():
+            try:
+                fixture.connect(port, fixture.v2() if self.header != "none"
+                                else b"").close()
+                return True
+            except ConnectionRefusedError:
+                return False
+        fixture.wait_for(answers, "the server to listen")
+
+    def hop(self, server):
+        port = fixture.free_port()
+        self.run("haproxy", "-db", "-q", "-f", self.file(
+            "hop.cfg", HAPROXY.format(port=port, server=server)))
+        self.wait(port)
+        return port
+
+    @property
+    def header(self):
+        return "none" if self.variant == "bare" else "v2"
+
+    @property
+    def pids(self):
+        """Its processes and theirs."""
+        pids = [one.process.pid for one in self.programs]
+        for pid in pids:
+            path = f"/proc/{pid}/task/{pid}/children"
+            with open(path, encoding="ascii") as file:
+                pids.extend(map(int, file.read().split()))
+        return pids
+
+    def stop(self):
+        for one in self.programs:
+            one.stop()
+        self.folder.cleanup()
+
+
+class Echo(Server):
+    arguments = ()
+
+    def start(self):
+        one = self.run(os.path.join(BUILT, "echo"), *self.arguments)
+        return int(one.wait_line(r"^port (\d+)")[1])
+
+
+class Epoll(Echo):
+    name = "C, epoll"
+    arguments = ("epoll",)
+
+
+class Blocking(Echo):
+    name = "C, blocking"
+    arguments = ("blocking",)
+
+
+class Threads(Echo):
+    name = "C, 4 threads"
+    arguments = ("threads", "4")
+
+
+class Erlang(Server):
+    name = "Erlang"
+
+    def start(self):
+        port = fixture.free_port()
+        self.env |= {"HOME": self.folder.name}
+        self.run("escript", os.path.join(HERE, "echo.escript"),
+                 str(port)).wait_line("^listening$")
+        return port
+
+
+class Nginx(Server):
+    name = "nginx"
+    variants = ("bare", "preloaded", "peer", "own", "hop")
+    load = "http"
+
+    def start(self):
+        port = fixture.free_port()
+        config = self.file("nginx.conf", NGINX.format(
+            folder=self.folder.name, port=port,
+            own="proxy_protocol" if self.variant == "own" else "",
+            user="user root;" if os.getuid() == 0 else ""))
+        self.run("nginx", "-p", self.folder.name, "-c", config, "-e",
+                 self.folder.name + "/error")
+        self.wait(port)
+        return port
+
+
+class HAProxy(Server):
+    name = "HAProxy"
+    variants = ("bare", "preloaded", "peer", "own")
+    load = "http"
+
+    def start(self):
+        port = fixture.free_port()
+        self.run("haproxy", "-db", "-q", "-f", self.file(
+            "server.cfg", HAPROXY_HTTP.format(
+                port=port,
+                own="accept-proxy" if self.variant == "own" else "")))
+        self.wait(port)
+        return port
+
+
+def workers(kind, count):
+    """An echo server with so many threads or processes."""
+    return type(f"{kind}{count}", (Echo,), {
+        "name": f"{count} {kind}", "arguments": (kind, str(count))})

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How long true takes to start and end under each of some libraries, in turns.
+ *
+ *	start COUNT LIBRARY...		"-" for none
+ *
+ * Prints the microseconds of each start, a line a turn, a column a library.
+ */
+#include <config.h>
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static double start(const char *library)
+{
+	char preload[4096], name[] = "true";
+	char *argv[] = { name, NULL }, *envp[] = { preload, NULL };
+	double begin;
+	int status;
+	pid_t pid;
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s",
+		 strcmp(library, "-") == 0 ? "" : library);
+	begin = now();
+	if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, envp) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0) {
+		fprintf(stderr, "start: true failed under %s\n", library);
+		exit(1);
+	}
+	return now() - begin;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 3) {
+		fprintf(stderr, "usage: start COUNT LIBRARY...\n");
+		return 2;
+	}
+	for (int i = 0; i < atoi(argv[1]); i++) {
+		for (int j = 2; j < argc; j++)
+			printf("%.1f ", start(argv[j]));
+		puts("");
+	}
+	return 0;
+}
