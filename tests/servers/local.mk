@@ -23,17 +23,22 @@ EXTRA_DIST += \
 	tests/fixture/sessions.py \
 	tests/fixture/syslog.py \
 	tests/servers/README \
+	tests/servers/apache.py \
 	tests/servers/asyncio_server.py \
 	tests/servers/demo.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
+	tests/servers/haproxy_itself.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
+	tests/servers/lighttpd.py \
 	tests/servers/manual.py \
 	tests/servers/matrix.py \
 	tests/servers/memcached.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
+	tests/servers/nginx_stream.py \
 	tests/servers/node.py \
 	tests/servers/readme.py \
-	tests/servers/redis.py
+	tests/servers/redis.py \
+	tests/servers/tinyproxy.py
