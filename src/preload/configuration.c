@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -46,12 +47,15 @@ static _Atomic int state = UNREAD;
 /* With the file's settings, or where no file will be read; NULL before. */
 static _Atomic(const struct configuration *) complete;
 
+/* The constructor found that the environment says nothing. */
+static bool environment_is_silent;
+
 static void read_start(void)
 {
 	pp_real_resolve();
 	pp_settings_defaults(TABLE, &start.settings);
 	/* whoever runs a setuid program must not steer what it believes */
-	if (getauxval(AT_SECURE) == 0)
+	if (!environment_is_silent && getauxval(AT_SECURE) == 0)
 		pp_settings_environment(TABLE, environ, &start.settings,
 					&start.error);
 	if (pp_real_is_copy()) {
@@ -81,10 +85,26 @@ const struct pp_settings *pp_configuration(void)
 	return &start.settings;
 }
 
-/* Daemons overwrite their environment later, to show a title. */
+static bool environment_has_settings(void)
+{
+	static const char prefix[] = "LIBPROXYPROTO_";
+
+	for (char **at = environ; at != NULL && *at != NULL; at++)
+		if (strncmp(*at, prefix, sizeof(prefix) - 1) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Daemons overwrite their environment later, to show a title. Most processes
+ * neither have settings nor ever ask for them: they start without any ado.
+ */
 __attribute__((constructor)) static void construct(void)
 {
-	pp_configuration();
+	if (environment_has_settings())
+		pp_configuration();
+	else
+		environment_is_silent = true;
 }
 
 /* The environment's settings and the file's; NULL without memory. */

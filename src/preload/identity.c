@@ -45,15 +45,12 @@ static void note_fork(void)
 		atomic_store(&owner, getpid());
 }
 
-/* Not when it is first needed: a signal handler may have interrupted fork. */
-__attribute__((constructor)) static void construct(void)
-{
-	if (pp_is_on())
-		pthread_atfork(NULL, NULL, note_fork);
-}
-
 void pp_identity_prepare(void)
 {
+	static atomic_flag fork_is_handled = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&fork_is_handled))
+		pthread_atfork(NULL, NULL, note_fork);
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }

@@ -27,7 +27,10 @@ typedef void (*pp_real_function)(void);
  */
 pp_real_function pp_real_get(enum pp_real index);
 
-/* Looks all of them up, so that no signal handler has to. */
+/*
+ * Looks all of them up, so that no signal handler has to: before the first
+ * connection. Processes that get none look up what they call.
+ */
 void pp_real_resolve(void);
 
 /*
