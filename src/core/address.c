@@ -13,6 +13,20 @@ bool pp_family_is_internet(int family)
 	return family == AF_INET || family == AF_INET6;
 }
 
+in_port_t pp_address_port(const union pp_address *address)
+{
+	return address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
+						 : address->in.sin_port;
+}
+
+void pp_address_set_port(union pp_address *address, in_port_t port)
+{
+	if (address->sa.sa_family == AF_INET6)
+		address->in6.sin6_port = port;
+	else
+		address->in.sin_port = port;
+}
+
 socklen_t pp_address_length(const union pp_address *address)
 {
 	switch (address->sa.sa_family) {

@@ -25,6 +25,10 @@ union pp_address {
 /* True for AF_INET and AF_INET6. */
 bool pp_family_is_internet(int family);
 
+/* Its port, in network order; only of an IPv4 or IPv6 address. */
+in_port_t pp_address_port(const union pp_address *address);
+void pp_address_set_port(union pp_address *address, in_port_t port);
+
 /* The bytes that the kernel would report for this address, 0 for none. */
 socklen_t pp_address_length(const union pp_address *address);
 

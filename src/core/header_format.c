@@ -28,12 +28,6 @@ static void ip_text(const union pp_address *address, char *text, size_t size)
 			  (socklen_t)size);
 }
 
-static in_port_t port_of(const union pp_address *address)
-{
-	return address->sa.sa_family == AF_INET ? address->in.sin_port
-						: address->in6.sin6_port;
-}
-
 static size_t format_v1(const union pp_address *source,
 			const union pp_address *destination, uint8_t *bytes,
 			size_t size)
@@ -47,7 +41,8 @@ static size_t format_v1(const union pp_address *source,
 	ip_text(destination, to, sizeof(to));
 	length = snprintf(line, sizeof(line), "PROXY TCP%c %s %s %u %u\r\n",
 			  source->sa.sa_family == AF_INET ? '4' : '6', from, to,
-			  ntohs(port_of(source)), ntohs(port_of(destination)));
+			  ntohs(pp_address_port(source)),
+			  ntohs(pp_address_port(destination)));
 	if (length < 0 || (size_t)length > size)
 		return 0;
 	memcpy(bytes, line, (size_t)length);
@@ -78,7 +73,8 @@ static size_t format_v2(const union pp_address *source,
 {
 	bool inet = source->sa.sa_family == AF_INET;
 	uint8_t block = inet ? 12 : 36;
-	in_port_t ports[] = { port_of(source), port_of(destination) };
+	in_port_t ports[] = { pp_address_port(source),
+			      pp_address_port(destination) };
 
 	if (size < PP_V2_FIXED + (size_t)block)
 		return 0;

@@ -11,41 +11,87 @@
 #else
 #include <linux/tcp.h>	/* glibc's own lags behind the kernel's */
 #endif
-#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/types.h>
+#include <time.h>
 
-static void wait_writable(int fd)
+static void wait_writable(int fd, const struct pp_send_way *way)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
 
-	poll(&poll_fd, 1, -1);
+	way->poll(&poll_fd, 1, -1);
 }
 
-int pp_send_whole(int fd, const void *bytes, size_t size)
+/* Waits until the delay is over, whatever signal interrupts it. */
+static void wait_delay(int milliseconds)
 {
-	const uint8_t *at = bytes;
-	size_t left = size;
+	struct timespec left = { .tv_sec = milliseconds / 1000,
+				 .tv_nsec = milliseconds % 1000 * 1000000L };
 
-	while (left > 0) {
-		ssize_t sent = send(fd, at, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
+}
+
+/* The bytes that the next write has. */
+static size_t piece_of(const struct pp_send_way *way, size_t left)
+{
+	return way->split > 0 && way->split < left ? way->split : left;
+}
+
+/* Sends a piece; the bytes that are out, fewer than size after an error. */
+static size_t send_piece(int fd, const struct pp_send_way *way,
+			 const uint8_t *bytes, size_t size, int *error)
+{
+	size_t out = 0;
+
+	while (out < size) {
+		ssize_t sent = way->send(fd, bytes + out, size - out,
+					 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent >= 0) {
-			at += sent;
-			left -= (size_t)sent;
+			out += (size_t)sent;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			wait_writable(fd);
+			wait_writable(fd, way);
 		} else if (errno != EINTR) {
-			int error = -errno;
-
-			if (left < size)
-				shutdown(fd, SHUT_RDWR);
-			return error;
+			*error = -errno;
+			break;
 		}
 	}
-	return 0;
+	return out;
+}
+
+static int send_pieces(int fd, const struct pp_send_way *way,
+		       const uint8_t *bytes, size_t size)
+{
+	size_t out = 0;
+	int error = 0;
+
+	while (error == 0 && out < size) {
+		if (out > 0 && way->delay > 0)
+			wait_delay(way->delay);
+		out += send_piece(fd, way, bytes + out,
+				  piece_of(way, size - out), &error);
+	}
+	if (out > 0 && out < size)
+		shutdown(fd, SHUT_RDWR);
+	return error;
+}
+
+int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
+		  size_t size)
+{
+	int before = 0, nodelay = 1;
+	socklen_t length = sizeof(before);
+	int error;
+
+	if (piece_of(way, size) == size)
+		return send_pieces(fd, way, bytes, size);
+	getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &before, &length);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay));
+	error = send_pieces(fd, way, bytes, size);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &before, sizeof(before));
+	return error;
 }
 
 bool pp_send_is_first(int fd)

@@ -3,15 +3,28 @@
 #ifndef PP_SEND_H
 #define PP_SEND_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* How a header is sent. */
+struct pp_send_way {
+	/* send(2) and poll(2), or what is to be called for them */
+	ssize_t (*send)(int fd, const void *bytes, size_t size, int flags);
+	int (*poll)(struct pollfd *fds, nfds_t count, int timeout);
+	size_t split;	/* bytes a write, 0 for all of them */
+	int delay;	/* milliseconds between two writes */
+};
 
 /*
- * Sends all size bytes on fd, blocking or not, without SIGPIPE. Where only a
+ * Sends all size bytes on fd, blocking or not, without SIGPIPE. Where they are
+ * split each write leaves at once (TCP_NODELAY, for so long). Where only a
  * part could be sent the connection is shut down, so that no receiver mistakes
  * what follows for the rest. Returns 0 or -errno.
  */
-int pp_send_whole(int fd, const void *bytes, size_t size);
+int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
+		  size_t size);
 
 /* True unless something was already sent on this TCP connection. */
 bool pp_send_is_first(int fd);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* The tables of settings and their parsers; see settings.h. */
+/*
+ * The server's table of settings, and what both tables share; see settings.h.
+ * The client's is in settings_client.c.
+ */
 #include <config.h>
 
 #include "settings.h"
 
 #include "words.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define TIMEOUT_MAX_MS (3600 * 1000)
+#define SECONDS_MAX_MS (3600 * 1000)
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -23,7 +25,7 @@ static bool is_one_of(const char *value, const char *const *words)
 	return false;
 }
 
-static bool parse_boolean(const char *value, bool *to)
+bool pp_settings_boolean(const char *value, bool *to)
 {
 	static const char *const yes[] = { "1", "yes", "true", "on", NULL };
 	static const char *const no[] = { "0", "no", "false", "off", "", NULL };
@@ -37,16 +39,16 @@ static bool parse_number(const char *value, unsigned max, unsigned *to)
 	return pp_number(value, strlen(value), max, to);
 }
 
-static const char *parse_debug(const char *value,
-			       struct pp_settings *settings)
+const char *pp_settings_parse_debug(const char *value,
+				    struct pp_settings *settings)
 {
-	return parse_boolean(value, &settings->debug) ? NULL : value;
+	return pp_settings_boolean(value, &settings->debug) ? NULL : value;
 }
 
 static const char *parse_must_use(const char *value,
 				  struct pp_settings *settings)
 {
-	return parse_boolean(value, &settings->must_use) ? NULL : value;
+	return pp_settings_boolean(value, &settings->must_use) ? NULL : value;
 }
 
 static const char *parse_versions(const char *value,
@@ -60,15 +62,7 @@ static const char *parse_versions(const char *value,
 	return NULL;
 }
 
-static const char *parse_send_version(const char *value,
-				      struct pp_settings *settings)
-{
-	return parse_number(value, 2, &settings->send_version) ? NULL : value;
-}
-
-/* Seconds with at most a fraction, whatever the locale; to milliseconds. */
-static const char *parse_timeout(const char *value,
-				 struct pp_settings *settings)
+bool pp_settings_seconds(const char *value, int least, int *to)
 {
 	size_t whole = strspn(value, "0123456789");
 	const char *fraction = value + whole;
@@ -78,15 +72,21 @@ static const char *parse_timeout(const char *value,
 	if (*fraction == '.')
 		digits = strspn(++fraction, "0123456789");
 	if (fraction[digits] != '\0' || whole + digits == 0 || whole > 6)
-		return value;
+		return false;
 	for (size_t i = 0; i < whole; i++)
 		ms = ms * 10 + (value[i] - '0');
 	for (size_t i = 0; i < 3; i++)
 		ms = ms * 10 + (i < digits ? fraction[i] - '0' : 0);
-	if (ms < 1 || ms > TIMEOUT_MAX_MS)
-		return value;
-	settings->timeout = (int)ms;
-	return NULL;
+	if (ms < least || ms > SECONDS_MAX_MS)
+		return false;
+	*to = (int)ms;
+	return true;
+}
+
+static const char *parse_timeout(const char *value,
+				 struct pp_settings *settings)
+{
+	return pp_settings_seconds(value, 1, &settings->timeout) ? NULL : value;
 }
 
 static const char *parse_trusted(const char *value,
@@ -111,54 +111,10 @@ static const char *parse_config(const char *value,
 	return NULL;
 }
 
-static void set_port(union pp_address *address, in_port_t port)
-{
-	if (address->sa.sa_family == AF_INET6)
-		address->in6.sin6_port = port;
-	else
-		address->in.sin_port = port;
-}
-
-static in_port_t get_port(const union pp_address *address)
-{
-	return address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
-						 : address->in.sin_port;
-}
-
-static const char *parse_address(const char *value,
-				 struct pp_settings *settings)
-{
-	union pp_address address;
-	in_port_t port = get_port(&settings->source);
-
-	memset(&address, 0, sizeof(address));
-	if (inet_pton(AF_INET, value, &address.in.sin_addr) == 1)
-		address.sa.sa_family = AF_INET;
-	else if (inet_pton(AF_INET6, value, &address.in6.sin6_addr) == 1)
-		address.sa.sa_family = AF_INET6;
-	else
-		return value;
-	set_port(&address, port);
-	settings->source = address;
-	return NULL;
-}
-
-static const char *parse_port(const char *value, struct pp_settings *settings)
-{
-	unsigned number;
-
-	if (!parse_number(value, 65535, &number))
-		return value;
-	set_port(&settings->source, htons((in_port_t)number));
-	return NULL;
-}
-
-#define BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
-
 const struct pp_setting pp_server_settings[] = {
-	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
+	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, "one line an event on stderr", pp_settings_parse_debug,
 	  0 },
-	{ "MUST_USE_PROTOCOL_HEADER", "0", BOOLEAN,
+	{ "MUST_USE_PROTOCOL_HEADER", "0", PP_SETTINGS_BOOLEAN,
 	  "drop connections without a header", parse_must_use, 0 },
 	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",
 	  "header versions that are taken off", parse_versions, 0 },
@@ -175,18 +131,6 @@ const struct pp_setting pp_server_settings[] = {
 	  "seconds a header may take, counted from accept", parse_timeout, 0 },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
 	  "the settings file", parse_config, PP_SETTING_ENVIRONMENT },
-	{ NULL, NULL, NULL, NULL, NULL, 0 },
-};
-
-const struct pp_setting pp_client_settings[] = {
-	{ "DEBUG", "0", BOOLEAN, "one line an event on stderr", parse_debug,
-	  0 },
-	{ "ADDR", "127.0.0.1", "a numeric IPv4 or IPv6 address",
-	  "source address that the header states", parse_address, 0 },
-	{ "PORT", "8080", "a port from 0 to 65535",
-	  "source port that the header states", parse_port, 0 },
-	{ "VERSION", "2", "0 (none), 1 or 2",
-	  "header version that is sent", parse_send_version, 0 },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },
 };
 
@@ -273,6 +217,10 @@ void pp_settings_drop(struct pp_settings *settings,
 		pp_networks_free(&settings->trusted);
 	if (settings->ports.bits != others->ports.bits)
 		pp_ports_free(&settings->ports);
+	if (settings->vectors.at != others->vectors.at)
+		pp_bytes_free(&settings->vectors);
+	if (settings->raw.at != others->raw.at)
+		pp_bytes_free(&settings->raw);
 }
 
 void pp_settings_take(const struct pp_setting *table, const char *name,

@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "header.h"
+#include "literal.h"
 #include "networks.h"
 #include "ports.h"
 
@@ -18,7 +19,7 @@
 #define PP_SETTINGS_PREFIX "LIBPROXYPROTO_"
 
 /* No table has more settings than this. */
-#define PP_SETTINGS_MAX 8
+#define PP_SETTINGS_MAX 16
 
 /* Where a value comes from; one further down beats those above. */
 enum pp_settings_source {
@@ -31,12 +32,22 @@ struct pp_settings {
 	bool debug;
 	bool must_use;
 	enum pp_versions versions;	/* server: which are taken off */
-	unsigned send_version;		/* client: which is sent, 0 none */
 	int timeout;			/* milliseconds */
 	struct pp_networks trusted;	/* server: proxies that are believed */
 	struct pp_ports ports;		/* server: local ports that count */
 	char config[256];		/* server: path of the settings file */
-	union pp_address source;	/* client: address and port to claim */
+	/* The client's: what the header says, and how it is sent. */
+	unsigned send_version;		/* 0 none */
+	enum pp_command command;
+	union pp_address source;	/* the first of them */
+	uint64_t source_count;		/* 0 for 2^64 */
+	union pp_address destination;	/* AF_UNSPEC: where it connects to */
+	int destination_port;		/* -1: the same */
+	struct pp_bytes vectors;	/* TLVs as they stand in a header */
+	bool crc32c;
+	struct pp_bytes raw;		/* a header verbatim, instead */
+	unsigned split;			/* bytes a write, 0 all of them */
+	int delay;			/* milliseconds between writes */
 	/* an enum pp_settings_source for each row of the table */
 	uint8_t from[PP_SETTINGS_MAX];
 };
@@ -63,6 +74,26 @@ struct pp_settings_error {
 /* The tables, each ended by a NULL name. */
 extern const struct pp_setting pp_server_settings[];
 extern const struct pp_setting pp_client_settings[];
+
+/*
+ * Values that both tables have: a boolean in PP_SETTINGS_BOOLEAN's words, and
+ * seconds with at most a fraction, whatever the locale, as milliseconds from
+ * the least to an hour's. False where the value is bad.
+ */
+#define PP_SETTINGS_BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
+bool pp_settings_boolean(const char *value, bool *to);
+bool pp_settings_seconds(const char *value, int least, int *to);
+const char *pp_settings_parse_debug(const char *value,
+				    struct pp_settings *settings);
+
+/*
+ * Describes two settings of the client that do not go together, each good by
+ * itself, in one line; the values are those of the environment. Says nothing
+ * where *error has something already.
+ */
+void pp_settings_agree(char *const *environment,
+		       const struct pp_settings *settings,
+		       struct pp_settings_error *error);
 
 /* Fills *settings with the defaults of a table. */
 void pp_settings_defaults(const struct pp_setting *table,

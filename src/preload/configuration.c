@@ -58,6 +58,9 @@ static void read_start(void)
 	if (!environment_is_silent && getauxval(AT_SECURE) == 0)
 		pp_settings_environment(TABLE, environ, &start.settings,
 					&start.error);
+#ifdef PP_CLIENT
+	pp_settings_agree(environ, &start.settings, &start.error);
+#endif
 	if (pp_real_is_copy()) {
 		start.settings.versions = PP_VERSION_NONE;
 		start.settings.send_version = 0;

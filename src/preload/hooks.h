@@ -21,6 +21,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* What is missing from some C libraries. */
 #ifdef HAVE_EXECVEAT
@@ -55,6 +56,26 @@ typedef int pp_sendmmsg_flags;
 typedef unsigned pp_sendmmsg_flags;
 #endif
 
+/* What both libraries hook, each for its own reasons. */
+#define PP_DUP_HOOKS(HOOK)                                                 \
+	HOOK(int, dup, (int fd), (fd))                                     \
+	HOOK(int, dup2, (int from, int to), (from, to))                    \
+	HOOK(int, dup3, (int from, int to, int flags), (from, to, flags))
+#define PP_SENDMSG_HOOKS(HOOK)                                             \
+	HOOK(ssize_t, sendmsg,                                             \
+	     (int fd, const struct msghdr *message, int flags),            \
+	     (fd, message, flags))                                         \
+	HOOK(int, sendmmsg,                                                \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_sendmmsg_flags flags),                                    \
+	     (fd, messages, count, flags))
+/* Variadic, and called with one argument or none behind the command. */
+#define PP_FCNTL_ROWS(HOOK)                                                \
+	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
+	     (fd, command, argument))                                      \
+	PP_HOOK_FCNTL64(HOOK)                                              \
+	PP_HOOK_FCNTL_TIME64(HOOK)
+
 /* Who is behind a descriptor: server_identity.c and server_exec.c. */
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_IDENTITY_HOOKS(HOOK)                                            \
@@ -64,16 +85,8 @@ typedef unsigned pp_sendmmsg_flags;
 	HOOK(int, getsockname,                                             \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))                                        \
-	HOOK(int, dup, (int fd), (fd))                                     \
-	HOOK(int, dup2, (int from, int to), (from, to))                    \
-	HOOK(int, dup3, (int from, int to, int flags), (from, to, flags))  \
-	HOOK(ssize_t, sendmsg,                                             \
-	     (int fd, const struct msghdr *message, int flags),            \
-	     (fd, message, flags))                                         \
-	HOOK(int, sendmmsg,                                                \
-	     (int fd, struct mmsghdr *messages, unsigned count,            \
-	      pp_sendmmsg_flags flags),                                    \
-	     (fd, messages, count, flags))                                 \
+	PP_DUP_HOOKS(HOOK)                                                 \
+	PP_SENDMSG_HOOKS(HOOK)                                             \
 	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
 	     (fd, message, flags))                                         \
 	HOOK(int, execve,                                                  \
@@ -112,12 +125,7 @@ typedef unsigned pp_sendmmsg_flags;
 	HOOK(int, execl, (const char *path, const char *argument, ...), ()) \
 	HOOK(int, execlp, (const char *file, const char *argument, ...), ()) \
 	HOOK(int, execle, (const char *path, const char *argument, ...), ())
-/* Variadic, and called with one argument or none behind the command. */
-#define PP_FCNTL_HOOKS(HOOK)                                               \
-	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
-	     (fd, command, argument))                                      \
-	PP_HOOK_FCNTL64(HOOK)                                              \
-	PP_HOOK_FCNTL_TIME64(HOOK)
+#define PP_FCNTL_HOOKS(HOOK) PP_FCNTL_ROWS(HOOK)
 #define PP_UNHOOKED(HOOK)
 #define PP_FCNTL_UNHOOKED(HOOK)
 #else
@@ -154,19 +162,7 @@ typedef unsigned pp_sendmmsg_flags;
 #define PP_HOOK_PPOLL_CHK(HOOK)
 #endif
 
-#define PP_ACCEPT_HOOKS(HOOK)                                              \
-	HOOK(int, accept,                                                  \
-	     (int fd, struct sockaddr *address, socklen_t *length),        \
-	     (fd, address, length))                                        \
-	HOOK(int, accept4,                                                 \
-	     (int fd, struct sockaddr *address, socklen_t *length,         \
-	      int flags),                                                  \
-	     (fd, address, length, flags))                                 \
-	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
-	HOOK(int, close, (int fd), (fd))                                   \
-	HOOK(int, epoll_ctl,                                               \
-	     (int epoll, int operation, int fd, struct epoll_event *event), \
-	     (epoll, operation, fd, event))                                \
+#define PP_WAIT_HOOKS(HOOK)                                                \
 	HOOK(int, poll, (struct pollfd * fds, nfds_t count, int timeout),  \
 	     (fds, count, timeout))                                        \
 	HOOK(int, ppoll,                                                   \
@@ -183,7 +179,22 @@ typedef unsigned pp_sendmmsg_flags;
 	      const sigset_t *mask),                                       \
 	     (count, readable, writable, exceptional, timeout, mask))      \
 	PP_HOOK_POLL_CHK(HOOK)                                             \
-	PP_HOOK_PPOLL_CHK(HOOK)                                            \
+	PP_HOOK_PPOLL_CHK(HOOK)
+
+#define PP_ACCEPT_HOOKS(HOOK)                                              \
+	HOOK(int, accept,                                                  \
+	     (int fd, struct sockaddr *address, socklen_t *length),        \
+	     (fd, address, length))                                        \
+	HOOK(int, accept4,                                                 \
+	     (int fd, struct sockaddr *address, socklen_t *length,         \
+	      int flags),                                                  \
+	     (fd, address, length, flags))                                 \
+	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
+	HOOK(int, close, (int fd), (fd))                                   \
+	HOOK(int, epoll_ctl,                                               \
+	     (int epoll, int operation, int fd, struct epoll_event *event), \
+	     (epoll, operation, fd, event))                                \
+	PP_WAIT_HOOKS(HOOK)                                                \
 	HOOK(int, chroot, (const char *path), (path))
 
 #define PP_SERVER_HOOKS(HOOK)                                              \
@@ -199,15 +210,73 @@ typedef unsigned pp_sendmmsg_flags;
 	PP_FCNTL_HOOKS(HOOK)                                               \
 	PP_FCNTL_UNHOOKED(HOOK)
 
-#define PP_CLIENT_HOOKS(HOOK)                                              \
+#ifdef HAVE_SENDFILE64
+#define PP_HOOK_SENDFILE64(HOOK)                                           \
+	HOOK(ssize_t, sendfile64,                                          \
+	     (int to, int from, off64_t *offset, size_t size),             \
+	     (to, from, offset, size))
+#else
+#define PP_HOOK_SENDFILE64(HOOK)
+#endif
+#ifdef HAVE_EPOLL_PWAIT2
+#define PP_HOOK_EPOLL_PWAIT2(HOOK)                                         \
+	HOOK(int, epoll_pwait2,                                            \
+	     (int epoll, struct epoll_event *events, int count,            \
+	      const struct timespec *timeout, const sigset_t *mask),       \
+	     (epoll, events, count, timeout, mask))
+#else
+#define PP_HOOK_EPOLL_PWAIT2(HOOK)
+#endif
+
+/* client.c, client_wait.c and client_write.c. */
+#define PP_CONNECT_HOOKS(HOOK)                                             \
 	HOOK(int, connect,                                                 \
 	     (int fd, const struct sockaddr *address, socklen_t length),   \
-	     (fd, address, length))
+	     (fd, address, length))                                        \
+	PP_WAIT_HOOKS(HOOK)                                                \
+	HOOK(int, epoll_wait,                                              \
+	     (int epoll, struct epoll_event *events, int count,            \
+	      int timeout),                                                \
+	     (epoll, events, count, timeout))                              \
+	HOOK(int, epoll_pwait,                                             \
+	     (int epoll, struct epoll_event *events, int count,            \
+	      int timeout, const sigset_t *mask),                          \
+	     (epoll, events, count, timeout, mask))                        \
+	PP_HOOK_EPOLL_PWAIT2(HOOK)                                         \
+	HOOK(ssize_t, write, (int fd, const void *bytes, size_t size),     \
+	     (fd, bytes, size))                                            \
+	HOOK(ssize_t, writev,                                              \
+	     (int fd, const struct iovec *vector, int count),              \
+	     (fd, vector, count))                                          \
+	HOOK(ssize_t, send,                                                \
+	     (int fd, const void *bytes, size_t size, int flags),          \
+	     (fd, bytes, size, flags))                                     \
+	HOOK(ssize_t, sendto,                                              \
+	     (int fd, const void *bytes, size_t size, int flags,           \
+	      const struct sockaddr *address, socklen_t length),           \
+	     (fd, bytes, size, flags, address, length))                    \
+	PP_SENDMSG_HOOKS(HOOK)                                             \
+	HOOK(ssize_t, sendfile,                                            \
+	     (int to, int from, off_t *offset, size_t size),               \
+	     (to, from, offset, size))                                     \
+	PP_HOOK_SENDFILE64(HOOK)                                           \
+	HOOK(ssize_t, splice,                                              \
+	     (int from, off64_t *from_offset, int to, off64_t *to_offset,  \
+	      size_t size, unsigned flags),                                \
+	     (from, from_offset, to, to_offset, size, flags))              \
+	HOOK(int, getsockopt,                                              \
+	     (int fd, int level, int option, void *value,                  \
+	      socklen_t *length),                                          \
+	     (fd, level, option, value, length))                           \
+	PP_DUP_HOOKS(HOOK)
+#define PP_CLIENT_HOOKS(HOOK)                                              \
+	PP_CONNECT_HOOKS(HOOK)                                             \
+	PP_FCNTL_ROWS(HOOK)
 
 /* Each library is compiled with its own part of the table. */
 #ifdef PP_CLIENT
-#define PP_REALS(HOOK) PP_CLIENT_HOOKS(HOOK)
-#define PP_FCNTL_REALS(HOOK)
+#define PP_REALS(HOOK) PP_CONNECT_HOOKS(HOOK)
+#define PP_FCNTL_REALS(HOOK) PP_FCNTL_ROWS(HOOK)
 #else
 #define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)

@@ -380,6 +380,7 @@ class Kept(ClientCase):
         calls.begin("connect", fd, name)
         connection = self.accept_second(server)
         self.assertEqual(calls.finish("connect").outcome, (-1, "EALREADY"))
+        calls.ok("poll", fd, 4, -1)
         calls.ok("close", fd)
         self.expect(connection, v2(
             ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")

@@ -24,12 +24,23 @@ SERVER = {
 }
 CLIENT_SIDE = {
     "DEBUG": (BOOLEAN, ("2", "maybe")),
-    "ADDR": ("a numeric IPv4 or IPv6 address",
+    "ADDR": ("a numeric IPv4 or IPv6 address or network, no bit set beyond "
+             "the prefix length, as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32",
              ("localhost", "", "192.0.2", "192.0.2.1:80", "[::1]",
               "fe80::1%lo", "256.0.0.1", "192.0.2.01")),
     "PORT": ("a port from 0 to 65535",
              ("65536", "-1", "", "http", "080", "8080 ", "0x50")),
     "VERSION": ("0 (none), 1 or 2", ("3", "", "two", "-1")),
+    "DEST_ADDR": ("a numeric IPv4 or IPv6 address, or actual",
+                  ("here", "", "192.0.2.0/24")),
+    "DEST_PORT": ("a port from 0 to 65535, or actual", ("65536", "", "any")),
+    "COMMAND": ("PROXY or LOCAL", ("", "HEALTH", "1")),
+    "CRC32C": (BOOLEAN, ("2", "maybe")),
+    "RAW": (r"up to 65551 bytes as text, with the escapes \r, \n, \\ and "
+            r"\xHH; or none", ("", r"\0", r"\xg0", "\\")),
+    "SPLIT": ("bytes from 0 (all of them) to 65551", ("65552", "", "-1")),
+    "DELAY": ("seconds from 0 to 3600, with a fraction or without",
+              ("3601", "", "-1", "1s")),
 }
 # How a program does away with its environment, in python.
 SCRUB = """

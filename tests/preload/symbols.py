@@ -77,7 +77,8 @@ class Symbols(unittest.TestCase):
 
     def test_the_table_has_hooks(self):
         self.assertLessEqual({"accept", "accept4", "listen"}, hooks("SERVER"))
-        self.assertEqual(hooks("CLIENT"), {"connect"})
+        self.assertLessEqual({"connect", "epoll_wait", "write", "fcntl"},
+                             hooks("CLIENT"))
 
     def test_needs_the_c_library_alone(self):
         for library, _, _ in LIBRARIES:

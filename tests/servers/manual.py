@@ -15,8 +15,12 @@ PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
 FILE_PAGE = "libproxyproto.conf.5"
 ALL_PAGES = (*PAGES.values(), FILE_PAGE)
 
-# As packages are configured.
-SETTINGS_FILE = "/etc/libproxyproto.conf"
+TABLES = {"server": "src/core/settings.c",
+          "client": "src/core/settings_client.c"}
+
+# Defaults that the source has a name for; the first as packages are configured.
+WORDS = {"PP_SETTINGS_FILE": "/etc/libproxyproto.conf",
+         "PP_BYTES_NONE": "none", "ACTUAL": "actual"}
 
 # Depends on what is installed, and on whether that has an index.
 UNRELATED = re.compile("referenced manual not found|outdated mandoc.db")
@@ -30,10 +34,11 @@ def read(path):
 def table(side):
     """{name: default} of one library, from the source."""
     text = re.search(rf"pp_{side}_settings\[\] = {{(.*?)^}};",
-                     read("src/core/settings.c"), re.M | re.S).group(1)
+                     read(TABLES[side]), re.M | re.S).group(1)
+    text = re.sub("|".join(WORDS), lambda word: f'"{WORDS[word.group()]}"',
+                  text)
     return {"LIBPROXYPROTO_" + name: default for name, default
-            in re.findall(r'{ "(\w+)", "([^"]*)"', text.replace(
-                "PP_SETTINGS_FILE", f'"{SETTINGS_FILE}"'))}
+            in re.findall(r'{ "(\w+)", "([^"]*)"', text)}
 
 
 def stated(text):

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const struct pp_send_way plain = { .send = send, .poll = poll };
 static size_t sends, polls;
 
 /* Three bytes a call, an interruption and a full buffer in between. */
@@ -61,9 +62,9 @@ START_TEST(whole_at_once)
 {
 	struct connection connection = connect_tcp();
 
-	ck_assert_int_eq(pp_send_whole(connection.client, "header", 6), 0);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6), 0);
 	assert_left(&connection, "header", 6);
-	ck_assert_int_eq(pp_send_whole(connection.client, "", 0), 0);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "", 0), 0);
 	assert_left(&connection, NULL, 0);
 	disconnect(&connection);
 }
@@ -76,7 +77,7 @@ START_TEST(short_and_interrupted_sends_go_on)
 	sends = polls = 0;
 	fake_send = short_send;
 	fake_poll = count_poll;
-	ck_assert_int_eq(pp_send_whole(connection.client, "0123456789", 10), 0);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "0123456789", 10), 0);
 	fake_send = NULL;
 	fake_poll = NULL;
 	ck_assert_uint_eq(sends, 10);
@@ -122,7 +123,7 @@ static void send_much(int flags)
 	ck_assert_int_eq(fcntl(connection.client, F_SETFL, flags), 0);
 	ck_assert_int_eq(pthread_create(&reader, NULL, read_much,
 					&connection.server), 0);
-	ck_assert_int_eq(pp_send_whole(connection.client, bytes + sent,
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, bytes + sent,
 				       MUCH - sent), 0);
 	ck_assert_int_eq(fcntl(connection.client, F_GETFL) & O_NONBLOCK, flags);
 	shutdown(connection.client, SHUT_WR);
@@ -145,7 +146,7 @@ START_TEST(a_closed_connection_raises_no_sigpipe)
 	struct connection connection = connect_tcp();
 
 	shutdown(connection.client, SHUT_WR);
-	ck_assert_int_eq(pp_send_whole(connection.client, "header", 6), -EPIPE);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6), -EPIPE);
 	disconnect(&connection);
 }
 END_TEST
@@ -158,7 +159,7 @@ START_TEST(half_a_header_ends_the_connection)
 
 	sends = 0;
 	fake_send = lost_send;
-	ck_assert_int_eq(pp_send_whole(connection.client, "header", 6),
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6),
 			 -ECONNRESET);
 	fake_send = NULL;
 	assert_left(&connection, "hea", 3);
@@ -175,7 +176,7 @@ START_TEST(none_of_it_leaves_the_connection)
 	struct connection connection = connect_tcp();
 
 	fake_send = refused_send;
-	ck_assert_int_eq(pp_send_whole(connection.client, "header", 6),
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6),
 			 -ENOTCONN);
 	fake_send = NULL;
 	deliver(&connection, "data", 4);
@@ -186,7 +187,7 @@ END_TEST
 
 START_TEST(a_bad_descriptor)
 {
-	ck_assert_int_eq(pp_send_whole(-1, "header", 6), -EBADF);
+	ck_assert_int_eq(pp_send_whole(-1, &plain, "header", 6), -EBADF);
 }
 END_TEST
 

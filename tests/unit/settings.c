@@ -67,7 +67,7 @@ START_TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
-	static const size_t sizes[] = { 7, 4 };
+	static const size_t sizes[] = { 7, 12 };
 
 	for (size_t i = 0; i < COUNT(tables); i++) {
 		const struct pp_setting *setting = tables[i];

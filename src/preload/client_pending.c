@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: ISC */
+/* Headers that are still to be said; see client_pending.h. */
+#include <config.h>
+
+#include "client_pending.h"
+
+#include "client_header.h"
+#include "real.h"
+#include "send.h"
+#include "table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Descriptors that are looked at together. */
+#define TOGETHER 64
+
+/*
+ * What became of a try to say a header, beside the -errno of sending it.
+ * NOT_YET: there is no connection; BUSY: another thread is at it, or this one,
+ * and a signal came.
+ */
+enum { SAID = 0, NOT_YET = 1, BUSY = 2 };
+
+struct slot {
+	_Atomic uint32_t socket;	/* cookie, 0 where nothing is pending */
+	_Atomic int owner;		/* the thread that is at it, or 0 */
+};
+
+_Atomic int pp_pending_count;
+
+static struct slot near[PP_TABLE_NEAR];
+static struct pp_table table;
+
+/* No slot further up is in use. */
+static _Atomic int highest = -1;
+
+static struct slot *slot_of(int fd, bool make)
+{
+	return pp_table_slot(&table, near, sizeof(struct slot), fd, make);
+}
+
+/* A number for the socket that no other has had of late; 0 for none. */
+static uint32_t cookie_of(int fd)
+{
+	uint64_t cookie;
+	socklen_t length = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0)
+		return 0;
+	return (uint32_t)cookie == 0 ? 1 : (uint32_t)cookie;
+}
+
+static int self(void)
+{
+	return (int)syscall(SYS_gettid);
+}
+
+/* Is it a thread of this process? A forked child has but one. */
+static bool is_alive(int thread)
+{
+	return syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
+}
+
+/* Makes this thread the one that says the header, unless there is one. */
+static bool claim(struct slot *slot)
+{
+	int owner = 0, own = self();
+
+	if (atomic_compare_exchange_strong(&slot->owner, &owner, own))
+		return true;
+	return owner != own && !is_alive(owner) &&
+	       atomic_compare_exchange_strong(&slot->owner, &owner, own);
+}
+
+/* Unless another socket has come under the number, and another thread. */
+static void release(struct slot *slot)
+{
+	int owner = self();
+
+	atomic_compare_exchange_strong(&slot->owner, &owner, 0);
+}
+
+/* Nothing is pending on that socket any more. */
+static void drop(struct slot *slot, uint32_t cookie)
+{
+	if (atomic_compare_exchange_strong(&slot->socket, &cookie, 0))
+		atomic_fetch_sub(&pp_pending_count, 1);
+}
+
+static void add(struct slot *slot, int fd, uint32_t cookie)
+{
+	int before = atomic_load(&highest);
+
+	while (before < fd &&
+	       !atomic_compare_exchange_weak(&highest, &before, fd))
+		;
+	if (atomic_exchange(&slot->socket, cookie) == 0)
+		atomic_fetch_add(&pp_pending_count, 1);
+}
+
+/* Does the record speak of the socket that the descriptor is? */
+static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
+{
+	*cookie = atomic_load(&slot->socket);
+	if (*cookie == 0)
+		return false;
+	if (cookie_of(fd) == *cookie)
+		return true;
+	drop(slot, *cookie);
+	return false;
+}
+
+/* Has the kernel given the attempt up? */
+static bool is_ended(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd };
+
+	return real_poll(&poll_fd, 1, 0) != 0;
+}
+
+/*
+ * Says the header on a socket that another thread keeps its hands off. Where
+ * connect has succeeded, given is the address, for a socket that the kernel
+ * has no peer of yet: with TCP_FASTOPEN_CONNECT it connects when something is
+ * sent. Until then the kernel's counters have no meaning.
+ */
+static int say_claimed(int fd, const union pp_address *given)
+{
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+	union pp_address connected;
+
+	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) {
+		if (given != NULL)
+			return pp_client_header_say(fd, given);
+		return is_ended(fd) ? SAID : NOT_YET;
+	}
+	/* in a forked process, or by a system call of the program's own */
+	if (!pp_send_is_first(fd))
+		return SAID;
+	pp_address_from_kernel(&connected, (struct sockaddr *)&name, length);
+	return pp_client_header_say(fd, &connected);
+}
+
+/* SAID, NOT_YET, BUSY, or the -errno that the header could not be said for. */
+static int say(int fd)
+{
+	struct slot *slot = slot_of(fd, false);
+	uint32_t cookie;
+	int result = SAID;
+
+	if (slot == NULL || !is_current(fd, slot, &cookie))
+		return SAID;
+	if (!claim(slot))
+		return BUSY;
+	/* another thread may have been at it until now */
+	if (atomic_load(&slot->socket) == cookie) {
+		result = say_claimed(fd, NULL);
+		if (result != NOT_YET)
+			drop(slot, cookie);
+	}
+	release(slot);
+	return result;
+}
+
+void pp_pending_say(int fd)
+{
+	int error = errno, cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	say(fd);
+	pthread_setcancelstate(cancel, NULL);
+	errno = error;
+}
+
+/* Says what can be said on some sockets that a header is pending on. */
+static void say_some(struct pollfd *fds, nfds_t count)
+{
+	if (real_poll(fds, count, 0) <= 0)
+		return;
+	for (nfds_t i = 0; i < count; i++)
+		if (fds[i].revents != 0)
+			say(fds[i].fd);
+}
+
+void pp_pending_say_all(void)
+{
+	int last = atomic_load(&highest);
+	struct pollfd some[TOGETHER];
+	int error = errno, cancel;
+	uint32_t cookie;
+	nfds_t count = 0;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	for (int fd = 0; fd <= last; fd++) {
+		struct slot *slot = slot_of(fd, false);
+
+		if (slot == NULL || !is_current(fd, slot, &cookie))
+			continue;
+		some[count++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+		if (count < TOGETHER)
+			continue;
+		say_some(some, count);
+		count = 0;
+	}
+	if (count > 0)
+		say_some(some, count);
+	pthread_setcancelstate(cancel, NULL);
+	errno = error;
+}
+
+bool pp_pending_is_nonblocking(int fd)
+{
+	int flags = real_fcntl(fd, F_GETFL, 0);
+
+	return flags >= 0 && (flags & O_NONBLOCK);
+}
+
+/* Is it this thread that was at it when a signal came? */
+static bool is_own(int fd)
+{
+	struct slot *slot = slot_of(fd, false);
+
+	return slot != NULL && atomic_load(&slot->owner) == self();
+}
+
+/*
+ * Waits until it is worth another try. False where the program must not be
+ * kept waiting. Another thread's work is waited for in any case: when it is
+ * done nothing tells of it.
+ */
+static bool wait_for(int fd, int flags, int why)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	if (why == BUSY) {
+		if (is_own(fd))
+			return false;
+		real_poll(NULL, 0, 1);
+		return true;
+	}
+	if ((flags & MSG_DONTWAIT) || pp_pending_is_nonblocking(fd))
+		return false;
+	real_poll(&poll_fd, 1, -1);
+	return true;
+}
+
+bool pp_pending_allows(int fd, int flags)
+{
+	struct slot *slot = slot_of(fd, false);
+	int error = errno, cancel, result;
+
+	if (slot == NULL || atomic_load(&slot->socket) == 0)
+		return true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	do
+		result = say(fd);
+	while (result > 0 && wait_for(fd, flags, result));
+	pthread_setcancelstate(cancel, NULL);
+	/* a write of its own raises the signal that the program may expect */
+	if (result == SAID || result == -EPIPE) {
+		errno = error;
+		return true;
+	}
+	errno = result > 0 ? EAGAIN : -result;
+	return false;
+}
+
+void pp_pending_duplicate(int from, int to)
+{
+	struct slot *slot = slot_of(from, false);
+	int error = errno;
+	uint32_t cookie;
+
+	if (slot != NULL && from != to && is_current(from, slot, &cookie)) {
+		slot = slot_of(to, true);
+		if (slot != NULL)
+			add(slot, to, cookie);
+	}
+	errno = error;
+}
+
+/*
+ * Makes this thread the one that is at it. One that is at another socket,
+ * which had the number before, is no hindrance.
+ */
+static void take(struct slot *slot, uint32_t cookie)
+{
+	while (!claim(slot)) {
+		if (atomic_load(&slot->owner) == self())
+			return;
+		if (atomic_load(&slot->socket) != cookie) {
+			atomic_store(&slot->owner, self());
+			return;
+		}
+		real_poll(NULL, 0, 1);
+	}
+}
+
+void pp_pending_begin(struct pp_connecting *connecting, int fd)
+{
+	struct slot *slot = slot_of(fd, true);
+	int cancel;
+
+	*connecting = (struct pp_connecting){ .fd = fd,
+					      .cookie = cookie_of(fd) };
+	if (slot == NULL || connecting->cookie == 0)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	connecting->again = atomic_load(&slot->socket) == connecting->cookie;
+	take(slot, connecting->cookie);
+	add(slot, fd, connecting->cookie);
+	pthread_setcancelstate(cancel, NULL);
+}
+
+/* Says what connect has left to say. Is nothing left for later? */
+static bool say_behind(const struct pp_connecting *connecting,
+		       const struct sockaddr *address, socklen_t length,
+		       int error)
+{
+	union pp_address given;
+
+	/* an address that the kernel has read is there; it may be AF_UNSPEC */
+	if (error == 0 && length >= sizeof(address->sa_family) &&
+	    pp_family_is_internet(address->sa_family)) {
+		pp_address_from_kernel(&given, address, length);
+		say_claimed(connecting->fd, &given);
+		return true;
+	}
+	if (pp_pending_is_under_way(error) || connecting->again)
+		return say_claimed(connecting->fd, NULL) != NOT_YET;
+	return true;
+}
+
+void pp_pending_connected(const struct pp_connecting *connecting,
+			  const struct sockaddr *address, socklen_t length,
+			  int error)
+{
+	struct slot *slot = slot_of(connecting->fd, false);
+	int cancel, before = errno;
+	bool over;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	over = say_behind(connecting, address, length, error);
+	if (slot != NULL && connecting->cookie != 0) {
+		if (over)
+			drop(slot, connecting->cookie);
+		release(slot);
+	}
+	pthread_setcancelstate(cancel, NULL);
+	errno = before;
+}

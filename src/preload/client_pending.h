@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections that are being made and whose header is still to be said. A
+ * record stands under the descriptor and counts for that very socket alone
+ * (SO_COOKIE), so that it can be stale without ever being wrong. All of this
+ * is thread-safe and signal-safe, and no cancellation point.
+ */
+#ifndef PP_CLIENT_PENDING_H
+#define PP_CLIENT_PENDING_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+extern _Atomic int pp_pending_count;
+
+/* Has any connection its header still to be said? One load. */
+static inline bool pp_pending_any(void)
+{
+	return atomic_load_explicit(&pp_pending_count, memory_order_relaxed) !=
+	       0;
+}
+
+/* Does the kernel go on connecting, or begin to, after this error? */
+static inline bool pp_pending_is_under_way(int error)
+{
+	return error == EINPROGRESS || error == EALREADY || error == EINTR;
+}
+
+/* Does a descriptor not wait? Keeps no errno. */
+bool pp_pending_is_nonblocking(int fd);
+
+/* A call of connect(2). */
+struct pp_connecting {
+	int fd;
+	uint32_t cookie;	/* of the socket, or 0 where none is noted */
+	bool again;		/* a connection was being made already */
+};
+
+/*
+ * Notes that fd, a TCP socket, is about to be connected: until
+ * pp_pending_connected is called no other thread says its header, or writes
+ * ahead of it.
+ */
+void pp_pending_begin(struct pp_connecting *connecting, int fd);
+
+/*
+ * Goes on once connect(2) of that address is over, begun or not, error being 0
+ * or its errno: says the header where there is a connection, or leaves it for later
+ * where the connection is still being made. Keeps errno.
+ */
+void pp_pending_connected(const struct pp_connecting *connecting,
+			  const struct sockaddr *address, socklen_t length,
+			  int error);
+
+/* Says the header on fd if its connection has come to stand. Keeps errno. */
+void pp_pending_say(int fd);
+
+/* The same for all of the process. Keeps errno. */
+void pp_pending_say_all(void);
+
+/*
+ * To be asked before the program writes to fd, with flags as of send(2). Says
+ * a header that is still to be said; on a blocking socket waits until it can.
+ * False where the write must fail, with errno as the kernel would have it.
+ */
+bool pp_pending_allows(int fd, int flags);
+
+/* Notes that to is now another descriptor of what from is. Keeps errno. */
+void pp_pending_duplicate(int from, int to);
+
+#endif

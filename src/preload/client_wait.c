@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The hooks of libproxyproto_connect.so by which a program waits. What it is
+ * told of when they return has its header. While a connection is being made
+ * they wait in steps, so that the header is said even where the program waits
+ * for nothing but what the server says. Otherwise they cost two loads.
+ */
+#include <config.h>
+
+#include "client_pending.h"
+#include "real.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#define STEP_MS 20
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+/* How long a call may wait. */
+struct limit {
+	bool endless;
+	int64_t end;		/* in nanoseconds of the clock */
+};
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * NS_PER_S + time.tv_nsec;
+}
+
+static struct limit limit_of(const struct timespec *timeout)
+{
+	int64_t left;
+
+	/* nobody waits for a century */
+	if (timeout == NULL || timeout->tv_sec > INT32_MAX)
+		return (struct limit){ .endless = true };
+	left = timeout->tv_sec * NS_PER_S + timeout->tv_nsec;
+	return (struct limit){ .end = now() + left };
+}
+
+/* What is left of it. */
+static struct timespec left_of(const struct limit *limit)
+{
+	int64_t left = limit->end - now();
+
+	if (left < 0)
+		left = 0;
+	return (struct timespec){ .tv_sec = (time_t)(left / NS_PER_S),
+				  .tv_nsec = (long)(left % NS_PER_S) };
+}
+
+/*
+ * The timeout of the next call, NULL for none, with memory in *step. Sets
+ * *last where that is all there is to wait.
+ */
+static const struct timespec *next_step(const struct limit *limit,
+					struct timespec *step, bool *last)
+{
+	*last = true;
+	if (!limit->endless) {
+		*step = left_of(limit);
+		if (step->tv_sec == 0 && step->tv_nsec <= STEP_MS * NS_PER_MS)
+			return step;
+	}
+	if (!pp_pending_any())
+		return limit->endless ? NULL : step;
+	*last = false;
+	*step = (struct timespec){ .tv_nsec = STEP_MS * NS_PER_MS };
+	return step;
+}
+
+/* The kernel refuses others. */
+static bool is_timeout(const struct timespec *timeout)
+{
+	return timeout == NULL || (timeout->tv_sec >= 0 &&
+				   timeout->tv_nsec >= 0 &&
+				   timeout->tv_nsec < NS_PER_S);
+}
+
+/* A wait is over that this may have been the end of. */
+static int told(int result)
+{
+	if (result > 0 && pp_pending_any())
+		pp_pending_say_all();
+	return result;
+}
+
+/* Milliseconds as poll(2) has them, negative for endless. */
+static const struct timespec *time_of(int timeout, struct timespec *time)
+{
+	if (timeout < 0)
+		return NULL;
+	*time = (struct timespec){ .tv_sec = timeout / 1000,
+				   .tv_nsec = timeout % 1000 * NS_PER_MS };
+	return time;
+}
+
+/* The other way round; what is left over counts as one. */
+static int milliseconds_of(const struct timespec *time)
+{
+	int64_t ms;
+
+	if (time == NULL)
+		return -1;
+	ms = time->tv_sec * 1000 + (time->tv_nsec + NS_PER_MS - 1) / NS_PER_MS;
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static int poll_in_steps(struct pollfd *fds, nfds_t count,
+			 const struct timespec *timeout, const sigset_t *mask)
+{
+	struct limit limit = limit_of(timeout);
+	struct timespec step;
+	bool last;
+	int result;
+
+	do {
+		const struct timespec *next = next_step(&limit, &step, &last);
+
+		result = real_ppoll(fds, count, next, mask);
+		pp_pending_say_all();
+	} while (result == 0 && !last);
+	return result;
+}
+
+PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	struct timespec time;
+
+	if (!pp_pending_any())
+		return told(real_poll(fds, count, timeout));
+	return poll_in_steps(fds, count, time_of(timeout, &time), NULL);
+}
+
+PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
+		    const struct timespec *timeout, const sigset_t *mask)
+{
+	if (!pp_pending_any() || !is_timeout(timeout))
+		return told(real_ppoll(fds, count, timeout, mask));
+	return poll_in_steps(fds, count, timeout, mask);
+}
+
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	/* what is too short is for the C library to complain about */
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return poll(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return ppoll(fds, count, timeout, mask);
+}
+#endif
+
+/* The sets of a program, which a call that times out clears. */
+struct sets {
+	fd_set *at[3];
+	fd_set asked[3];
+};
+
+/* Larger sets than an fd_set are the program's own; those are not kept. */
+static bool keep_sets(struct sets *sets, int count)
+{
+	if (count < 0 || count > FD_SETSIZE)
+		return false;
+	for (size_t i = 0; i < 3; i++)
+		if (sets->at[i] != NULL)
+			memcpy(&sets->asked[i], sets->at[i],
+			       ((size_t)count + 7) / 8);
+	return true;
+}
+
+static void restore_sets(const struct sets *sets, int count)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (sets->at[i] != NULL)
+			memcpy(sets->at[i], &sets->asked[i],
+			       ((size_t)count + 7) / 8);
+}
+
+static int select_in_steps(int count, struct sets *sets,
+			   const struct limit *limit, const sigset_t *mask)
+{
+	struct timespec step;
+	bool last;
+	int result;
+
+	for (;;) {
+		const struct timespec *next = next_step(limit, &step, &last);
+
+		result = real_pselect(count, sets->at[0], sets->at[1],
+				      sets->at[2], next, mask);
+		pp_pending_say_all();
+		if (result != 0 || last)
+			return result;
+		restore_sets(sets, count);
+	}
+}
+
+PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
+		      fd_set *exceptional, const struct timespec *timeout,
+		      const sigset_t *mask)
+{
+	struct sets sets = { .at = { readable, writable, exceptional } };
+	struct limit limit;
+
+	if (!pp_pending_any() || !is_timeout(timeout) ||
+	    !keep_sets(&sets, count))
+		return told(real_pselect(count, readable, writable,
+					 exceptional, timeout, mask));
+	limit = limit_of(timeout);
+	return select_in_steps(count, &sets, &limit, mask);
+}
+
+/* select(2) of Linux leaves in *timeout what remains of it. */
+PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
+		     fd_set *exceptional, struct timeval *timeout)
+{
+	struct sets sets = { .at = { readable, writable, exceptional } };
+	struct timespec time = { .tv_sec = 0 };
+	struct limit limit;
+	int result;
+
+	if (timeout != NULL) {
+		/* it takes microseconds beyond a second */
+		time.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000;
+		time.tv_nsec = timeout->tv_usec % 1000000 * 1000L;
+	}
+	if (!pp_pending_any() || !is_timeout(&time) || !keep_sets(&sets, count))
+		return told(real_select(count, readable, writable, exceptional,
+					timeout));
+	limit = limit_of(timeout == NULL ? NULL : &time);
+	result = select_in_steps(count, &sets, &limit, NULL);
+	if (!limit.endless) {
+		time = left_of(&limit);
+		timeout->tv_sec = time.tv_sec;
+		timeout->tv_usec = time.tv_nsec / 1000;
+	}
+	return result;
+}
+
+static int epoll_in_steps(int epoll, struct epoll_event *events, int count,
+			  const struct timespec *timeout, const sigset_t *mask)
+{
+	struct limit limit = limit_of(timeout);
+	struct timespec step;
+	bool last;
+	int result;
+
+	do {
+		const struct timespec *next = next_step(&limit, &step, &last);
+
+		result = real_epoll_pwait(epoll, events, count,
+					  milliseconds_of(next), mask);
+		pp_pending_say_all();
+	} while (result == 0 && !last);
+	return result;
+}
+
+PP_EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count,
+			 int timeout)
+{
+	struct timespec time;
+
+	if (!pp_pending_any())
+		return told(real_epoll_wait(epoll, events, count, timeout));
+	return epoll_in_steps(epoll, events, count, time_of(timeout, &time),
+			      NULL);
+}
+
+PP_EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count,
+			  int timeout, const sigset_t *mask)
+{
+	struct timespec time;
+
+	if (!pp_pending_any())
+		return told(real_epoll_pwait(epoll, events, count, timeout,
+					     mask));
+	return epoll_in_steps(epoll, events, count, time_of(timeout, &time),
+			      mask);
+}
+
+#ifdef HAVE_EPOLL_PWAIT2
+PP_EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
+			   const struct timespec *timeout,
+			   const sigset_t *mask)
+{
+	if (!pp_pending_any() || !is_timeout(timeout))
+		return told(real_epoll_pwait2(epoll, events, count, timeout,
+					      mask));
+	return epoll_in_steps(epoll, events, count, timeout, mask);
+}
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The hooks of libproxyproto_connect.so by which a program writes to a
+ * socket, asks what became of its connect, or duplicates it: a header that is
+ * still to be said goes ahead. Where none is, in the whole process, they cost
+ * one load.
+ */
+#include <config.h>
+
+#include "client_pending.h"
+#include "real.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool is_allowed(int fd, int flags)
+{
+	return !pp_pending_any() || pp_pending_allows(fd, flags);
+}
+
+PP_EXPORT ssize_t write(int fd, const void *bytes, size_t size)
+{
+	return is_allowed(fd, 0) ? real_write(fd, bytes, size) : -1;
+}
+
+PP_EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
+{
+	return is_allowed(fd, 0) ? real_writev(fd, vector, count) : -1;
+}
+
+PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+	return is_allowed(fd, flags) ? real_send(fd, bytes, size, flags) : -1;
+}
+
+PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
+			 const struct sockaddr *address, socklen_t length)
+{
+	return is_allowed(fd, flags) ? real_sendto(fd, bytes, size, flags,
+						   address, length)
+				     : -1;
+}
+
+PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	return is_allowed(fd, flags) ? real_sendmsg(fd, message, flags) : -1;
+}
+
+PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       pp_sendmmsg_flags flags)
+{
+	return is_allowed(fd, (int)flags)
+		       ? real_sendmmsg(fd, messages, count, flags)
+		       : -1;
+}
+
+PP_EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t size)
+{
+	return is_allowed(to, 0) ? real_sendfile(to, from, offset, size) : -1;
+}
+
+#ifdef HAVE_SENDFILE64
+#undef sendfile64
+PP_EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
+{
+	return is_allowed(to, 0) ? real_sendfile64(to, from, offset, size)
+				 : -1;
+}
+#endif
+
+PP_EXPORT ssize_t splice(int from, off64_t *from_offset, int to,
+			 off64_t *to_offset, size_t size, unsigned flags)
+{
+	return is_allowed(to, 0) ? real_splice(from, from_offset, to,
+					       to_offset, size, flags)
+				 : -1;
+}
+
+PP_EXPORT int getsockopt(int fd, int level, int option, void *value,
+			 socklen_t *length)
+{
+	if (level == SOL_SOCKET && option == SO_ERROR && pp_pending_any())
+		pp_pending_say(fd);
+	return real_getsockopt(fd, level, option, value, length);
+}
+
+/* A call that made to, or failed, has returned it. */
+static int duplicated(int from, int to)
+{
+	if (to >= 0 && pp_pending_any())
+		pp_pending_duplicate(from, to);
+	return to;
+}
+
+PP_EXPORT int dup(int fd)
+{
+	return duplicated(fd, real_dup(fd));
+}
+
+PP_EXPORT int dup2(int from, int to)
+{
+	return duplicated(from, real_dup2(from, to));
+}
+
+PP_EXPORT int dup3(int from, int to, int flags)
+{
+	return duplicated(from, real_dup3(from, to, flags));
+}
+
+/* What fcntl returned is a descriptor for these commands. */
+static int controlled(int fd, int command, int result)
+{
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		return duplicated(fd, result);
+	return result;
+}
+
+/* As in server_identity.c: the argument is whatever is there. */
+#define FCNTL(type, name, parameters, arguments)                           \
+	PP_EXPORT int name(int fd, int command, ...)                       \
+	{                                                                  \
+		va_list list;                                              \
+		intptr_t argument;                                         \
+                                                                           \
+		va_start(list, command);                                   \
+		argument = va_arg(list, intptr_t);                         \
+		va_end(list);                                              \
+		return controlled(fd, command, real_##name arguments);     \
+	}
+/* those that no header declares under their own name */
+#undef fcntl
+#undef fcntl64
+int fcntl64(int fd, int command, ...);
+int __fcntl_time64(int fd, int command, ...);
+PP_FCNTL_ROWS(FCNTL)
