@@ -3,8 +3,9 @@
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
 	bench/rounds.py bench/run.py bench/servers.py
-EXTRA_PROGRAMS = bench/carry bench/echo bench/load bench/once bench/start \
-	bench/table
+EXTRA_PROGRAMS = bench/carry bench/echo bench/load bench/start bench/table
+# a test counts its instructions
+check_PROGRAMS += bench/once
 bench_programs_cflags = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 bench_carry_SOURCES = bench/carry.c
 bench_carry_LDADD = libproxyproto-core.la
@@ -22,7 +23,7 @@ bench_table_LDADD = libproxyproto-core.la
 CLEANFILES = $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs
-bench-programs: all $(EXTRA_PROGRAMS)
+bench-programs: all $(EXTRA_PROGRAMS) bench/once
 
 # BENCH has options and names of parts: see bench/run.py --help.
 bench: bench-programs

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import fixture
+from fixture import callgrind
 import report
 import servers
 from rounds import BUILT, Figures, cpu_of, ratios, run_load, take_turns
@@ -194,32 +195,13 @@ def start(options):
     return report.start(figures, ratios(figures, "an empty library"))
 
 
-def instructions(count, header, library, **settings):
-    """What callgrind counts in user space."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            ["valgrind", "--tool=callgrind",
-             f"--callgrind-out-file={folder}/out",
-             os.path.join(BUILT, "once"), str(count), header],
-            env=fixture.environment(library, **settings), check=True,
-            capture_output=True, text=True)
-    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
-
-
-def instructions_a_connection(header, library=fixture.SERVER_LIBRARY,
-                              **settings):
-    few, many = 100, 300
-    return (instructions(many, header, library, **settings)
-            - instructions(few, header, library, **settings)) / (many - few)
-
-
-def callgrind(_):
-    return report.callgrind(
-        instructions_a_connection("none", None),
-        [("version 2 header", instructions_a_connection("v2")),
-         ("no header", instructions_a_connection("none")),
-         ("not trusted", instructions_a_connection("none",
-                                                   TRUSTED="192.0.2.1"))])
+def instructions(_):
+    return report.instructions(
+        callgrind.a_connection("none", None),
+        [("version 2 header", callgrind.a_connection("v2")),
+         ("no header", callgrind.a_connection("none")),
+         ("not trusted", callgrind.a_connection("none",
+                                                TRUSTED="192.0.2.1"))])
 
 
 def stall(options):
@@ -268,5 +250,5 @@ def scaling(options):
 
 
 PARTS = {"throughput": throughput, "rate": rate, "calls": calls,
-         "memory": memory, "start": start, "instructions": callgrind,
+         "memory": memory, "start": start, "instructions": instructions,
          "stall": stall, "scaling": scaling}

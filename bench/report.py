@@ -96,7 +96,7 @@ def start(figures, ratio):
                       f"{ratio[name]:.3f}") for name, one in figures.items()]))
 
 
-def callgrind(bare, counts):
+def instructions(bare, counts):
     return ("## Instructions\n\nOf accept and getpeername together, in user "
             "space, a connection; by callgrind. They repeat exactly.\n\n"
             + table(("under the library", "instructions more"),

@@ -57,7 +57,9 @@ EXTRA_DIST += tests/preload/stalled.py
 check_LTLIBRARIES += tests/preload/rough.la
 tests_preload_rough_la_SOURCES = tests/preload/rough.c
 tests_preload_rough_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+EXTRA_DIST += tests/fixture/callgrind.py
 EXTRA_DIST += tests/preload/client.py
+EXTRA_DIST += tests/preload/instructions.py
 EXTRA_DIST += tests/preload/settings.py
 EXTRA_DIST += tests/preload/symbols.py
 EXTRA_DIST += tests/preload/syscalls.py
@@ -66,6 +68,7 @@ TESTS += tests/preload/symbols.py
 TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/variants.py
 if GETPEERNAME_CACHE
+TESTS += tests/preload/instructions.py
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
 endif
