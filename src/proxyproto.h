@@ -247,6 +247,36 @@ ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size, unsigned type,
 ssize_t proxyproto_add_crc32c(void *bytes, size_t size);
 
 /*
+ * The header of the connection on the socket fd, which this process or the one
+ * that it was forked from accepted: as much of it as size allows is copied to
+ * bytes (NULL where size is 0). Read it with proxyproto_parse. It is the
+ * header as it came, byte for byte; but the IPv6 addresses of version 1 may be
+ * written otherwise. Makes system calls and takes a lock, for a short time and
+ * with all signals blocked; thread- and signal-safe all the same. Of
+ * libproxyproto alone.
+ *
+ * Returns the length of the whole header, be it more than size. Or -1 with
+ * errno set, as getpeername(2) does (the peer may be gone: ENOTCONN), or to
+ *
+ *	ENODATA		no header is known: there was none, it was not taken
+ *			off in this process, or it was another connection's
+ *	ENOBUFS		there was one with TLVs, and it was not kept: memory
+ *			was short, or newer ones needed the room
+ *
+ * In a process that was passed the connection (by exec, over a Unix socket)
+ * that is ENODATA: what getpeername and getsockname tell of the client is all
+ * that came along. Since 0.1.0.
+ */
+ssize_t proxyproto_get_header(int fd, void *bytes, size_t size);
+
+/*
+ * The proxy's own address, the peer as the kernel names it: getpeername(2), as
+ * it is without the library. On a connection without a header it is the
+ * client's. Of libproxyproto alone. Since 0.1.0.
+ */
+int proxyproto_get_proxy(int fd, struct sockaddr *address, socklen_t *length);
+
+/*
  * The version of libproxyproto that is loaded, as "0.1.0". The text is
  * constant and must not be freed. Never fails. Of libproxyproto alone, so
  * dlsym(RTLD_DEFAULT, "proxyproto_version") tells whether that one is at work

@@ -34,6 +34,20 @@ static bool begins_like(const uint8_t *bytes, size_t size,
 		      size < signature_size ? size : signature_size) == 0;
 }
 
+bool pp_header_has_more(const struct pp_header *header)
+{
+	switch (header->source.sa.sa_family) {
+	case AF_INET:
+		return header->version == 2 && header->length > PP_V2_FIXED + 12;
+	case AF_INET6:
+		return header->version == 2 && header->length > PP_V2_FIXED + 36;
+	default:
+		return header->length > (header->version == 2
+						 ? PP_V2_FIXED
+						 : PP_V1_UNKNOWN);
+	}
+}
+
 /* What each verdict promises to those who act on it. */
 static enum pp_verdict checked(enum pp_verdict verdict, size_t size,
 			       const struct pp_header *header)

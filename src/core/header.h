@@ -14,6 +14,8 @@
 
 /* Longest version 1 line, CRLF included (section 2.1). */
 #define PP_V1_MAX 107
+/* A line that says UNKNOWN and nothing else. */
+#define PP_V1_UNKNOWN 15
 /* Fixed part of version 2, and what its length field can add (section 2.2). */
 #define PP_V2_FIXED 16
 #define PP_V2_MAX (PP_V2_FIXED + 65535)
@@ -78,6 +80,12 @@ enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,
  * header has: those of a datagram transport are left out by pp_header_parse.
  */
 void pp_header_take_addresses(const uint8_t *bytes, struct pp_header *header);
+
+/*
+ * Does a complete header have bytes that its version, command and addresses do
+ * not make up: TLVs, a block or text that does not count?
+ */
+bool pp_header_has_more(const struct pp_header *header);
 
 /* Records why a header is malformed. Returns PP_HEADER_MALFORMED. */
 enum pp_verdict pp_header_malformed(struct pp_header *header,

@@ -93,12 +93,9 @@ static size_t format_v2(const union pp_address *source,
 size_t pp_header_format_unspec(unsigned version, enum pp_command command,
 			       uint8_t *bytes, size_t size)
 {
-	static const char unknown[] = "PROXY UNKNOWN\r\n";
-	const size_t length = sizeof(unknown) - 1;
-
-	if (version == 1 && size >= length) {
-		memcpy(bytes, unknown, length);
-		return length;
+	if (version == 1 && size >= PP_V1_UNKNOWN) {
+		memcpy(bytes, "PROXY UNKNOWN\r\n", PP_V1_UNKNOWN);
+		return PP_V1_UNKNOWN;
 	}
 	if (version == 2 && size >= PP_V2_FIXED) {
 		put_fixed(bytes, command, 0, 0);

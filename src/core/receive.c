@@ -54,7 +54,9 @@ static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
 
 	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
 	while (left > 0) {
-		ssize_t got = receive_now(receive->fd, bytes, left, MSG_TRUNC);
+		ssize_t got = receive_now(receive->fd,
+					  bytes + receive->header.length - left,
+					  left, MSG_TRUNC);
 
 		if (got <= 0) {
 			pp_header_malformed(&receive->header,
@@ -104,32 +106,51 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 }
 
 /*
- * Sets a long header's memory up. Mapped, not allocated: accept(2) may be
+ * Sets memory for the header up. Mapped, not allocated: accept(2) may be
  * called by a signal handler and by an allocator's own threads.
  */
-static enum pp_received begin_long(struct pp_receive *receive, bool last)
+static bool make_memory(struct pp_receive *receive)
 {
 	void *memory = mmap(NULL, receive->header.length,
 			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
 
-	if (memory == MAP_FAILED) {
-		pp_header_malformed(&receive->header, "no memory for it");
-		return PP_RECEIVED_MALFORMED;
-	}
+	if (memory == MAP_FAILED)
+		return false;
 	receive->taken = memory;
 	receive->taken_size = receive->header.length;
-	return take_long(receive, last);
+	return true;
 }
 
-enum pp_received pp_receive_step(struct pp_receive *receive, bool last)
+static enum pp_received begin_long(struct pp_receive *receive, bool last)
 {
-	uint8_t bytes[PP_RECEIVE_PEEK];
+	if (make_memory(receive))
+		return take_long(receive, last);
+	pp_header_malformed(&receive->header, "no memory for it");
+	return PP_RECEIVED_MALFORMED;
+}
+
+const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
+				const uint8_t *peeked)
+{
+	return receive->taken != NULL ? receive->taken : peeked;
+}
+
+void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
+{
+	if (receive->taken == NULL && pp_header_has_more(&receive->header) &&
+	    make_memory(receive))
+		memcpy(receive->taken, peeked, receive->taken_size);
+}
+
+enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
+				 uint8_t *bytes)
+{
 	ssize_t got;
 
 	if (receive->taken != NULL)
 		return take_long(receive, last);
-	got = receive_now(receive->fd, bytes, sizeof(bytes), MSG_PEEK);
+	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
 	if (got < 0 && errno == ECONNRESET) {
 		/* the error is told once, and the program would not see it */
 		pp_header_malformed(&receive->header, "reset by the client");
@@ -148,7 +169,7 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last)
 	default:
 		break;
 	}
-	if (receive->header.length > sizeof(bytes))
+	if (receive->header.length > PP_RECEIVE_PEEK)
 		return begin_long(receive, last);
 	return last ? PP_RECEIVED_NONE : PP_RECEIVED_MORE;
 }

@@ -30,7 +30,7 @@ enum pp_received {
 struct pp_receive {
 	int fd;
 	enum pp_versions versions;
-	/* a long header: the bytes taken so far, of how many */
+	/* a long or kept header: the bytes taken so far, of how many */
 	uint8_t *taken;
 	size_t taken_size;
 	size_t taken_length;
@@ -42,12 +42,25 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 		      enum pp_versions versions);
 
 /*
- * Looks at what has arrived. last says that no more will come. Two recv(2)
- * where a header is whole and up to PP_RECEIVE_PEEK long. May change errno.
+ * Looks at what has arrived. last says that no more will come. peeked is room
+ * to look at it, of PP_RECEIVE_PEEK bytes. Two recv(2) where a header is whole
+ * and up to so long. May change errno.
  */
-enum pp_received pp_receive_step(struct pp_receive *receive, bool last);
+enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
+				 uint8_t *peeked);
 
-/* Frees what a long header needed. The descriptor stays open. */
+/* Where the header is that was taken off: peeked is that of the last step. */
+const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
+				const uint8_t *peeked);
+
+/*
+ * Takes over from peeked, if it is there, a header that says more than its
+ * addresses, for pp_receive_bytes to find later, with NULL for peeked. Where
+ * there is no memory it will find NULL.
+ */
+void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
+
+/* Frees what a long or kept header needed. The descriptor stays open. */
 void pp_receive_end(struct pp_receive *receive);
 
 #endif

@@ -16,7 +16,7 @@ enum word {
 	WORD_KERNEL_PORT_FAMILY = 12,
 	WORD_KERNEL_SCOPE = 13,
 	WORD_PORTS = 14,
-	WORD_FAMILY = 15,	/* of source and destination */
+	WORD_FAMILY = 15,	/* of source and destination; peer->header above */
 	WORD_CHECKSUM = 16,	/* of the other words */
 };
 
@@ -80,13 +80,15 @@ void pp_record_pack(struct pp_record *record, const struct pp_peer *peer)
 			peer->kernel.in6.sin6_scope_id;
 	record->word[WORD_PORTS] =
 		port_of(&peer->source) << 16 | port_of(&peer->destination);
-	record->word[WORD_FAMILY] = peer->source.sa.sa_family;
+	record->word[WORD_FAMILY] =
+		peer->header << 16 | peer->source.sa.sa_family;
 	record->word[WORD_CHECKSUM] = checksum(record);
 }
 
 bool pp_record_unpack(struct pp_peer *peer, const struct pp_record *record)
 {
 	const unsigned *word = record->word;
+	unsigned family = word[WORD_FAMILY] & 0xffff;
 
 	if (word[WORD_CHECKSUM] != checksum(record))
 		return false;
@@ -94,9 +96,10 @@ bool pp_record_unpack(struct pp_peer *peer, const struct pp_record *record)
 	       word + WORD_KERNEL, word[WORD_KERNEL_PORT_FAMILY] >> 16);
 	if (peer->kernel.sa.sa_family == AF_INET6)
 		peer->kernel.in6.sin6_scope_id = word[WORD_KERNEL_SCOPE];
-	unpack(&peer->source, word[WORD_FAMILY], word + WORD_SOURCE,
+	unpack(&peer->source, family, word + WORD_SOURCE,
 	       word[WORD_PORTS] >> 16);
-	unpack(&peer->destination, word[WORD_FAMILY], word + WORD_DESTINATION,
+	unpack(&peer->destination, family, word + WORD_DESTINATION,
 	       word[WORD_PORTS] & 0xffff);
+	peer->header = word[WORD_FAMILY] >> 16;
 	return true;
 }

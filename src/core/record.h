@@ -16,7 +16,13 @@ struct pp_peer {
 	/* the client; AF_UNSPEC, as the destination then: no header names one */
 	union pp_address source;
 	union pp_address destination;
+	/* of the header: its version and bits; 0 where it is not known */
+	unsigned header;
 };
+
+#define PP_PEER_VERSION 3	/* mask */
+#define PP_PEER_LOCAL 4		/* the command was LOCAL */
+#define PP_PEER_MORE 8		/* it said more than this */
 
 #define PP_RECORD_WORDS 17	/* of 32 bits */
 

@@ -150,7 +150,9 @@ static void drop(struct pp_room *room, struct pp_waiting *waiting,
 /* Looks at one connection; last says that no more of it will come. */
 static void judge(struct pp_room *room, struct pp_waiting *waiting, bool last)
 {
-	waiting->received = pp_receive_step(&waiting->receive, last);
+	uint8_t peeked[PP_RECEIVE_PEEK];
+
+	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
 	if (waiting->received == PP_RECEIVED_MORE)
 		return;
 	unlink_waiting(room, waiting);
@@ -160,6 +162,8 @@ static void judge(struct pp_room *room, struct pp_waiting *waiting, bool last)
 		drop(room, waiting, "no header");
 	else
 		room->ready = waiting;
+	if (waiting->received == PP_RECEIVED_HEADER)
+		pp_receive_keep(&waiting->receive, peeked);
 }
 
 static void judge_overdue(struct pp_room *room)

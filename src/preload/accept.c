@@ -61,19 +61,6 @@ static void log_outcome(int fd, const union pp_address *proxy,
 	       reason, pp_address_text(proxy, by, sizeof(by)));
 }
 
-/* A header was taken off: shows and remembers whom it states. */
-static void take_over(int fd, const union pp_address *proxy,
-		      const struct pp_header *header, const socklen_t *length,
-		      struct pp_kernel_name *name)
-{
-	if (header->source.sa.sa_family == AF_UNSPEC) {
-		pp_identity_forget(fd);
-		return;
-	}
-	pp_identity_set(fd, proxy, header);
-	pp_identity_show(name, &header->source, length);
-}
-
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 {
 	if (is_told(waiting->receive.fd))
@@ -131,17 +118,32 @@ static bool decide_bare(const struct arrival *arrival,
 	return admitted;
 }
 
-/* What becomes of a connection: handed over (true) or dropped here. */
-static bool decide(struct arrival *arrival, enum pp_received received,
-		   const struct pp_header *header, const union pp_address *proxy)
+/* Its header was taken off: shows and remembers whom it states. */
+static void take_over(struct arrival *arrival, const union pp_address *proxy,
+		      const struct pp_header *header, const uint8_t *bytes)
 {
+	const struct pp_accept_call *call = arrival->call;
+
+	pp_identity_set(arrival->fd, proxy, header, bytes);
+	if (header->source.sa.sa_family != AF_UNSPEC)
+		pp_identity_show(&arrival->name, &header->source,
+				 call->address == NULL ? NULL : call->length);
+}
+
+/*
+ * What becomes of a connection: handed over (true) or dropped here. peeked is
+ * where its header is, if that has no memory of its own.
+ */
+static bool decide(struct arrival *arrival, enum pp_received received,
+		   const struct pp_receive *receive, const uint8_t *peeked,
+		   const union pp_address *proxy)
+{
+	const struct pp_header *header = &receive->header;
+
 	switch (received) {
 	case PP_RECEIVED_HEADER:
-		take_over(arrival->fd, proxy, header,
-			  arrival->call->address == NULL
-				  ? NULL
-				  : arrival->call->length,
-			  &arrival->name);
+		take_over(arrival, proxy, header,
+			  pp_receive_bytes(receive, peeked));
 		if (is_told(arrival->fd))
 			log_header(arrival->fd, proxy, header);
 		return true;
@@ -173,6 +175,7 @@ static bool is_ours(struct arrival *arrival)
 /* Looks at a connection that the kernel accepted. */
 static bool admit(struct arrival *arrival)
 {
+	uint8_t peeked[PP_RECEIVE_PEEK];
 	struct pp_receive receive;
 	enum pp_received received;
 	union pp_address proxy;
@@ -199,12 +202,12 @@ static bool admit(struct arrival *arrival)
 		break;
 	}
 	pp_receive_start(&receive, arrival->fd, pp_configuration()->versions);
-	received = pp_receive_step(&receive, false);
+	received = pp_receive_step(&receive, false, peeked);
 	if (received == PP_RECEIVED_MORE) {
 		let_wait(arrival, &receive, &proxy);
 		return false;
 	}
-	admitted = decide(arrival, received, &receive.header, &proxy);
+	admitted = decide(arrival, received, &receive, peeked, &proxy);
 	pp_receive_end(&receive);
 	return admitted;
 }
@@ -253,8 +256,8 @@ static bool admit_from_room(struct arrival *arrival)
 		memcpy(&arrival->name.storage, &waiting.proxy,
 		       sizeof(waiting.proxy));
 		set_flags(arrival->fd, arrival->call, waiting.nonblock);
-		admitted = decide(arrival, waiting.received,
-				  &waiting.receive.header, &waiting.proxy);
+		admitted = decide(arrival, waiting.received, &waiting.receive,
+				  NULL, &waiting.proxy);
 		pp_receive_end(&waiting.receive);
 	}
 	pthread_setcancelstate(state, NULL);

@@ -134,6 +134,9 @@ typedef unsigned pp_sendmmsg_flags;
 #define PP_FCNTL_HOOKS(HOOK)
 /* What the library itself calls has a real_* all the same. */
 #define PP_UNHOOKED(HOOK)                                                  \
+	HOOK(int, getpeername,                                             \
+	     (int fd, struct sockaddr *address, socklen_t *length),        \
+	     (fd, address, length))                                        \
 	HOOK(int, getsockname,                                             \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))

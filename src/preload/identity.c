@@ -6,6 +6,7 @@
 
 #include "carry.h"
 #include "configuration.h"
+#include "headers_kept.h"
 #include "peers.h"
 #include "real.h"
 
@@ -49,8 +50,10 @@ void pp_identity_prepare(void)
 {
 	static atomic_flag fork_is_handled = ATOMIC_FLAG_INIT;
 
-	if (!atomic_flag_test_and_set(&fork_is_handled))
+	if (!atomic_flag_test_and_set(&fork_is_handled)) {
 		pthread_atfork(NULL, NULL, note_fork);
+		pp_headers_prepare();
+	}
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }
@@ -64,19 +67,41 @@ static bool memory_is_borrowed(void)
 	return atomic_load(&owner) != getpid();
 }
 
+/* What was kept for fd was of another connection. */
+static void drop_header(int fd)
+{
+	if (pp_headers_have(fd) && !memory_is_borrowed())
+		pp_headers_drop(fd);
+}
+
 void pp_identity_set(int fd, const union pp_address *proxy,
-		     const struct pp_header *header)
+		     const struct pp_header *header, const uint8_t *bytes)
 {
 	struct pp_peer peer = { .kernel = *proxy,
 				.source = header->source,
-				.destination = header->destination };
+				.destination = header->destination,
+				.header = header->version };
 
+	if (header->command == PP_COMMAND_LOCAL)
+		peer.header |= PP_PEER_LOCAL;
+	drop_header(fd);
+	if (pp_header_has_more(header)) {
+		peer.header |= PP_PEER_MORE;
+		if (bytes != NULL && !memory_is_borrowed())
+			pp_headers_keep(fd, proxy, bytes, header->length);
+	}
 	pp_peers_set(&peers, fd, &peer);
 }
 
 void pp_identity_forget(int fd)
 {
+	drop_header(fd);
 	pp_peers_forget(&peers, fd);
+}
+
+void pp_identity_close(int fd)
+{
+	drop_header(fd);
 }
 
 /* Whom the kernel names as the peer of a TCP connection. */
@@ -159,6 +184,59 @@ int pp_identity_getsockname(int fd, struct sockaddr *address,
 	return copy_out(&name, address, length);
 }
 
+/* Writes the header again that says no more than the record. */
+static size_t format(const struct pp_peer *peer, uint8_t *bytes, size_t size)
+{
+	unsigned version = peer->header & PP_PEER_VERSION;
+
+	if (pp_family_is_internet(peer->source.sa.sa_family))
+		return pp_header_format(version, &peer->source,
+					&peer->destination, bytes, size);
+	return pp_header_format_unspec(version,
+				       peer->header & PP_PEER_LOCAL
+					       ? PP_COMMAND_LOCAL
+					       : PP_COMMAND_PROXY,
+				       bytes, size);
+}
+
+/* Copies as much of the header as size allows; 0 where it got lost. */
+static size_t copy_header(int fd, const struct pp_peer *peer, void *bytes,
+			  size_t size)
+{
+	uint8_t header[PP_FORMAT_MAX];
+	size_t length;
+
+	if (peer->header & PP_PEER_MORE)
+		return memory_is_borrowed() ? 0
+					    : pp_headers_get(fd, &peer->kernel,
+							     bytes, size);
+	length = format(peer, header, sizeof(header));
+	if (size > 0)
+		memcpy(bytes, header, size < length ? size : length);
+	return length;
+}
+
+ssize_t pp_identity_get_header(int fd, void *bytes, size_t size)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+	union pp_address kernel;
+	struct pp_peer peer;
+	int error = errno;
+	size_t length;
+
+	if (real_getpeername(fd, &name.sa, &name.length) != 0)
+		return -1;
+	pp_address_from_kernel(&kernel, &name.sa, name.length);
+	if (!pp_peers_look(&peers, fd, &peer) || peer.header == 0 ||
+	    !pp_address_equal(&peer.kernel, &kernel)) {
+		errno = ENODATA;
+		return -1;
+	}
+	length = copy_header(fd, &peer, bytes, size);
+	errno = length > 0 ? error : ENOBUFS;
+	return length > 0 ? (ssize_t)length : -1;
+}
+
 /* Leaves what is known of fd with its socket. */
 static void leave(int fd)
 {
@@ -191,12 +269,15 @@ void pp_identity_duplicate(int from, int to)
 	if (!known && !pp_peers_look(&peers, to, &peer))
 		return;
 	/* for a child of vfork the socket itself keeps it */
-	if (memory_is_borrowed())
+	if (memory_is_borrowed()) {
 		leave(from);
-	else if (known)
+	} else if (known) {
+		if (pp_headers_have(from) || pp_headers_have(to))
+			pp_headers_duplicate(from, to);
 		pp_peers_set(&peers, to, &peer);
-	else
-		pp_peers_forget(&peers, to);
+	} else {
+		pp_identity_forget(to);
+	}
 	errno = error;
 }
 

@@ -14,7 +14,9 @@
 
 #include "header.h"
 
+#include <errno.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 /* A socket address of any family, as the kernel fills it in. */
 struct pp_kernel_name {
@@ -39,18 +41,30 @@ void pp_identity_show(struct pp_kernel_name *name,
 /* To be called before the first pp_identity_set: one system call. */
 void pp_identity_prepare(void);
 
-/* The connection on fd, from proxy, had this header, which names a client. */
+/*
+ * The connection on fd, from proxy, had this header, which lies at bytes; NULL
+ * where there was no memory for it.
+ */
 void pp_identity_set(int fd, const union pp_address *proxy,
-		     const struct pp_header *header);
+		     const struct pp_header *header, const uint8_t *bytes);
 
 /* Nothing is known any more of what is on fd. */
 void pp_identity_forget(int fd);
+
+/* The program closes fd: frees what takes memory. */
+void pp_identity_close(int fd);
 
 /* getpeername(2) and getsockname(2), as the header has it where one did. */
 int pp_identity_getpeername(int fd, struct sockaddr *address,
 			    socklen_t *length);
 int pp_identity_getsockname(int fd, struct sockaddr *address,
 			    socklen_t *length);
+
+/*
+ * proxyproto_get_header(3): the header of the connection on fd, as much of it
+ * as size allows. Returns its length, or -1 with errno set.
+ */
+ssize_t pp_identity_get_header(int fd, void *bytes, size_t size);
 
 /* The descriptor to was made a duplicate of from. */
 void pp_identity_duplicate(int from, int to);
@@ -76,14 +90,27 @@ static inline void pp_identity_prepare(void)
 }
 
 static inline void pp_identity_set(int fd, const union pp_address *proxy,
-				   const struct pp_header *header)
+				   const struct pp_header *header,
+				   const uint8_t *bytes)
 {
-	(void)fd, (void)proxy, (void)header;
+	(void)fd, (void)proxy, (void)header, (void)bytes;
 }
 
 static inline void pp_identity_forget(int fd)
 {
 	(void)fd;
+}
+
+static inline void pp_identity_close(int fd)
+{
+	(void)fd;
+}
+
+static inline ssize_t pp_identity_get_header(int fd, void *bytes, size_t size)
+{
+	(void)fd, (void)bytes, (void)size;
+	errno = ENODATA;
+	return -1;
 }
 
 #endif

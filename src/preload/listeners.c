@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The program's listeners; see listeners.h. One lock for all the rooms of the
- * process: it is taken only where somebody waits. Whoever holds it has all
- * signals blocked, so that no handler finds it held by its own thread, and is
- * no cancellation point; fork waits for it.
+ * process: it is taken only where somebody waits.
  */
 #include <config.h>
 
@@ -12,6 +10,7 @@
 #include "accept.h"
 #include "configuration.h"
 #include "identity.h"
+#include "lock.h"
 #include "policy.h"
 #include "real.h"
 #include "registrations.h"
@@ -20,8 +19,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -43,7 +40,7 @@ static struct pp_table table;
 static struct pp_listener something_else;
 static _Atomic bool any_listener;
 
-static _Atomic bool lock;
+static struct pp_lock lock;
 static sigset_t signals_before_fork;
 static struct pp_listener *open_listeners;
 static _Atomic int open_count;
@@ -52,22 +49,6 @@ static struct entry *get_entry(int fd, bool make)
 {
 	return pp_table_slot(&table, near_entries, sizeof(*near_entries), fd,
 			     make);
-}
-
-static void take_lock(sigset_t *before)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, before);
-	while (atomic_exchange_explicit(&lock, true, memory_order_acquire))
-		sched_yield();
-}
-
-static void release_lock(const sigset_t *before)
-{
-	atomic_store_explicit(&lock, false, memory_order_release);
-	pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 static uint64_t get_cookie(int fd)
@@ -118,7 +99,7 @@ static void before_fork(void)
 {
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	signals_before_fork = before;
 }
 
@@ -126,7 +107,7 @@ static void after_fork_in_parent(void)
 {
 	sigset_t before = signals_before_fork;
 
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 }
 
 static void after_fork_in_child(void)
@@ -135,7 +116,7 @@ static void after_fork_in_child(void)
 
 	while (open_listeners != NULL)
 		discard_room(open_listeners, pp_room_abandon);
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 }
 
 /*
@@ -218,9 +199,9 @@ bool pp_listeners_give_up_oldest(void)
 
 	if (!pp_listeners_any_open())
 		return false;
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	given_up = give_up_oldest();
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return given_up;
 }
 
@@ -230,14 +211,14 @@ bool pp_listeners_enter(struct pp_listener *listener,
 	bool entered = false;
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (open_room(listener)) {
 		if (rooms_are_full())
 			give_up_oldest();
 		entered = pp_room_enter(&listener->room, waiting);
 		note_used(listener);
 	}
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return entered;
 }
 
@@ -247,13 +228,13 @@ bool pp_listeners_leave(struct pp_listener *listener,
 	bool left = false;
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (room_holds(listener)) {
 		pp_room_advance(&listener->room);
 		left = pp_room_leave(&listener->room, waiting);
 		note_used(listener);
 	}
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return left;
 }
 
@@ -262,13 +243,13 @@ bool pp_listeners_ready(struct pp_listener *listener)
 	bool ready = false;
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (room_holds(listener)) {
 		ready = pp_room_advance(&listener->room);
 		pp_room_show_ready(&listener->room);
 		note_used(listener);
 	}
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return ready;
 }
 
@@ -277,9 +258,9 @@ bool pp_listeners_open(struct pp_listener *listener)
 	sigset_t before;
 	bool opened;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	opened = open_room(listener);
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return opened;
 }
 
@@ -307,13 +288,13 @@ int pp_listeners_gate(struct pp_listener *listener)
 	int gate = -1;
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (open_room(listener)) {
 		gate = atomic_load(&listener->gate) - 1;
 		if (gate < 0)
 			gate = make_gate(listener);
 	}
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	return gate;
 }
 
@@ -345,9 +326,9 @@ static void renew(struct pp_listener *listener)
 {
 	sigset_t before;
 
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	room_holds(listener);
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 	atomic_store(&listener->blocking, PP_BLOCKING_UNKNOWN);
 	atomic_store(&listener->shared, false);
 	atomic_store(&listener->thread, 0);
@@ -440,10 +421,10 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	pp_registrations_note(listener, epoll, operation, event);
 	if (atomic_load(&listener->wake) == 0)
 		return;
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (room_holds(listener))
 		pp_registrations_follow(listener, epoll, operation, event);
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 }
 
 void pp_listeners_note_close(int fd)
@@ -458,10 +439,10 @@ void pp_listeners_note_close(int fd)
 	if (listener == NULL || atomic_load(&listener->wake) == 0 ||
 	    listener->owner != getpid())
 		return;
-	take_lock(&before);
+	pp_lock_take(&lock, &before);
 	if (atomic_load(&listener->wake) != 0)
 		discard_room(listener, pp_room_close);
-	release_lock(&before);
+	pp_lock_release(&lock, &before);
 }
 
 bool pp_listeners_any_open(void)

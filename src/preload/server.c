@@ -8,6 +8,7 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "identity.h"
 #include "listeners.h"
 #include "proxyproto.h"
 #include "readiness.h"
@@ -66,6 +67,7 @@ PP_EXPORT int chroot(const char *path)
 PP_EXPORT int close(int fd)
 {
 	pp_listeners_note_close(fd);
+	pp_identity_close(fd);
 	return real_close(fd);
 }
 
@@ -144,6 +146,17 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 				    timeout, mask);
 	return pp_readiness_pselect(count, readable, writable, exceptional,
 				    timeout, mask);
+}
+
+PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
+{
+	return pp_identity_get_header(fd, bytes, size);
+}
+
+PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,
+				   socklen_t *length)
+{
+	return real_getpeername(fd, address, length);
 }
 
 PP_EXPORT const char *proxyproto_version(void)

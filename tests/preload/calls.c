@@ -30,6 +30,12 @@
 /* words of a command at most */
 #define WORDS 6
 
+/* The functions of the library, where it is loaded. */
+extern ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
+	__attribute__((weak));
+extern int proxyproto_get_proxy(int fd, struct sockaddr *address,
+				socklen_t *length) __attribute__((weak));
+
 /* A command, split into words. */
 struct command {
 	const char *word[WORDS];
@@ -82,7 +88,7 @@ static void answer_bytes(const char *name, long result, int error,
 }
 
 /*
- * accept, accept4, getpeername and getsockname: NAME FD LENGTH [FLAGS].
+ * accept, accept4, getpeername, getproxy, getsockname: NAME FD LENGTH [FLAGS].
  * LENGTH is that of the buffer, or null (no address and no length), or
  * nolength (no length only), or badaddress, or badlength. Answers with the
  * length afterwards and the buffer.
@@ -115,12 +121,28 @@ static void name_call(const struct command *command)
 		result = accept4(fd, address, length_at, number(command, 3));
 	else if (strcmp(name, "getpeername") == 0)
 		result = getpeername(fd, address, length_at);
+	else if (strcmp(name, "getproxy") == 0)
+		result = proxyproto_get_proxy(fd, address, length_at);
 	else
 		result = getsockname(fd, address, length_at);
 	/* a thread that is cancelled still tells what it got */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	snprintf(text, sizeof(text), "%d ", (int)length);
 	answer_bytes(name, result, errno, text, buffer, sizeof(buffer));
+}
+
+/* header FD SIZE */
+static void get_header(const struct command *command)
+{
+	unsigned char bytes[BUFFER];
+	size_t size = (size_t)number(command, 2);
+	ssize_t length;
+
+	memset(bytes, UNTOUCHED, sizeof(bytes));
+	errno = KEPT;
+	length = proxyproto_get_header(number(command, 1),
+				       size == 0 ? NULL : bytes, size);
+	answer_bytes("header", length, errno, "", bytes, size + 1);
 }
 
 /* recv FD SIZE FLAGS */
@@ -298,8 +320,11 @@ static void run(struct command *command)
 
 	if (strcmp(name, "accept") == 0 || strcmp(name, "accept4") == 0 ||
 	    strcmp(name, "getpeername") == 0 ||
+	    strcmp(name, "getproxy") == 0 ||
 	    strcmp(name, "getsockname") == 0) {
 		name_call(command);
+	} else if (strcmp(name, "header") == 0) {
+		get_header(command);
 	} else if (strcmp(name, "recv") == 0) {
 		receive(command);
 	} else if (strcmp(name, "getsockopt") == 0) {

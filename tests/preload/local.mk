@@ -11,6 +11,7 @@ EXTRA_DIST += tests/fixture/calls.py
 EXTRA_DIST += tests/preload/accept.py
 EXTRA_DIST += tests/preload/addresses.py
 EXTRA_DIST += tests/preload/descriptors.py
+EXTRA_DIST += tests/preload/get_header.py
 EXTRA_DIST += tests/preload/headers.py
 EXTRA_DIST += tests/preload/loading.py
 EXTRA_DIST += tests/preload/other_sockets.py
@@ -20,6 +21,7 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/accept.py
 TESTS += tests/preload/addresses.py
 TESTS += tests/preload/descriptors.py
+TESTS += tests/preload/get_header.py
 TESTS += tests/preload/headers.py
 TESTS += tests/preload/loading.py
 TESTS += tests/preload/other_sockets.py

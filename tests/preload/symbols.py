@@ -14,7 +14,8 @@ LIBRARIES = ((fixture.SERVER_LIBRARY, "SERVER", "preload/server.map"),
              (fixture.CLIENT_LIBRARY, "CLIENT", "preload/client.map"),
              (CODEC_LIBRARY, None, "api/codec.map"))
 # What the header says is of libproxyproto.
-OF_THE_SERVER_ALONE = {"proxyproto_version"}
+OF_THE_SERVER_ALONE = {"proxyproto_get_header", "proxyproto_get_proxy",
+                       "proxyproto_version"}
 # The C library of the oldest system to run on.
 DEBIAN_12 = 2, 36
 

@@ -21,7 +21,8 @@ CLIENT = "192.0.2.1", 1111
 NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
           "README", "aclocal.m4", "autogen.sh", "bench", "build-aux",
           "config.h.in", "configure", "configure.ac", "doc",
-          "libproxyproto.pc.in", "m4", "man", "src", "tests")
+          "libproxyproto-codec.pc.in", "libproxyproto.pc.in", "m4", "man",
+          "src", "tests")
 # Made by a build in the source tree: make would take it for its own.
 BUILT = shutil.ignore_patterns("__pycache__", "*.o", "*.lo", "*.la", ".libs",
                                ".deps", ".dirstamp")
@@ -175,11 +176,12 @@ class Variants(Build):
             os.path.relpath(os.path.join(path, name), root)
             for path, _, names in os.walk(root) for name in names}
         libraries = {f"usr/lib/{name}.{suffix}"
-                     for name in ("libproxyproto", "libproxyproto_connect")
+                     for name in ("libproxyproto", "libproxyproto_codec",
+                                  "libproxyproto_connect")
                      for suffix in ("la", "so", "so.0", "so.0.0.0")}
         pages = {f"usr/share/man/man{name[-1]}/{name}"
                  for name in os.listdir(self.tree + "/man")
-                 if name[-2:] in (".5", ".7")}
+                 if name[-2:] in (".3", ".5", ".7")}
         documents = {f"usr/share/doc/libproxyproto/{name}"
                      for name in os.listdir(self.tree + "/doc")}
         self.assertLessEqual({"usr/share/man/man7/libproxyproto.7",
@@ -187,6 +189,7 @@ class Variants(Build):
                              pages)
         self.assertEqual(libraries | pages | documents | {
             "usr/include/proxyproto.h",
+            "usr/lib/pkgconfig/libproxyproto-codec.pc",
             "usr/lib/pkgconfig/libproxyproto.pc"}, installed)
         self.run_quietly("make", "uninstall", "DESTDIR=" + root, cwd=folder)
         self.assertEqual([names for _, _, names in os.walk(root) if names],

@@ -16,6 +16,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/header_v1_mutated.c \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
+	tests/unit/kept.c \
 	tests/unit/log.c \
 	tests/unit/networks.c \
 	tests/unit/original.c \

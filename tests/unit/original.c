@@ -23,7 +23,7 @@ static enum pp_received receive(struct connection *connection,
 	*connection = connect_tcp();
 	deliver(connection, stream->at, stream->size);
 	pp_receive_start(&receiving, connection->server, versions);
-	received = pp_receive_step(&receiving, true);
+	received = pp_receive_step(&receiving, true, peeked);
 	*header = receiving.header;
 	pp_receive_end(&receiving);
 	return received;
@@ -158,11 +158,11 @@ START_TEST(original_split_header_counts_as_absent)
 		pp_receive_start(&receiving, connection.server,
 				 PP_VERSION_BOTH);
 		deliver(&connection, line, cut);
-		ck_assert_int_eq(pp_receive_step(&receiving, false),
+		ck_assert_int_eq(pp_receive_step(&receiving, false, peeked),
 				 PP_RECEIVED_MORE);
 		deliver(&connection, line + cut, strlen(line) - cut);
 		deliver(&connection, payload, strlen(payload));
-		ck_assert_int_eq(pp_receive_step(&receiving, false),
+		ck_assert_int_eq(pp_receive_step(&receiving, false, peeked),
 				 PP_RECEIVED_HEADER);
 		assert_address(&receiving.header.source, "192.0.2.1", 1);
 		pp_receive_end(&receiving);

@@ -86,7 +86,7 @@ static enum pp_received receive_with(ssize_t (*fake)(int, void *, size_t, int),
 	called = 0;
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	fake_recv = fake;
-	received = pp_receive_step(&receive, false);
+	received = pp_receive_step(&receive, false, peeked);
 	fake_recv = NULL;
 	*got = receive.header;
 	pp_receive_end(&receive);

@@ -64,7 +64,7 @@ static struct connection enter(const void *bytes, size_t size, int timeout)
 	if (size > 0)
 		deliver(&connection, bytes, size);
 	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
-	ck_assert_int_eq(pp_receive_step(&waiting.receive, false),
+	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
 	ck_assert(pp_room_is_used(&room));

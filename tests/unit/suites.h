@@ -17,6 +17,7 @@ Suite *pp_suite_header_format(void);
 Suite *pp_suite_header_v1(void);
 Suite *pp_suite_header_v1_mutated(void);
 Suite *pp_suite_header_v2(void);
+Suite *pp_suite_kept(void);
 Suite *pp_suite_log(void);
 Suite *pp_suite_networks(void);
 Suite *pp_suite_original(void);

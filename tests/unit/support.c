@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "bpf.h"
+#include "receive.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -91,6 +92,8 @@ bool may_attach_filter(void)
 	close(fd);
 	return may;
 }
+
+uint8_t peeked[PP_RECEIVE_PEEK];
 
 struct connection connect_tcp(void)
 {

@@ -21,6 +21,7 @@ int main(void)
 		pp_suite_header_v1,
 		pp_suite_header_v1_mutated,
 		pp_suite_header_v2,
+		pp_suite_kept,
 		pp_suite_log,
 		pp_suite_networks,
 		pp_suite_original,
