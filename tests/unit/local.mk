@@ -17,9 +17,11 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/kept.c \
+	tests/unit/literal.c \
 	tests/unit/log.c \
 	tests/unit/networks.c \
 	tests/unit/original.c \
+	tests/unit/outgoing.c \
 	tests/unit/peers.c \
 	tests/unit/peers_race.c \
 	tests/unit/ports.c \
@@ -29,6 +31,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/room_faults.c \
 	tests/unit/send.c \
 	tests/unit/settings.c \
+	tests/unit/settings_client.c \
 	tests/unit/settings_file.c \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \

@@ -185,6 +185,80 @@ START_TEST(none_of_it_leaves_the_connection)
 }
 END_TEST
 
+static size_t sizes[8];
+
+/* Notes what each call has. */
+static ssize_t note_send(int fd, const void *bytes, size_t size, int flags)
+{
+	int nodelay = 0;
+	socklen_t length = sizeof(nodelay);
+
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay,
+				    &length), 0);
+	ck_assert_int_ne(nodelay, 0);
+	sizes[sends++] = size;
+	return real_send(fd, bytes, size, flags);
+}
+
+START_TEST(pieces_leave_at_once)
+{
+	const struct pp_send_way way = { .send = note_send, .poll = poll,
+					 .split = 4, .delay = 1 };
+
+	for (int before = 0; before < 2; before++) {
+		struct connection connection = connect_tcp();
+		int after = -1;
+		socklen_t length = sizeof(after);
+
+		sends = 0;
+		ck_assert_int_eq(setsockopt(connection.client, IPPROTO_TCP,
+					    TCP_NODELAY, &before,
+					    sizeof(before)), 0);
+		ck_assert_int_eq(pp_send_whole(connection.client, &way,
+					       "0123456789", 10), 0);
+		assert_left(&connection, "0123456789", 10);
+		ck_assert_uint_eq(sends, 3);
+		ck_assert_uint_eq(sizes[0], 4);
+		ck_assert_uint_eq(sizes[1], 4);
+		ck_assert_uint_eq(sizes[2], 2);
+		ck_assert_int_eq(getsockopt(connection.client, IPPROTO_TCP,
+					    TCP_NODELAY, &after, &length), 0);
+		ck_assert_int_eq(after != 0, before);
+		disconnect(&connection);
+	}
+}
+END_TEST
+
+START_TEST(a_header_that_a_piece_holds_is_whole)
+{
+	const struct pp_send_way way = { .send = send, .poll = poll,
+					 .split = 10, .delay = 3600000 };
+	struct connection connection = connect_tcp();
+
+	ck_assert_int_eq(pp_send_whole(connection.client, &way, "0123456789",
+				       10), 0);
+	assert_left(&connection, "0123456789", 10);
+	disconnect(&connection);
+}
+END_TEST
+
+/* The next piece is tried, fails, and what is out is half a header. */
+START_TEST(half_a_header_in_pieces_ends_the_connection)
+{
+	const struct pp_send_way way = { .send = lost_send, .poll = poll,
+					 .split = 3 };
+	struct connection connection = connect_tcp();
+	char byte;
+
+	sends = 0;
+	ck_assert_int_eq(pp_send_whole(connection.client, &way, "header", 6),
+			 -ECONNRESET);
+	assert_left(&connection, "hea", 3);
+	ck_assert_int_eq(real_recv(connection.server, &byte, 1, 0), 0);
+	disconnect(&connection);
+}
+END_TEST
+
 START_TEST(a_bad_descriptor)
 {
 	ck_assert_int_eq(pp_send_whole(-1, &plain, "header", 6), -EBADF);
@@ -241,6 +315,9 @@ Suite *pp_suite_send(void)
 	ADD_TEST(suite, a_closed_connection_raises_no_sigpipe);
 	ADD_TEST(suite, half_a_header_ends_the_connection);
 	ADD_TEST(suite, none_of_it_leaves_the_connection);
+	ADD_TEST(suite, pieces_leave_at_once);
+	ADD_TEST(suite, a_header_that_a_piece_holds_is_whole);
+	ADD_TEST(suite, half_a_header_in_pieces_ends_the_connection);
 	ADD_TEST(suite, a_bad_descriptor);
 	ADD_TEST(suite, first_until_something_was_sent);
 	ADD_TEST(suite, not_first_while_it_waits_to_be_sent);
