@@ -3,7 +3,9 @@
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
 	bench/rounds.py bench/run.py bench/servers.py
-EXTRA_PROGRAMS = bench/carry bench/echo bench/load bench/start bench/table
+bench_programs = bench/carry bench/echo bench/load bench/parse bench/start \
+	bench/table
+EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions
 check_PROGRAMS += bench/once
 bench_programs_cflags = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
@@ -16,6 +18,8 @@ bench_load_CFLAGS = $(bench_programs_cflags)
 bench_load_LDADD = libproxyproto-core.la
 bench_once_SOURCES = bench/once.c
 bench_once_LDADD = libproxyproto-core.la
+bench_parse_SOURCES = bench/parse.c
+bench_parse_LDADD = libproxyproto_codec.la
 bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
 bench_table_SOURCES = bench/table.c
@@ -23,7 +27,7 @@ bench_table_LDADD = libproxyproto-core.la
 CLEANFILES = $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs
-bench-programs: all $(EXTRA_PROGRAMS) bench/once
+bench-programs: all $(bench_programs) bench/once
 
 # BENCH has options and names of parts: see bench/run.py --help.
 bench: bench-programs
