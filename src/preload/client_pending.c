@@ -125,27 +125,45 @@ static bool is_ended(int fd)
 }
 
 /*
- * Says the header on a socket that another thread keeps its hands off. Where
- * connect has succeeded, given is the address, for a socket that the kernel
- * has no peer of yet: with TCP_FASTOPEN_CONNECT it connects when something is
- * sent. Until then the kernel's counters have no meaning.
+ * Locks and unlocks (F_WRLCK, F_UNLCK) the socket against other processes: it
+ * may be a forked one's, too. A lock that cannot be had is gone without.
  */
-static int say_claimed(int fd, const union pp_address *given)
+static void lock(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	while (real_fcntl(fd, F_SETLKW, (intptr_t)&lock) != 0 &&
+	       errno == EINTR)
+		;
+}
+
+/* Says the header to a peer, unless something has been sent already. */
+static int say_first(int fd, const struct sockaddr_storage *name,
+		     socklen_t length)
+{
+	union pp_address connected;
+
+	/* by another process, or by a system call of the program's own */
+	if (!pp_send_is_first(fd))
+		return SAID;
+	pp_address_from_kernel(&connected, (const struct sockaddr *)name,
+			       length);
+	return pp_client_header_say(fd, &connected);
+}
+
+/* Says the header on a socket that other threads keep their hands off. */
+static int say_claimed(int fd)
 {
 	struct sockaddr_storage name;
 	socklen_t length = sizeof(name);
-	union pp_address connected;
+	int result;
 
-	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) {
-		if (given != NULL)
-			return pp_client_header_say(fd, given);
+	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0)
 		return is_ended(fd) ? SAID : NOT_YET;
-	}
-	/* in a forked process, or by a system call of the program's own */
-	if (!pp_send_is_first(fd))
-		return SAID;
-	pp_address_from_kernel(&connected, (struct sockaddr *)&name, length);
-	return pp_client_header_say(fd, &connected);
+	lock(fd, F_WRLCK);
+	result = say_first(fd, &name, length);
+	lock(fd, F_UNLCK);
+	return result;
 }
 
 /* SAID, NOT_YET, BUSY, or the -errno that the header could not be said for. */
@@ -161,7 +179,7 @@ static int say(int fd)
 		return BUSY;
 	/* another thread may have been at it until now */
 	if (atomic_load(&slot->socket) == cookie) {
-		result = say_claimed(fd, NULL);
+		result = say_claimed(fd);
 		if (result != NOT_YET)
 			drop(slot, cookie);
 	}
@@ -319,22 +337,39 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
 	pthread_setcancelstate(cancel, NULL);
 }
 
+/*
+ * Says the header after a connect to that address which has succeeded. The
+ * kernel has no peer yet with TCP_FASTOPEN_CONNECT: it connects when something
+ * is sent. Until then its counters have no meaning.
+ */
+static void say_connected(int fd, const struct sockaddr *address,
+			  socklen_t length)
+{
+	struct sockaddr_storage name;
+	socklen_t name_length = sizeof(name);
+	union pp_address given;
+
+	if (getpeername(fd, (struct sockaddr *)&name, &name_length) == 0) {
+		say_first(fd, &name, name_length);
+		return;
+	}
+	pp_address_from_kernel(&given, address, length);
+	pp_client_header_say(fd, &given);
+}
+
 /* Says what connect has left to say. Is nothing left for later? */
 static bool say_behind(const struct pp_connecting *connecting,
 		       const struct sockaddr *address, socklen_t length,
 		       int error)
 {
-	union pp_address given;
-
 	/* an address that the kernel has read is there; it may be AF_UNSPEC */
 	if (error == 0 && length >= sizeof(address->sa_family) &&
 	    pp_family_is_internet(address->sa_family)) {
-		pp_address_from_kernel(&given, address, length);
-		say_claimed(connecting->fd, &given);
+		say_connected(connecting->fd, address, length);
 		return true;
 	}
 	if (pp_pending_is_under_way(error) || connecting->again)
-		return say_claimed(connecting->fd, NULL) != NOT_YET;
+		return say_claimed(connecting->fd) != NOT_YET;
 	return true;
 }
 

@@ -94,3 +94,11 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
 endif
+
+# The client library: what it says, and connections in the background.
+check_PROGRAMS += tests/preload/background tests/preload/background_threads
+tests_preload_background_SOURCES = tests/preload/background.c
+tests_preload_background_threads_SOURCES = tests/preload/background_threads.c
+tests_preload_background_threads_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/preload/client_background.py
+TESTS += tests/preload/client_background.py
