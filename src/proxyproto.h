@@ -149,8 +149,9 @@ ssize_t proxyproto_format(const struct proxyproto_header *header, void *bytes,
 
 /* Types of TLVs within PROXYPROTO_TLV_SSL, all of them text. */
 #define PROXYPROTO_TLV_SSL_VERSION 0x21	/* "TLSv1.3" */
-#define PROXYPROTO_TLV_SSL_CN 0x22	/* the certificate's common name */
+#define PROXYPROTO_TLV_SSL_CN 0x22	/* the client's certificate's name */
 #define PROXYPROTO_TLV_SSL_CIPHER 0x23	/* "ECDHE-RSA-AES128-GCM-SHA256" */
+/* how the proxy's own certificate is signed, and its key: */
 #define PROXYPROTO_TLV_SSL_SIG_ALG 0x24	/* "SHA256" */
 #define PROXYPROTO_TLV_SSL_KEY_ALG 0x25	/* "RSA2048" */
 
