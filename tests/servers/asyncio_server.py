@@ -11,7 +11,8 @@ import asyncio, sys
 
 async def serve(reader, writer):
     word = await reader.readline()
-    print(*writer.get_extra_info("peername")[:2], word.decode().strip(),
+    print(*writer.get_extra_info("peername")[:2],
+          *writer.get_extra_info("sockname")[:2], word.decode().strip(),
           flush=True)
     writer.close()
 
@@ -27,7 +28,7 @@ asyncio.run(main())
 class Asyncio(ServerCase, unittest.TestCase):
     program = "Python asyncio"
     packages = ("python3",)
-    tells = 'get_extra_info("peername")'
+    tells = 'get_extra_info("peername"), "sockname"'
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
@@ -40,7 +41,12 @@ class Asyncio(ServerCase, unittest.TestCase):
         return word.encode() + b"\n"
 
     def told(self, program, word):
-        return program.wait_line(rf"^(\S+) (\d+) {word}$").groups()
+        self.line = program.wait_line(
+            rf"^(\S+) (\d+) (\S+) (\d+) {word}$").groups()
+        return self.line[:2]
+
+    def destination(self, program, word):
+        return self.line[2:]
 
 
 if __name__ == "__main__":

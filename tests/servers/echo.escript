@@ -1,6 +1,7 @@
 #!/usr/bin/env escript
 %% SPDX-License-Identifier: ISC
-%% Echoes what clients send and says who they are, as inet:peername has it.
+%% Echoes what clients send and says who they are, as inet:peername has it, and
+%% to where they connected.
 %% Arguments: address, port, passive or active.
 %%! -start_epmd false +S 2
 
@@ -26,7 +27,9 @@ accept(Listener, Mode) ->
 %% The peer is asked for first: Erlang closes an active socket by itself.
 serve(Socket, Mode) ->
     {ok, {Address, Port}} = inet:peername(Socket),
-    Who = io_lib:format("~s ~b", [inet:ntoa(Address), Port]),
+    {ok, {To, ToPort}} = inet:sockname(Socket),
+    Who = io_lib:format("~s ~b at ~s ~b", [inet:ntoa(Address), Port,
+                                           inet:ntoa(To), ToPort]),
     inet:setopts(Socket, [{active, Mode =:= "active"}]),
     echo(Socket, Mode, Who).
 

@@ -17,7 +17,7 @@ class Erlang(ServerCase):
     """Mixed into one case a mode of the socket."""
 
     packages = ("erlang-base",)
-    tells = "inet:peername"
+    tells = "inet:peername, inet:sockname"
 
     def start(self, host, port):
         fixture.need("escript", "erl")
@@ -35,8 +35,13 @@ class Erlang(ServerCase):
         return word.encode()
 
     def told(self, program, word):
-        line = program.wait_line(rf"^(\S+) (\d+) said {word}$")
-        return line.groups()
+        line = program.wait_line(
+            rf"^(\S+) (\d+) at (\S+) (\d+) said {word}$")
+        self.to = line.groups()[2:]
+        return line.groups()[:2]
+
+    def destination(self, program, word):
+        return self.to
 
     def test_many_clients_of_several_acceptors(self):
         program, server = self.serve(V4)

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: ISC
-# It asks getpeername.
+# They ask getpeername or getsockname.
 if GETPEERNAME_CACHE
-TESTS += tests/servers/erlang.py
-endif
 TESTS += \
 	tests/servers/asyncio_server.py \
+	tests/servers/erlang.py \
+	tests/servers/memcached.py \
+	tests/servers/node.py \
+	tests/servers/redis.py
+endif
+TESTS += \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \
-	tests/servers/memcached.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
-	tests/servers/node.py \
-	tests/servers/readme.py \
-	tests/servers/redis.py
+	tests/servers/readme.py
 EXTRA_DIST += \
 	tests/fixture/evidence.py \
 	tests/fixture/haproxy.py \

@@ -7,8 +7,10 @@ from fixture.servers import ServerCase
 
 SCRIPT = """
 require("http").createServer((request, response) => {
-    const {remoteAddress, remotePort} = request.socket;
-    console.log(remoteAddress, remotePort, request.url);
+    const {remoteAddress, remotePort, localAddress, localPort} =
+        request.socket;
+    console.log(remoteAddress, remotePort, localAddress, localPort,
+                request.url);
     response.end("hello");
 }).listen(Number(process.argv[2]), process.argv[1],
           () => console.log("listening"));
@@ -18,7 +20,7 @@ require("http").createServer((request, response) => {
 class Node(ServerCase, unittest.TestCase):
     program = "Node.js http"
     packages = ("nodejs",)
-    tells = "socket.remoteAddress"
+    tells = "socket.remoteAddress, localAddress"
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
@@ -31,7 +33,12 @@ class Node(ServerCase, unittest.TestCase):
         return (f"GET /{word} HTTP/1.0\r\n\r\n").encode()
 
     def told(self, program, word):
-        return program.wait_line(rf"^(\S+) (\d+) /{word}$").groups()
+        self.line = program.wait_line(
+            rf"^(\S+) (\d+) (\S+) (\d+) /{word}$").groups()
+        return self.line[:2]
+
+    def destination(self, program, word):
+        return self.line[2:]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ class Redis(ListingCase, unittest.TestCase):
         return (f"CLIENT SETNAME {word}\r\nCLIENT LIST\r\nQUIT\r\n").encode()
 
     def listed(self, host, port, word):
-        return rf"\baddr=\[?{host}\]?:{port} .*name={word} "
+        return (rf"\baddr=\[?{host}\]?:{port} laddr=\[?([^] ]+)\]?:(\d+) "
+                rf".*name={word} ")
 
 
 if __name__ == "__main__":
