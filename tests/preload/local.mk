@@ -101,4 +101,6 @@ tests_preload_background_SOURCES = tests/preload/background.c
 tests_preload_background_threads_SOURCES = tests/preload/background_threads.c
 tests_preload_background_threads_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/preload/client_background.py
+EXTRA_DIST += tests/preload/client_header.py
 TESTS += tests/preload/client_background.py
+TESTS += tests/preload/client_header.py

@@ -9,6 +9,7 @@ TESTS += \
 	tests/servers/redis.py
 endif
 TESTS += \
+	tests/servers/clients.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/manual.py \
@@ -26,6 +27,7 @@ EXTRA_DIST += \
 	tests/servers/README \
 	tests/servers/apache.py \
 	tests/servers/asyncio_server.py \
+	tests/servers/clients.py \
 	tests/servers/demo.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
