@@ -2,3 +2,18 @@
 dist_man_MANS += man/libproxyproto.7 man/libproxyproto_connect.7 \
 	man/libproxyproto.conf.5
 dist_doc_DATA = doc/compatibility.md doc/libproxyproto.conf.example
+dist_man_MANS += man/proxyproto.3 \
+	man/proxyproto_add_crc32c.3 \
+	man/proxyproto_add_ssl.3 \
+	man/proxyproto_add_ssl_tlv.3 \
+	man/proxyproto_add_tlv.3 \
+	man/proxyproto_find_tlv.3 \
+	man/proxyproto_format.3 \
+	man/proxyproto_get_header.3 \
+	man/proxyproto_get_proxy.3 \
+	man/proxyproto_next_tlv.3 \
+	man/proxyproto_parse.3 \
+	man/proxyproto_read_ssl.3 \
+	man/proxyproto_strerror.3 \
+	man/proxyproto_tlv_name.3 \
+	man/proxyproto_version.3

@@ -193,7 +193,8 @@ int proxyproto_find_tlv(const void *tlvs, size_t length, unsigned type,
 /* The value of PROXYPROTO_TLV_SSL (section 2.2.6). */
 struct proxyproto_ssl {
 	unsigned client;	/* PROXYPROTO_SSL_ bits */
-	uint32_t verify;	/* 0: it sent a certificate, found to be valid */
+	/* 0: the certificate, if bits of client say that there was one, is valid */
+	uint32_t verify;
 	const void *tlvs;	/* for proxyproto_next_tlv */
 	size_t tlvs_length;	/* 0: there are none */
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What libproxyproto-dev gives to those who build programs."""
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -50,9 +51,12 @@ int main(int argc, char **argv)
 """
 
 
-def pkg_config(*arguments):
+EXAMPLES = "/usr/share/doc/libproxyproto-dev/examples"
+
+
+def pkg_config(*arguments, package="libproxyproto"):
     return subprocess.check_output(
-        ["pkg-config", *arguments, "libproxyproto"], text=True).strip()
+        ["pkg-config", *arguments, package], text=True).strip()
 
 
 class PkgConfig(unittest.TestCase):
@@ -62,6 +66,11 @@ class PkgConfig(unittest.TestCase):
     def test_links_the_library(self):
         self.assertIn("-lproxyproto",
                       pkg_config("--libs", "--cflags").split())
+
+    def test_links_the_codec(self):
+        self.assertIn("-lproxyproto_codec",
+                      pkg_config("--libs", "--cflags",
+                                 package="libproxyproto-codec").split())
 
     def check_preload(self, variable, name):
         path = pkg_config("--variable=" + variable)
@@ -111,6 +120,37 @@ class LinkedProgram(unittest.TestCase):
                     "accept 192.0.2.1 1111",
                     "getpeername 192.0.2.1 1111",
                 ])
+
+
+class Examples(unittest.TestCase):
+    """Built as they are installed, by their own Makefile, and run."""
+
+    def setUp(self):
+        fixture.need("cc", "make", "pkg-config")
+        if not os.path.isdir(EXAMPLES):
+            self.skipTest("dpkg leaves out documentation (path-exclude)")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = directory.name + "/examples"
+        shutil.copytree(EXAMPLES, self.path)
+        done = subprocess.run(
+            ["make", "CFLAGS=-O2 -Wall -Wextra -Werror"], cwd=self.path,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_health_check_of_the_other_example(self):
+        port = str(fixture.free_port())
+        environment = fixture.environment(MUST_USE_PROTOCOL_HEADER=1)
+        with fixture.Program([self.path + "/common_name", "127.0.0.1", port],
+                             environment) as server:
+            server.wait_line("^listening$")
+            said = subprocess.run(
+                [self.path + "/health_check", "127.0.0.1", port, "", "Sorry"],
+                env=fixture.environment(), stdout=subprocess.PIPE, text=True,
+                check=True).stdout
+            self.assertEqual(said, "up\n")
+            server.wait_line(r"^127\.0\.0\.1 \d+: no TLS$")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ class Manual(unittest.TestCase):
         if excludes_manuals():
             self.skipTest("dpkg leaves out manual pages (path-exclude)")
 
-    def check(self, page, *words):
+    def check(self, page, *words, section=7):
         env = dict(fixture.environment(), MANPAGER="cat", MANWIDTH="80",
                    LC_ALL="C.UTF-8")
         path = subprocess.check_output(["man", "-w", page], env=env, text=True)
-        self.assertEqual(path, f"/usr/share/man/man7/{page}.7.gz\n")
+        self.assertEqual(
+            path, f"/usr/share/man/man{section}/{page}.{section}.gz\n")
         shown = subprocess.run(["man", page], env=env, capture_output=True,
                                text=True, check=True)
         self.assertEqual(shown.stderr, "")
@@ -40,6 +41,10 @@ class Manual(unittest.TestCase):
 
     def test_libproxyproto_connect(self):
         self.check("libproxyproto_connect", "LIBPROXYPROTO_ADDR")
+
+    def test_functions(self):
+        self.check("proxyproto", "libproxyproto-codec", section=3)
+        self.check("proxyproto_get_header", "ENODATA", section=3)
 
 
 if __name__ == "__main__":

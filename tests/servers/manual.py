@@ -31,6 +31,13 @@ def read(path):
         return file.read()
 
 
+def linted():
+    """Every page that does not only say where another one is."""
+    return sorted(page for page in os.listdir(SOURCE + "/man")
+                  if page[-2:] in (".3", ".5", ".7")
+                  and not read("man/" + page).startswith(".so "))
+
+
 def table(side):
     """{name: default} of one library, from the source."""
     text = re.search(rf"pp_{side}_settings\[\] = {{(.*?)^}};",
@@ -66,11 +73,11 @@ def rendered(page):
 class Lint(unittest.TestCase):
     def check(self, *command):
         fixture.need(command[0])
-        for page in ALL_PAGES:
+        for page in linted():
             with self.subTest(page):
                 output, errors = run(*command, f"{SOURCE}/man/{page}")
                 self.assertEqual(errors, "")
-                self.assertIn("LIBPROXYPROTO_VERSION",
+                self.assertIn(page.rpartition(".")[0],
                               re.sub(".\b", "", output))
 
     def test_man(self):
@@ -81,7 +88,7 @@ class Lint(unittest.TestCase):
 
     def test_mandoc(self):
         fixture.need("mandoc")
-        for page in ALL_PAGES:
+        for page in linted():
             with self.subTest(page):
                 output, errors = run("mandoc", "-T", "lint",
                                      f"{SOURCE}/man/{page}")
