@@ -45,6 +45,11 @@ def tests():
                 continue
         if rows := rows_of(path):
             found[os.path.basename(path)[:-len(".py")]] = rows
+    with open(HERE + "/local.mk", encoding="utf-8") as file:
+        distributed = file.read()
+    for name in found:
+        if f"\ttests/servers/{name}.py" not in distributed:
+            sys.exit(f"{name}.py is not in EXTRA_DIST of local.mk")
     return found
 
 
