@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import unittest
+import unittest.mock
 
 import fixture
 from fixture import CLIENT_LIBRARY, v1, v2
@@ -21,6 +22,7 @@ WRITES = ("write", "writev", "send", "sendto", "sendmsg", "sendmmsg",
           "sendfile", "splice")
 DUPS = "dup", "dup2", "dup3", "fcntl", "fcntl_cloexec"
 BACKLOG = 15
+ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
 # What the C library of this system may be without.
 OPTIONAL = "__poll_chk", "__ppoll_chk", "epoll_pwait2"
 
@@ -39,12 +41,12 @@ class Background(unittest.TestCase):
             self.addCleanup(client.close)
         return server
 
-    def begin(self, server, *words, **settings):
+    def begin(self, server, *words, library=CLIENT_LIBRARY, **settings):
         """A client that has begun to connect."""
         settings = {"ADDR": ADDR, "PORT": PORT} | settings
         client = fixture.Program(
             [fixture.probe("background"), str(server.getsockname()[1]),
-             *words], fixture.environment(CLIENT_LIBRARY, **settings))
+             *words], fixture.environment(library, **settings))
         self.addCleanup(client.stop)
         client.wait_line("^connect EINPROGRESS$")
         return client
@@ -140,11 +142,26 @@ class Background(unittest.TestCase):
         self.check_done(clients, "EAGAIN")
         self.check_sent(server, len(clients))
 
+    def begin_rough(self, server, how, *words):
+        """With tests/preload/rough.c behind the library."""
+        with unittest.mock.patch.dict(os.environ, {how: "1"}):
+            return self.begin(server, *words, library=ROUGH)
+
     def test_both_of_a_fork(self):
+        """Each finds that nothing was sent when it looks."""
         server = self.serve()
-        clients = {"fork": self.begin(server, "fork")}
+        clients = {"fork": self.begin_rough(server, "PP_SLOW", "fork")}
         self.empty(server)
         self.check_done(clients)
+        self.check_sent(server, 1)
+
+    def test_connected_while_it_writes(self):
+        """Not ahead of the header, which could not be sent a moment ago."""
+        server = self.serve()
+        clients = {"late": self.begin_rough(server, "PP_LATE", "write",
+                                            "write")}
+        self.empty(server)
+        self.check_done(clients, "EAGAIN")
         self.check_sent(server, 1)
 
     def test_another_socket_under_the_number(self):

@@ -5,6 +5,9 @@
  *	PP_ENDED	connect returns when the peer has ended the connection
  *	PP_INTERRUPTED	connect says EINTR, and the connection stands
  *	PP_CANCELLED	the thread is cancelled when connect returns
+ *	PP_LATE		the second poll for nothing is over when the connection
+ *			stands, and says that it does not
+ *	PP_SLOW		send takes its time
  *	PP_PIECES	send takes one byte, then is interrupted, then finds no
  *			room, and so on
  */
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* The function behind ours. */
 #define NEXT(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
@@ -39,10 +43,27 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 	return -1;
 }
 
-ssize_t send(int fd, const void *bytes, size_t size, int flags)
+int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	static unsigned calls;
+	struct pollfd connected = { .events = POLLOUT };
+	int result = NEXT(poll)(fds, count, timeout);
 
+	if (getenv("PP_LATE") != NULL && result == 0 && count == 1 &&
+	    fds->events == 0 && ++calls == 2) {
+		connected.fd = fds->fd;
+		NEXT(poll)(&connected, 1, -1);
+	}
+	return result;
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+	const struct timespec time = { .tv_nsec = 200000000 };
+	static unsigned calls;
+
+	if (getenv("PP_SLOW") != NULL)
+		nanosleep(&time, NULL);
 	if (getenv("PP_PIECES") == NULL)
 		return NEXT(send)(fd, bytes, size, flags);
 	switch (calls++ % 3) {
