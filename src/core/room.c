@@ -14,10 +14,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Memory is mapped for so many at a time, and kept for the next ones. */
 #define BATCH 32
@@ -46,6 +44,13 @@ static void set_timer_to_oldest(const struct pp_room *room)
 	set_timer(room, room->oldest == NULL ? 0 : room->oldest->deadline);
 }
 
+/* epoll_ctl(2) of the room's own epoll. */
+static int control(const struct pp_room *room, int operation, int fd,
+		   struct epoll_event *event)
+{
+	return room->policy.epoll_ctl(room->epoll, operation, fd, event);
+}
+
 bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 {
 	/* NULL stands for the timer; a connection has its own address */
@@ -60,12 +65,12 @@ bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 		return false;
 	room->timer = timerfd_create(CLOCK_MONOTONIC,
 				     TFD_CLOEXEC | TFD_NONBLOCK);
-	if (room->timer >= 0 && epoll_ctl(room->epoll, EPOLL_CTL_ADD,
-					  room->timer, &event) == 0)
+	if (room->timer >= 0 &&
+	    control(room, EPOLL_CTL_ADD, room->timer, &event) == 0)
 		return true;
 	if (room->timer >= 0)
-		close(room->timer);
-	close(room->epoll);
+		room->policy.close(room->timer);
+	room->policy.close(room->epoll);
 	return false;
 }
 
@@ -99,8 +104,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 	if (waiting == NULL)
 		return false;
 	*waiting = *from;
-	if (epoll_ctl(room->epoll, EPOLL_CTL_ADD, waiting->receive.fd,
-		      &event) != 0) {
+	if (control(room, EPOLL_CTL_ADD, waiting->receive.fd, &event) != 0) {
 		give_memory_back(room, waiting);
 		return false;
 	}
@@ -123,7 +127,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
-	epoll_ctl(room->epoll, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
 	room->count--;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
@@ -143,7 +147,7 @@ static void drop(struct pp_room *room, struct pp_waiting *waiting,
 	if (reason != NULL)
 		room->policy.tell_drop(waiting, reason);
 	pp_receive_end(&waiting->receive);
-	close(waiting->receive.fd);
+	room->policy.close(waiting->receive.fd);
 	give_memory_back(room, waiting);
 }
 
@@ -242,8 +246,8 @@ bool pp_room_is_used(const struct pp_room *room)
 
 void pp_room_abandon(struct pp_room *room)
 {
-	close(room->timer);
-	close(room->epoll);
+	room->policy.close(room->timer);
+	room->policy.close(room->epoll);
 	drop_all(room);
 }
 
@@ -253,7 +257,6 @@ void pp_room_close(struct pp_room *room)
 
 	/* out of the epoll first, see unlink_waiting */
 	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next)
-		epoll_ctl(room->epoll, EPOLL_CTL_DEL, waiting->receive.fd,
-			  NULL);
+		control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
 	pp_room_abandon(room);
 }

@@ -12,6 +12,7 @@
 #include "receive.h"
 
 #include <stdint.h>
+#include <sys/epoll.h>
 
 /* One connection in a room. */
 struct pp_waiting {
@@ -24,10 +25,17 @@ struct pp_waiting {
 	struct pp_waiting *next;
 };
 
-/* What a room does with a connection that it need not show to anybody. */
+/*
+ * What a room does with a connection that it need not show to anybody, and
+ * the functions of the C library for what is done to its descriptors: by name
+ * they would be those of the program, which lock and take notes.
+ */
 struct pp_room_policy {
 	bool must_use;	/* no header: drop it */
 	void (*tell_drop)(const struct pp_waiting *waiting, const char *reason);
+	int (*close)(int fd);
+	int (*epoll_ctl)(int epoll, int operation, int fd,
+			 struct epoll_event *event);
 };
 
 struct pp_room {

@@ -141,7 +141,9 @@ static bool open_room(struct pp_listener *listener)
 {
 	static bool fork_is_handled;
 	struct pp_room_policy policy = { .must_use = pp_configuration()->must_use,
-					 .tell_drop = pp_tell_drop };
+					 .tell_drop = pp_tell_drop,
+					 .close = real_close,
+					 .epoll_ctl = real_epoll_ctl };
 
 	if (room_holds(listener))
 		return true;

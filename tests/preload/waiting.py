@@ -337,6 +337,19 @@ class Waiting(CallsCase):
         self.assertEqual(fixture.read_all(client), b"")
         self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
 
+    def test_number_of_a_listener_that_is_gone(self):
+        """Who waits may have it, where the library was not told."""
+        calls, listener, client, _ = self.begin()
+        other = calls.listener(nonblocking=True)
+        calls.ok("rawclose", listener.fd)
+        late = self.client(other, v2("192.0.2.9")[:10])
+        self.assertEqual(calls.accept(other.fd).outcome, (-1, "EAGAIN"))
+        late.sendall(v2("192.0.2.9")[10:])
+        calls.ok("poll", other.fd, 1, -1)
+        reply = calls.accept(other.fd)
+        self.assertEqual((reply.result, reply.address),
+                         (listener.fd, ("192.0.2.9", 1111)))
+
 
 class Cancel(CallsCase):
     """pthread_cancel of a thread in accept leaks no descriptor."""

@@ -35,7 +35,9 @@ static void note_drop(const struct pp_waiting *waiting, const char *reason)
 static void open_room(bool must_use)
 {
 	const struct pp_room_policy policy = { .must_use = must_use,
-					       .tell_drop = note_drop };
+					       .tell_drop = note_drop,
+					       .close = close,
+					       .epoll_ctl = epoll_ctl };
 
 	dropped = NULL;
 	dropped_count = 0;

@@ -18,7 +18,9 @@ static void no_drop(const struct pp_waiting *waiting, const char *reason)
 	ck_abort_msg("fd %d: %s", waiting->receive.fd, reason);
 }
 
-static const struct pp_room_policy policy = { .tell_drop = no_drop };
+static const struct pp_room_policy policy = { .tell_drop = no_drop,
+					     .close = close,
+					     .epoll_ctl = epoll_ctl };
 
 static int lowest_free(void)
 {
