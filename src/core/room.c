@@ -203,13 +203,18 @@ bool pp_room_leave(struct pp_room *room, struct pp_waiting *waiting)
 	*waiting = *room->ready;
 	give_memory_back(room, room->ready);
 	room->ready = NULL;
+	if (room->shown)
+		set_timer_to_oldest(room);
+	room->shown = false;
 	return true;
 }
 
 void pp_room_show_ready(struct pp_room *room)
 {
-	if (room->ready != NULL)
-		set_timer(room, 1);
+	if (room->ready == NULL)
+		return;
+	set_timer(room, 1);
+	room->shown = true;
 }
 
 bool pp_room_give_up_oldest(struct pp_room *room)

@@ -45,6 +45,7 @@ struct pp_room {
 	struct pp_waiting *oldest;	/* the order is that of the deadlines */
 	struct pp_waiting *newest;
 	struct pp_waiting *ready;	/* has left the queue, to be handed over */
+	bool shown;	/* the timer is set because of ready */
 	struct pp_waiting *spare;
 	size_t count;	/* in the queue */
 };
