@@ -100,6 +100,11 @@ static const char *parse_ports(const char *value, struct pp_settings *settings)
 	return pp_ports_parse(value, &settings->ports);
 }
 
+static const char *parse_inetd(const char *value, struct pp_settings *settings)
+{
+	return pp_settings_boolean(value, &settings->inetd) ? NULL : value;
+}
+
 static const char *parse_config(const char *value,
 				struct pp_settings *settings)
 {
@@ -129,6 +134,9 @@ const struct pp_setting pp_server_settings[] = {
 	{ "TIMEOUT", "3",
 	  "seconds from 0.001 to 3600, with a fraction or without",
 	  "seconds a header may take, counted from accept", parse_timeout, 0 },
+	{ "INETD", "0", PP_SETTINGS_BOOLEAN,
+	  "the program is started with a connection: take its header off",
+	  parse_inetd, PP_SETTING_ENVIRONMENT },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
 	  "the settings file", parse_config, PP_SETTING_ENVIRONMENT },
 	{ NULL, NULL, NULL, NULL, NULL, 0 },

@@ -31,6 +31,7 @@ enum pp_settings_source {
 struct pp_settings {
 	bool debug;
 	bool must_use;
+	bool inetd;			/* server */
 	enum pp_versions versions;	/* server: which are taken off */
 	int timeout;			/* milliseconds */
 	struct pp_networks trusted;	/* server: proxies that are believed */

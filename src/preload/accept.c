@@ -11,10 +11,10 @@
 #include "configuration.h"
 #include "identity.h"
 #include "listeners.h"
-#include "log.h"
 #include "policy.h"
 #include "real.h"
 #include "receive.h"
+#include "tell.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -24,48 +24,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Are events to be told of? Not once a connection has got the descriptor of
- * stderr: it would be told to the client.
- */
-static bool is_told(int fd)
-{
-	static _Atomic bool stderr_is_taken;
-
-	if (fd == STDERR_FILENO)
-		atomic_store(&stderr_is_taken, true);
-	return pp_configuration()->debug && !atomic_load(&stderr_is_taken);
-}
-
-static void log_header(int fd, const union pp_address *proxy,
-		       const struct pp_header *header)
-{
-	char by[PP_ADDRESS_TEXT], from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
-
-	pp_log(pp_library,
-	       "accept: fd %d: v%u %s header of %zu bytes from proxy %s: "
-	       "client %s, destination %s",
-	       fd, header->version,
-	       header->command == PP_COMMAND_LOCAL ? "LOCAL" : "PROXY",
-	       header->length, pp_address_text(proxy, by, sizeof(by)),
-	       pp_address_text(&header->source, from, sizeof(from)),
-	       pp_address_text(&header->destination, to, sizeof(to)));
-}
-
-static void log_outcome(int fd, const union pp_address *proxy,
-			const char *outcome, const char *reason)
-{
-	char by[PP_ADDRESS_TEXT];
-
-	pp_log(pp_library, "accept: fd %d: %s: %s, from %s", fd, outcome,
-	       reason, pp_address_text(proxy, by, sizeof(by)));
-}
+static const char by[] = "accept";
 
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 {
-	if (is_told(waiting->receive.fd))
-		log_outcome(waiting->receive.fd, &waiting->proxy, "dropped",
-			    reason);
+	pp_tell_outcome(by, waiting->receive.fd, &waiting->proxy, "dropped",
+			reason);
 }
 
 /* One connection on its way to the program. */
@@ -93,8 +57,7 @@ static void let_wait(const struct arrival *arrival,
 
 	if (!(flags & SOCK_CLOEXEC))
 		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
-	if (is_told(arrival->fd))
-		log_outcome(arrival->fd, proxy, "waits", "header not whole");
+	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
 	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
 	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
@@ -108,9 +71,8 @@ static bool decide_bare(const struct arrival *arrival,
 {
 	bool admitted = !pp_configuration()->must_use;
 
-	if (is_told(arrival->fd))
-		log_outcome(arrival->fd, proxy,
-			    admitted ? "handed over" : "dropped", reason);
+	pp_tell_outcome(by, arrival->fd, proxy,
+			admitted ? "handed over" : "dropped", reason);
 	if (admitted)
 		pp_identity_forget(arrival->fd);
 	else
@@ -144,13 +106,11 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 	case PP_RECEIVED_HEADER:
 		take_over(arrival, proxy, header,
 			  pp_receive_bytes(receive, peeked));
-		if (is_told(arrival->fd))
-			log_header(arrival->fd, proxy, header);
+		pp_tell_header(by, arrival->fd, proxy, header);
 		return true;
 	case PP_RECEIVED_MALFORMED:
-		if (is_told(arrival->fd))
-			log_outcome(arrival->fd, proxy, "dropped",
-				    header->reason);
+		pp_tell_outcome(by, arrival->fd, proxy, "dropped",
+				header->reason);
 		real_close(arrival->fd);
 		return false;
 	default:

@@ -4,6 +4,7 @@
 
 #include "configuration.h"
 
+#include "inetd.h"
 #include "log.h"
 #include "real.h"
 #include "settings_read.h"
@@ -104,10 +105,14 @@ static bool environment_has_settings(void)
  */
 __attribute__((constructor)) static void construct(void)
 {
-	if (environment_has_settings())
-		pp_configuration();
-	else
+	if (!environment_has_settings()) {
 		environment_is_silent = true;
+		return;
+	}
+	pp_configuration();
+#ifndef PP_CLIENT
+	pp_inetd_start();
+#endif
 }
 
 /* The environment's settings and the file's; NULL without memory. */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+/* A connection that the program was started with; see inetd.h. */
+#include <config.h>
+
+#include "inetd.h"
+
+#include "carry.h"
+#include "configuration.h"
+#include "identity.h"
+#include "policy.h"
+#include "real.h"
+#include "receive.h"
+#include "room.h"
+#include "tell.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The first of those that systemd hands over: sd_listen_fds(3). */
+#define LISTEN_FDS_START 3
+
+#define DRAIN (1 << 20)
+
+static const char by[] = "inetd";
+
+/* The connection, and whom the kernel names as its peer. */
+struct start {
+	int fd;
+	union pp_address proxy;
+};
+
+static bool peer_of(int fd, union pp_address *peer)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+
+	if (real_getpeername(fd, &name.sa, &name.length) != 0)
+		return false;
+	pp_address_from_kernel(peer, &name.sa, name.length);
+	return pp_family_is_internet(peer->sa.sa_family);
+}
+
+static bool is_same(int fd, const struct start *start)
+{
+	union pp_address peer;
+
+	return fd != start->fd && peer_of(fd, &peer) &&
+	       pp_address_equal(&peer, &start->proxy);
+}
+
+/* Whoever executes another program leaves the header's place empty. */
+static void leave_note(const struct start *start,
+		       const struct pp_header *header)
+{
+	struct pp_peer peer = { .kernel = start->proxy };
+
+	if (header != NULL) {
+		peer.source = header->source;
+		peer.destination = header->destination;
+	}
+	pp_carry_write(start->fd, &peer);
+}
+
+/*
+ * The program reads end of file. What has arrived would still be there to be
+ * read after shutdown(2).
+ */
+static void drop(const struct start *start, const char *reason)
+{
+	pp_tell_outcome(by, start->fd, &start->proxy, "dropped", reason);
+	shutdown(start->fd, SHUT_RDWR);
+	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
+		;
+	leave_note(start, NULL);
+}
+
+static void decide_bare(const struct start *start, const char *reason)
+{
+	if (pp_configuration()->must_use) {
+		drop(start, reason);
+		return;
+	}
+	pp_tell_outcome(by, start->fd, &start->proxy, "handed over", reason);
+	leave_note(start, NULL);
+}
+
+/* Remembers the client for every descriptor that is this connection. */
+static void take_over(const struct start *start,
+		      const struct pp_header *header, const uint8_t *bytes)
+{
+	pp_identity_prepare();
+	pp_identity_set(start->fd, &start->proxy, header, bytes);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (is_same(fd, start))
+			pp_identity_set(fd, &start->proxy, header, bytes);
+	pp_tell_header(by, start->fd, &start->proxy, header);
+	leave_note(start, header);
+}
+
+/*
+ * Waits for so many bytes. False where no more will come: the peer has ended,
+ * or it is too late.
+ */
+static bool wait_for(int fd, size_t bytes, int64_t deadline)
+{
+	struct pollfd here = { .fd = fd, .events = POLLIN | POLLRDHUP };
+	int low = (int)bytes, before = 1, ready;
+	socklen_t length = sizeof(before);
+	int64_t left;
+
+	getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, &length);
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
+	do {
+		left = deadline - pp_now();
+		ready = left > 0 ? real_poll(&here, 1, (int)left) : 0;
+	} while (ready < 0 && errno == EINTR);
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, sizeof(before));
+	return ready > 0 && here.revents == POLLIN;
+}
+
+static void take_header(const struct start *start)
+{
+	const struct pp_settings *settings = pp_configuration();
+	int64_t deadline = pp_now() + settings->timeout;
+	uint8_t peeked[PP_RECEIVE_PEEK];
+	struct pp_receive receive;
+	enum pp_received received;
+	bool last = false;
+
+	pp_receive_start(&receive, start->fd, settings->versions);
+	while ((received = pp_receive_step(&receive, last, peeked)) ==
+	       PP_RECEIVED_MORE)
+		last = !wait_for(start->fd, receive.header.length, deadline);
+	if (received == PP_RECEIVED_HEADER)
+		take_over(start, &receive.header,
+			  pp_receive_bytes(&receive, peeked));
+	else if (received == PP_RECEIVED_MALFORMED)
+		drop(start, receive.header.reason);
+	else
+		decide_bare(start, "no header");
+	pp_receive_end(&receive);
+}
+
+/* A connection by TCP, and not one that was examined before an exec? */
+static bool find_connection(int fd, struct start *start)
+{
+	struct pp_peer peer;
+
+	start->fd = fd;
+	return pp_is_tcp_socket(fd) && peer_of(fd, &start->proxy) &&
+	       !pp_carry_read(fd, &start->proxy, &peer);
+}
+
+/* What is wrong with them is told, but not to the client. */
+static bool settings_allow(const struct start *start)
+{
+	if (!is_same(STDERR_FILENO, start))
+		return pp_configuration_allows(start->fd);
+	pp_tell_taken(STDERR_FILENO);
+	return pp_configuration_is_valid();
+}
+
+static void examine(int fd)
+{
+	struct start start;
+
+	if (!find_connection(fd, &start))
+		return;
+	if (!settings_allow(&start)) {
+		drop(&start, "a setting is bad");
+		return;
+	}
+	if (!pp_is_on())
+		return;
+	switch (pp_policy(pp_configuration(), fd, &start.proxy)) {
+	case PP_POLICY_UNTRUSTED:
+		decide_bare(&start, "not trusted");
+		break;
+	case PP_POLICY_OTHER_PORT:
+		break;
+	default:
+		take_header(&start);
+	}
+}
+
+/* Does systemd hand descriptors over to this very process? */
+static bool has_listen_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *count = getenv("LISTEN_FDS");
+
+	return pid != NULL && count != NULL && atol(pid) == getpid() &&
+	       atoi(count) > 0;
+}
+
+/* A value that is not valid asks, too: for a complaint, and no connection. */
+static bool is_asked_for(void)
+{
+	const char *value = secure_getenv(PP_SETTINGS_PREFIX "INETD");
+	bool on;
+
+	return pp_configuration()->inetd ||
+	       (value != NULL && !pp_settings_boolean(value, &on));
+}
+
+void pp_inetd_start(void)
+{
+	int error = errno;
+
+	if (is_asked_for()) {
+		examine(STDIN_FILENO);
+		if (has_listen_fds())
+			examine(LISTEN_FDS_START);
+	}
+	errno = error;
+}
