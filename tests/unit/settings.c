@@ -62,12 +62,20 @@ START_TEST(client_defaults)
 }
 END_TEST
 
+START_TEST(inetd)
+{
+	ck_assert(take(pp_server_settings, "INETD", "yes") && settings.inetd);
+	ck_assert(take(pp_server_settings, "INETD", "") && !settings.inetd);
+	assert_bad(pp_server_settings, "INETD", "wait");
+}
+END_TEST
+
 /* Each table is whole: what is not said cannot be shown or parsed. */
 START_TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
-	static const size_t sizes[] = { 7, 12 };
+	static const size_t sizes[] = { 8, 12 };
 
 	for (size_t i = 0; i < COUNT(tables); i++) {
 		const struct pp_setting *setting = tables[i];
@@ -494,6 +502,7 @@ Suite *pp_suite_settings(void)
 	ADD_TEST(suite, server_defaults);
 	ADD_TEST(suite, client_defaults);
 	ADD_TEST(suite, whole_tables);
+	ADD_TEST(suite, inetd);
 	ADD_TEST(suite, debug_of_the_server);
 	ADD_TEST(suite, debug_of_the_client);
 	ADD_TEST(suite, must_use_protocol_header);
