@@ -137,9 +137,18 @@ static bool room_holds(struct pp_listener *listener)
 	return false;
 }
 
+/* Before the lock is ever taken: a fork right then must not copy it held. */
+static void handle_fork(void)
+{
+	static atomic_flag is_handled = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&is_handled))
+		pthread_atfork(before_fork, after_fork_in_parent,
+			       after_fork_in_child);
+}
+
 static bool open_room(struct pp_listener *listener)
 {
-	static bool fork_is_handled;
 	struct pp_room_policy policy = { .must_use = pp_configuration()->must_use,
 					 .tell_drop = pp_tell_drop,
 					 .close = real_close,
@@ -147,11 +156,6 @@ static bool open_room(struct pp_listener *listener)
 
 	if (room_holds(listener))
 		return true;
-	if (!fork_is_handled &&
-	    pthread_atfork(before_fork, after_fork_in_parent,
-			   after_fork_in_child) != 0)
-		return false;
-	fork_is_handled = true;
 	if (!pp_room_open(&listener->room, &policy))
 		return false;
 	listener->owner = getpid();
@@ -359,6 +363,7 @@ void pp_listeners_note(int fd)
 	struct pp_listener *listener;
 
 	pp_identity_prepare();
+	handle_fork();
 	if (entry == NULL)
 		return;
 	listener = atomic_load(&entry->listener);

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import unittest
 
 import fixture
 from fixture import tlv, v1, v2, v2_local, v2_raw, with_crc
@@ -193,6 +194,17 @@ class Descriptors(Case):
         self.check(fd, TLVS)
         os.kill(self.calls.pid, signal.SIGUSR2)
         self.calls.wait_line("^signal = ")
+
+
+class Race(unittest.TestCase):
+    def test_threads_signals_and_forks(self):
+        program = fixture.Program(
+            [fixture.probe("headers_race")],
+            fixture.environment(fixture.SERVER_LIBRARY, TIMEOUT=600,
+                                MUST_USE_PROTOCOL_HEADER=1))
+        self.addCleanup(program.stop)
+        self.assertEqual(program.wait(), 0, program.output())
+        self.assertRegex(program.output(), r"^done: [1-9]\d* signals$")
 
 
 class Memory(Case):

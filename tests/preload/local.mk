@@ -11,6 +11,10 @@ EXTRA_DIST += tests/fixture/calls.py
 EXTRA_DIST += tests/preload/accept.py
 EXTRA_DIST += tests/preload/addresses.py
 EXTRA_DIST += tests/preload/descriptors.py
+check_PROGRAMS += tests/preload/headers_race
+tests_preload_headers_race_SOURCES = tests/preload/headers_race.c
+tests_preload_headers_race_CFLAGS = $(AM_CFLAGS) -pthread \
+	-Wno-frame-larger-than
 EXTRA_DIST += tests/preload/get_header.py
 EXTRA_DIST += tests/preload/headers.py
 EXTRA_DIST += tests/preload/loading.py
