@@ -50,7 +50,7 @@ PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 }
 
 PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_sendmmsg_flags flags)
+		       pp_mmsg_flags flags)
 {
 	return is_allowed(fd, (int)flags)
 		       ? real_sendmmsg(fd, messages, count, flags)

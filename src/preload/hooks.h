@@ -49,11 +49,19 @@
 #define PP_HOOK_FCNTL_TIME64(HOOK)
 #endif
 
+#ifdef HAVE_PIDFD_GETFD
+#define PP_HOOK_PIDFD_GETFD(HOOK)                                          \
+	HOOK(int, pidfd_getfd, (int process, int fd, unsigned flags),      \
+	     (process, fd, flags))
+#else
+#define PP_HOOK_PIDFD_GETFD(HOOK)
+#endif
+
 /* Two C libraries, two types. */
 #ifdef __GLIBC__
-typedef int pp_sendmmsg_flags;
+typedef int pp_mmsg_flags;
 #else
-typedef unsigned pp_sendmmsg_flags;
+typedef unsigned pp_mmsg_flags;
 #endif
 
 /* What both libraries hook, each for its own reasons. */
@@ -67,7 +75,7 @@ typedef unsigned pp_sendmmsg_flags;
 	     (fd, message, flags))                                         \
 	HOOK(int, sendmmsg,                                                \
 	     (int fd, struct mmsghdr *messages, unsigned count,            \
-	      pp_sendmmsg_flags flags),                                    \
+	      pp_mmsg_flags flags),                                    \
 	     (fd, messages, count, flags))
 /* Variadic, and called with one argument or none behind the command. */
 #define PP_FCNTL_ROWS(HOOK)                                                \
@@ -89,6 +97,11 @@ typedef unsigned pp_sendmmsg_flags;
 	PP_SENDMSG_HOOKS(HOOK)                                             \
 	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
 	     (fd, message, flags))                                         \
+	HOOK(int, recvmmsg,                                                \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_mmsg_flags flags, struct timespec *timeout),              \
+	     (fd, messages, count, flags, timeout))                        \
+	PP_HOOK_PIDFD_GETFD(HOOK)                                          \
 	HOOK(int, execve,                                                  \
 	     (const char *path, char *const argv[], char *const envp[]),   \
 	     (path, argv, envp))                                           \

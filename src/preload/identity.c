@@ -299,14 +299,20 @@ void pp_identity_leave_by_exec(void)
 	errno = error;
 }
 
-/* Calls what for every descriptor in a message. */
+/*
+ * Calls what for every descriptor in a message. Ends where a length is a lie:
+ * the kernel takes no such message.
+ */
 static void each_descriptor(const struct msghdr *message, void (*what)(int fd))
 {
 	/* the macros take what they only read by another type */
 	struct msghdr *m = (struct msghdr *)(uintptr_t)message;
+	const char *end = (const char *)m->msg_control + m->msg_controllen;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
 	     c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_len > (size_t)(end - (const char *)c))
+			return;
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		for (size_t at = CMSG_LEN(0);

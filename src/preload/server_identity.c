@@ -84,7 +84,7 @@ PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 }
 
 PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_sendmmsg_flags flags)
+		       pp_mmsg_flags flags)
 {
 	pp_identity_leave_by_messages(messages, count);
 	return real_sendmmsg(fd, messages, count, flags);
@@ -98,5 +98,27 @@ PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		pp_identity_arrive_by_message(message);
 	return size;
 }
+
+PP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       pp_mmsg_flags flags, struct timespec *timeout)
+{
+	int got = real_recvmmsg(fd, messages, count, flags, timeout);
+
+	for (int i = 0; i < got; i++)
+		pp_identity_arrive_by_message(&messages[i].msg_hdr);
+	return got;
+}
+
+#ifdef HAVE_PIDFD_GETFD
+int pidfd_getfd(int process, int fd, unsigned flags);
+
+PP_EXPORT int pidfd_getfd(int process, int fd, unsigned flags)
+{
+	int got = real_pidfd_getfd(process, fd, flags);
+
+	pp_identity_forget(got);
+	return got;
+}
+#endif
 
 #endif

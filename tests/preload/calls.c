@@ -205,6 +205,116 @@ static int connect_call(const struct command *command)
 	return connect(number(command, 1), address, length);
 }
 
+/* A message with one descriptor. */
+struct passing {
+	struct iovec vector;
+	char byte;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct mmsghdr messages[1];
+};
+
+static struct msghdr *prepare(struct passing *passing)
+{
+	struct msghdr *message = &passing->messages[0].msg_hdr;
+
+	memset(passing, 0, sizeof(*passing));
+	passing->vector = (struct iovec){ .iov_base = &passing->byte,
+					  .iov_len = 1 };
+	message->msg_iov = &passing->vector;
+	message->msg_iovlen = 1;
+	message->msg_control = &passing->control;
+	message->msg_controllen = sizeof(passing->control);
+	return message;
+}
+
+/* pass or passmany SOCKET FD [LENGTH], that of the control message */
+static long pass(const struct command *command)
+{
+	struct passing passing;
+	const struct msghdr *message = prepare(&passing);
+	struct cmsghdr *header = &passing.control.header;
+	int fd = number(command, 2), to = number(command, 1);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = command->word[3] == NULL
+				   ? CMSG_LEN(sizeof(fd))
+				   : strtoull(command->word[3], NULL, 0);
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	if (strcmp(command->word[0], "passmany") == 0)
+		return sendmmsg(to, passing.messages, 1, MSG_DONTWAIT);
+	return sendmsg(to, message, MSG_DONTWAIT);
+}
+
+/* take or takemany SOCKET; the descriptor that was passed */
+static long take(const struct command *command)
+{
+	struct passing passing;
+	struct msghdr *message = prepare(&passing);
+	int fd = -1, from = number(command, 1);
+	long got;
+
+	if (strcmp(command->word[0], "takemany") == 0)
+		got = recvmmsg(from, passing.messages, 1, MSG_DONTWAIT, NULL);
+	else
+		got = recvmsg(from, message, MSG_DONTWAIT);
+	if (got == 1 && message->msg_controllen > 0)
+		memcpy(&fd, CMSG_DATA(&passing.control.header), sizeof(fd));
+	return fd;
+}
+
+/* not in every C library */
+int pidfd_getfd(int process, int fd, unsigned flags) __attribute__((weak));
+
+/* getfd FD: a duplicate, as from another process */
+static long get_own(int fd)
+{
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	/* the lowest number is for the duplicate */
+	int far = fcntl(self, F_DUPFD, 500);
+	long got;
+
+	close(self);
+	got = pidfd_getfd == NULL ? -2 : pidfd_getfd(far, fd, 0);
+	close(far);
+	return got;
+}
+
+/* Calls that make descriptors, or another process or user. */
+static long other_call(const struct command *command, bool *known)
+{
+	const char *name = command->word[0];
+	int a = number(command, 1), b = number(command, 2),
+	    c = number(command, 3);
+
+	if (strcmp(name, "dup") == 0)
+		return dup(a);
+	if (strcmp(name, "dup2") == 0)
+		return dup2(a, b);
+	if (strcmp(name, "dup3") == 0)
+		return dup3(a, b, c);
+	if (strcmp(name, "rawdup") == 0)
+		return syscall(SYS_dup3, a, b, 0);
+	if (strcmp(name, "pass") == 0 || strcmp(name, "passmany") == 0)
+		return pass(command);
+	if (strcmp(name, "take") == 0 || strcmp(name, "takemany") == 0)
+		return take(command);
+	if (strcmp(name, "getfd") == 0)
+		return get_own(a);
+	/* exec [FILE]: the next command is for the program that is executed */
+	if (strcmp(name, "exec") == 0)
+		return execl(command->word[1] == NULL ? "/proc/self/exe"
+						      : command->word[1],
+			     "calls", (char *)NULL);
+	if (strcmp(name, "setuid") == 0)
+		return setgid((gid_t)a) == 0 ? setuid((uid_t)a) : -1;
+	*known = false;
+	return -1;
+}
+
 /* The calls that answer with their result alone. */
 static long plain_call(const struct command *command, bool *known)
 {
@@ -237,8 +347,6 @@ static long plain_call(const struct command *command, bool *known)
 		return close(a);
 	if (strcmp(name, "fclose") == 0)
 		return fclose(fdopen(a, "r+"));
-	if (strcmp(name, "dup2") == 0)
-		return dup2(a, b);
 	if (strcmp(name, "close_range") == 0)
 		return syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0);
 	if (strcmp(name, "rawclose") == 0)
@@ -251,8 +359,7 @@ static long plain_call(const struct command *command, bool *known)
 		return chroot(command->word[1]);
 	if (strcmp(name, "fill") == 0)
 		return fill(a);
-	*known = false;
-	return -1;
+	return other_call(command, known);
 }
 
 static void run(struct command *command);

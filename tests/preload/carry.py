@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 """The client stays known in the programs that a connection is handed to."""
+import ctypes
+import fcntl
 import os
 import unittest
 
 import fixture
 from fixture import v1, v2, v2_local
+from fixture.calls import CallsCase
 
 CLIENT = ["peer 192.0.2.1 1111", "name 192.0.2.2 2222"]
 OTHER = ["peer 192.0.2.33 3333", "name 192.0.2.44 4444"]
@@ -105,6 +108,127 @@ class Handover(unittest.TestCase):
         self.check("other-user", CLIENT, v2())
         told, _, _ = self.hand_over("other-user", v2("2001:db8::1", "::1"))
         self.assertEqual(told[0], "peer 2001:db8::1 1111")
+
+
+class Passed(CallsCase):
+    """Descriptors in messages, to programs that were executed since."""
+
+    def setUp(self):
+        self.calls = self.start()
+        self.listener = self.calls.listener()
+        self.mailbox = self.calls.mailbox()
+
+    def accept(self, data):
+        client = self.client(self.listener, data)
+        return self.calls.accept(self.listener.fd).result, client
+
+    def check_client(self, fd, source="192.0.2.1", destination="192.0.2.2"):
+        for call, address in (("getpeername", (source, 1111)),
+                              ("getsockname", (destination, 2222))):
+            reply = self.calls.do(call, fd, 128)
+            self.assertEqual((reply.address, reply.errno), (address, "KEPT"))
+
+    def check_unknown(self, fd, client):
+        self.assertEqual(self.calls.getpeername(fd).address,
+                         client.getsockname())
+        self.assertEqual(self.calls.getsockname(fd).address,
+                         client.getpeername())
+
+    def test_passed(self):
+        for send in ("pass", "passmany"):
+            for receive in ("take", "takemany"):
+                fd, _ = self.accept(v2())
+                # the note alone can tell: nothing else goes along
+                self.calls.ok("fcntl", fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+                reply = self.calls.do(send, self.mailbox, fd)
+                self.assertEqual(reply.outcome, (1, "KEPT"))
+                self.calls.exec()
+                reply = self.calls.do(receive, self.mailbox)
+                self.assertEqual(reply.errno, "KEPT")
+                self.check_client(reply.result)
+
+    def test_without_a_header(self):
+        fd, client = self.accept(b"data")
+        self.calls.ok("pass", self.mailbox, fd)
+        self.calls.exec()
+        self.check_unknown(self.calls.ok("take", self.mailbox), client)
+
+    def test_lengths_that_lie(self):
+        """The kernel judges them, and nothing else reads what is not there."""
+        def script(calls, connect):
+            listener = calls.listener()
+            mailbox = calls.mailbox()
+            connect(listener)
+            fd = calls.accept(listener.fd).result
+            for length in (0, 1, 12, 16, 17, 19, 20, 24, 25, 28, 1000,
+                           2 ** 20, 2 ** 31, 2 ** 40, 2 ** 63, 2 ** 64 - 16,
+                           2 ** 64 - 3, 2 ** 64 - 1):
+                for call in ("pass", "passmany"):
+                    yield calls.do(call, mailbox, fd, length)
+        self.compare(script)
+
+    def test_generations(self):
+        """Executed, forked, passed and duplicated, again and again."""
+        fd, _ = self.accept(v1())
+        for _ in range(5):
+            self.calls.exec()
+            self.check_client(fd)
+            self.assertGreater(self.calls.ok("fork"), 0)
+            self.calls.ok("pass", self.mailbox, fd)
+            self.assertEqual(self.calls.do("exit", 0).result, 0)
+            self.calls.ok("close", fd)
+            self.calls.exec()
+            passed = self.calls.ok("take", self.mailbox)
+            self.check_client(passed)
+            fd = self.calls.ok("dup", passed)
+            self.calls.ok("close", passed)
+            self.check_client(fd)
+
+    def test_users(self):
+        """Another user passes it on, and has got it by neither right."""
+        if os.getuid() != 0:
+            raise unittest.SkipTest("only root can be another user")
+        fd, _ = self.accept(v1())
+        own, _ = self.accept(b"data")
+        self.calls.ok("setuid", 65534)
+        for passed in (fd, own):
+            self.calls.ok("pass", self.mailbox, passed)
+        self.calls.exec()
+        self.check_client(self.calls.ok("take", self.mailbox))
+        self.assertNotEqual(self.calls.getpeername(self.calls.ok(
+            "take", self.mailbox)).address[0], "192.0.2.1")
+
+    def check_number(self, receive):
+        """Another connection of the same proxy has the number then."""
+        first = self.client(self.listener, v1(), bind=("127.77.0.1", 0))
+        name = first.getsockname()
+        fd = self.calls.accept(self.listener.fd).result
+        fixture.reset(first)
+        second = self.client(self.listener, b"data", bind=name)
+        passed = self.calls.ok("rawaccept", self.listener.fd)
+        self.calls.ok("rawclose", fd)
+        self.assertEqual(receive(passed), fd)
+        self.check_unknown(fd, second)
+        self.calls.ok("close", fd)
+        self.calls.ok("close", passed)
+        fixture.reset(second)
+
+    def test_what_is_received_is_new(self):
+        """Whatever its number was before."""
+        for receive in ("take", "takemany"):
+            def by_message(fd):
+                self.calls.ok("pass", self.mailbox, fd)
+                return self.calls.ok(receive, self.mailbox)
+            self.check_number(by_message)
+
+    def test_what_is_got_is_new(self):
+        try:
+            os.pidfd_open(os.getpid())
+        except OSError as error:
+            raise unittest.SkipTest(f"pidfd_open: {error}") from None
+        if not hasattr(ctypes.CDLL(None), "pidfd_getfd"):
+            raise unittest.SkipTest("the C library has no pidfd_getfd")
+        self.check_number(lambda fd: self.calls.ok("getfd", fd))
 
 
 if __name__ == "__main__":

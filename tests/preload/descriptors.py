@@ -148,25 +148,16 @@ class Reused(CallsCase):
                              reply.address)
             self.calls.ok("rawclose", reply.result)
 
-    def proxy(self, name, data):
-        """A client from an address of its own, and the port it has."""
-        client = socket.socket()
-        self.addCleanup(client.close)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        client.bind(name)
-        client.connect(("127.0.0.1", self.listener.port))
-        client.sendall(data)
-        return client
-
     def test_same_number_and_same_port_of_the_proxy(self):
         """Nothing tells the second connection from the first: it is new."""
         for data in (b"no header", fixture.v2_local(), b"PROXY UNKNOWN\r\n"):
-            client = self.proxy(("127.77.0.1", 0), v1())
+            client = self.client(self.listener, v1(),
+                                 bind=("127.77.0.1", 0))
             name = client.getsockname()
             fd = self.calls.accept(self.listener.fd).result
             fixture.reset(client)
             self.calls.ok("rawclose", fd)
-            self.proxy(name, data)
+            self.client(self.listener, data, bind=name)
             self.assertEqual(self.calls.accept(self.listener.fd).result, fd)
             self.assertEqual(self.calls.getpeername(fd).address, name)
             self.calls.ok("rawclose", fd)
