@@ -16,6 +16,7 @@ tests_preload_headers_race_SOURCES = tests/preload/headers_race.c
 tests_preload_headers_race_CFLAGS = $(AM_CFLAGS) -pthread \
 	-Wno-frame-larger-than
 EXTRA_DIST += tests/preload/get_header.py
+EXTRA_DIST += tests/preload/duplicates.py
 EXTRA_DIST += tests/preload/headers.py
 EXTRA_DIST += tests/preload/loading.py
 EXTRA_DIST += tests/preload/names.py
@@ -27,6 +28,7 @@ TESTS += tests/preload/accept.py
 TESTS += tests/preload/addresses.py
 TESTS += tests/preload/descriptors.py
 TESTS += tests/preload/get_header.py
+TESTS += tests/preload/duplicates.py
 TESTS += tests/preload/headers.py
 TESTS += tests/preload/loading.py
 TESTS += tests/preload/names.py
