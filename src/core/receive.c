@@ -27,6 +27,13 @@ void pp_receive_end(struct pp_receive *receive)
 	receive->taken = NULL;
 }
 
+void pp_receive_stop_linger(int fd)
+{
+	const struct linger off = { .l_onoff = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
 /* recv(2) that neither blocks nor stops for a signal. */
 static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 {

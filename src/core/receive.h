@@ -63,4 +63,10 @@ void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
 /* Frees what a long or kept header needed. The descriptor stays open. */
 void pp_receive_end(struct pp_receive *receive);
 
+/*
+ * To be called before a connection is closed that the program never saw: with
+ * the SO_LINGER of its listener, close(2) would wait for the client.
+ */
+void pp_receive_stop_linger(int fd);
+
 #endif

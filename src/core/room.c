@@ -147,6 +147,7 @@ static void drop(struct pp_room *room, struct pp_waiting *waiting,
 	if (reason != NULL)
 		room->policy.tell_drop(waiting, reason);
 	pp_receive_end(&waiting->receive);
+	pp_receive_stop_linger(waiting->receive.fd);
 	room->policy.close(waiting->receive.fd);
 	give_memory_back(room, waiting);
 }

@@ -40,6 +40,13 @@ struct arrival {
 	int fd;
 };
 
+/* Closes a connection that no program is to see. */
+static void drop(const struct arrival *arrival)
+{
+	pp_receive_stop_linger(arrival->fd);
+	real_close(arrival->fd);
+}
+
 /* Lets a connection wait for its header, invisible to any program. */
 static void let_wait(const struct arrival *arrival,
 		     const struct pp_receive *receive,
@@ -62,7 +69,7 @@ static void let_wait(const struct arrival *arrival,
 		return;
 	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
 	pp_receive_end(&waiting.receive);
-	real_close(arrival->fd);
+	drop(arrival);
 }
 
 /* A connection without a header that counts: handed over, or dropped here. */
@@ -76,7 +83,7 @@ static bool decide_bare(const struct arrival *arrival,
 	if (admitted)
 		pp_identity_forget(arrival->fd);
 	else
-		real_close(arrival->fd);
+		drop(arrival);
 	return admitted;
 }
 
@@ -111,7 +118,7 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 	case PP_RECEIVED_MALFORMED:
 		pp_tell_outcome(by, arrival->fd, proxy, "dropped",
 				header->reason);
-		real_close(arrival->fd);
+		drop(arrival);
 		return false;
 	default:
 		return decide_bare(arrival, proxy, "no header");
@@ -147,7 +154,7 @@ static bool admit(struct arrival *arrival)
 		return true;
 	/* the settings may be read only now: see is_ours */
 	if (!pp_configuration_allows(arrival->fd)) {
-		real_close(arrival->fd);
+		drop(arrival);
 		return false;
 	}
 	if (!pp_is_on() || !is_ours(arrival))

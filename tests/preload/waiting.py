@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
+import struct
 
 import fixture
-from fixture import reset, tlv, v1, v2
+from fixture import namespaces, reset, tlv, v1, v2
 from fixture.calls import CallsCase
 
 CLIENT = "192.0.2.1", 1111
@@ -106,6 +107,37 @@ class Timeout(CallsCase):
             reply = calls.finish("accept")
             self.assertEqual(reply.address, CLIENT)
             self.assertEqual(calls.receive(reply.result).data, b"x")
+
+
+class Linger(CallsCase):
+    """close(2) of who is dropped does not wait, as SO_LINGER would have it."""
+
+    def check(self, header, timeout, room=0):
+        pair = namespaces.Pair(self)
+        with pair.server:
+            calls = self.start(TIMEOUT=timeout)
+            listener = calls.listener("10.77.0.1")
+            calls.ok("setsockopt", listener.fd, socket.SOL_SOCKET,
+                     socket.SO_LINGER, struct.pack("=ii", 1, 10000).hex())
+        with pair.client:
+            # nothing is left unread, else it would be reset
+            self.client(listener, header)
+        self.assertEqual(calls.ok("poll", listener.fd, 1, -1), 1)
+        pair.client.ip("link", "set", "client", "down")
+        number = len(calls.descriptors()) + room
+        calls.begin("accept", listener.fd, 128)
+        calls.wait_asleep()
+        calls.wait_descriptors(number)   # it is dropped
+        with pair.server:
+            self.client(listener, v2())
+        self.assertEqual(calls.finish("accept").address, CLIENT)
+
+    def test_malformed(self):
+        self.check(fixture.with_crc(tlv(0xE0, bytes(2000)), wrong=True),
+                   NEVER)
+
+    def test_out_of_time(self):
+        self.check(LONG[:1000], SHORT, ROOM)
 
 
 class End(CallsCase):
