@@ -237,13 +237,17 @@ ssize_t pp_identity_get_header(int fd, void *bytes, size_t size)
 	return length > 0 ? (ssize_t)length : -1;
 }
 
-/* Leaves what is known of fd with its socket. */
+/*
+ * Leaves what is known of fd with its socket; that there is no client, too:
+ * then nobody looks for a header once more (inetd.c).
+ */
 static void leave(int fd)
 {
 	union pp_address kernel;
 	struct pp_peer peer;
 
-	if (get_peer(fd, &kernel) && pp_peers_get(&peers, fd, &kernel, &peer))
+	if (get_peer(fd, &kernel) && pp_peers_look(&peers, fd, &peer) &&
+	    pp_address_equal(&peer.kernel, &kernel))
 		pp_carry_write(fd, &peer);
 }
 

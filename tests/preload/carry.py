@@ -84,6 +84,14 @@ class Handover(unittest.TestCase):
         self.check_unknown("execv", b"")
         self.check_unknown("execv", v2_local())
 
+    def test_a_header_is_taken_off_once(self):
+        """By whoever accepts: a program of inetd's finds it was there."""
+        for header in (v1(), v2(), v2_local(), b"PROXY UNKNOWN\r\n"):
+            told, _, _ = self.hand_over("execv", header, INETD=1, DEBUG=1,
+                                        MUST_USE_PROTOCOL_HEADER=1)
+            events = [line for line in told if "proxyproto: " in line]
+            self.assertRegex("\n".join(events), "accept: .*\\Z")
+
     def test_switched_off(self):
         self.check_unknown("execv", b"", VERSION=0)
 
