@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \
+	tests/fixture/started.py \
 	tests/fixture/syslog.py \
 	tests/servers/README \
 	tests/servers/apache.py \
@@ -34,6 +35,7 @@ EXTRA_DIST += \
 	tests/servers/haproxy_itself.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
+	tests/servers/inetd.py \
 	tests/servers/lighttpd.py \
 	tests/servers/manual.py \
 	tests/servers/matrix.py \
@@ -44,4 +46,9 @@ EXTRA_DIST += \
 	tests/servers/node.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
-	tests/servers/tinyproxy.py
+	tests/servers/socat.py \
+	tests/servers/socket_activate.py \
+	tests/servers/sshd.py \
+	tests/servers/tell_client.py \
+	tests/servers/tinyproxy.py \
+	tests/servers/xinetd.py
