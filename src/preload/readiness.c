@@ -10,6 +10,7 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -127,31 +128,42 @@ static const struct timespec *time_left(const struct timer *timer,
 	return left;
 }
 
-/* Puts the rooms behind the program's own descriptors. Their number. */
-static nfds_t add_rooms(struct pollfd *extended, nfds_t count, nfds_t size)
-{
-	nfds_t rooms = 0;
+/* What is waited for: the program's descriptors, and the rooms behind them. */
+struct polling {
+	struct pollfd *fds;
+	nfds_t own;	/* of the program's, those that are any */
+	nfds_t all;
+};
 
-	for (nfds_t i = 0; i < count && count + rooms < size; i++) {
+/*
+ * Fills it, up to size. What is no descriptor is left out: the kernel takes no
+ * more than the program may open, which may be as many as it has here.
+ */
+static void fill_polling(struct polling *polling, nfds_t size,
+			 const struct pollfd *fds, nfds_t count)
+{
+	polling->own = 0;
+	for (nfds_t i = 0; i < count; i++)
+		if (fds[i].fd >= 0)
+			polling->fds[polling->own++] = fds[i];
+	polling->all = polling->own;
+	for (nfds_t i = 0; i < polling->own && polling->all < size; i++) {
 		int room = -1;
 
-		extended[i].revents = 0;
-		if (is_readable_asked(&extended[i]))
-			room = room_beside(extended[i].fd);
-		if (room < 0)
-			continue;
-		extended[count + rooms] =
-			(struct pollfd){ .fd = room, .events = POLLIN };
-		rooms++;
+		if (is_readable_asked(&polling->fds[i]))
+			room = room_beside(polling->fds[i].fd);
+		if (room >= 0)
+			polling->fds[polling->all++] = (struct pollfd){
+				.fd = room, .events = POLLIN
+			};
 	}
-	return rooms;
 }
 
 /* Looks into the rooms that have moved; shows who is ready as readable. */
-static void show_rooms(struct pollfd *extended, nfds_t count, nfds_t rooms)
+static void show_rooms(const struct polling *polling)
 {
-	for (nfds_t i = 0; i < count; i++) {
-		struct pollfd *fd = &extended[i];
+	for (nfds_t i = 0; i < polling->own; i++) {
+		struct pollfd *fd = &polling->fds[i];
 		struct pp_listener *listener;
 
 		if (!is_readable_asked(fd))
@@ -159,9 +171,9 @@ static void show_rooms(struct pollfd *extended, nfds_t count, nfds_t rooms)
 		listener = pp_listeners_find(fd->fd);
 		if (listener == NULL)
 			continue;
-		for (nfds_t room = count; room < count + rooms; room++)
-			if (extended[room].revents != 0 &&
-			    extended[room].fd ==
+		for (nfds_t at = polling->own; at < polling->all; at++)
+			if (polling->fds[at].revents != 0 &&
+			    polling->fds[at].fd ==
 				    atomic_load(&listener->wake) - 1 &&
 			    pp_listeners_ready(listener))
 				fd->revents = (short)(fd->revents |
@@ -171,13 +183,14 @@ static void show_rooms(struct pollfd *extended, nfds_t count, nfds_t rooms)
 }
 
 /* Hands the answers to the program. How many there are. */
-static int copy_answers(struct pollfd *fds, const struct pollfd *extended,
+static int copy_answers(const struct polling *polling, struct pollfd *fds,
 			nfds_t count)
 {
+	const struct pollfd *from = polling->fds;
 	int answers = 0;
 
 	for (nfds_t i = 0; i < count; i++) {
-		fds[i].revents = extended[i].revents;
+		fds[i].revents = fds[i].fd < 0 ? 0 : from++->revents;
 		answers += fds[i].revents != 0;
 	}
 	return answers;
@@ -187,21 +200,19 @@ static int poll_extended(struct pollfd *fds, nfds_t count,
 			 struct pollfd *extended, nfds_t size,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
+	struct polling polling = { .fds = extended };
 	struct timer timer = start_timer(timeout);
 	struct timespec left;
 	int result, answers;
 
 	do {
-		nfds_t rooms;
-
-		memcpy(extended, fds, count * sizeof(*fds));
-		rooms = add_rooms(extended, count, size);
-		result = real_ppoll(extended, count + rooms,
+		fill_polling(&polling, size, fds, count);
+		result = real_ppoll(polling.fds, polling.all,
 				    time_left(&timer, &left), mask);
 		if (result < 0)
 			return result;
-		show_rooms(extended, count, rooms);
-		answers = copy_answers(fds, extended, count);
+		show_rooms(&polling);
+		answers = copy_answers(&polling, fds, count);
 	} while (answers == 0 && result > 0);
 	return answers;
 }
@@ -260,7 +271,7 @@ static size_t set_words(int count)
 
 /* One call of select(2) and the larger sets that it works on. */
 struct selection {
-	int count;		/* as the program gave it */
+	int count;		/* descriptors that the program's sets have */
 	fd_set *program[3];	/* readable, writable, exceptional */
 	int size;		/* descriptors that each own set has */
 	unsigned long *own[3];
@@ -281,6 +292,29 @@ static int selection_size(int count, const fd_set *readable)
 	return size;
 }
 
+/* Does the kernel's table of descriptors end behind FD_SETSIZE? */
+static bool is_table_large(void)
+{
+	unsigned long set[FD_SETSIZE / WORD_BITS + 1] = { 0 };
+	const struct timespec now = { .tv_sec = 0 };
+
+	if (real_fcntl(FD_SETSIZE, F_GETFD, 0) >= 0)
+		return true;
+	set_bit(set, FD_SETSIZE);
+	return real_pselect(FD_SETSIZE + 1, (fd_set *)(void *)set, NULL, NULL,
+			    &now, NULL) < 0;
+}
+
+/*
+ * How much of its sets the program has given: select(2) does not look at what
+ * is above the table of descriptors, and so programs may say
+ * getdtablesize() with sets of the usual size.
+ */
+static int given_count(int count)
+{
+	return count <= FD_SETSIZE || is_table_large() ? count : FD_SETSIZE;
+}
+
 bool pp_readiness_concerns_select(int count, const fd_set *readable)
 {
 	int error = errno;
@@ -288,6 +322,7 @@ bool pp_readiness_concerns_select(int count, const fd_set *readable)
 
 	if (readable == NULL || !may_concern())
 		return false;
+	count = given_count(count);
 	for (int fd = 0; fd < count && !concerns; fd++)
 		concerns = is_set((const unsigned long *)(const void *)readable,
 				  fd) &&
@@ -422,10 +457,11 @@ int pp_readiness_pselect(int count, fd_set *readable, fd_set *writable,
 			 const sigset_t *mask)
 {
 	struct timer timer = start_timer(timeout);
+	int given = given_count(count);
 	struct selection selection = {
-		.count = count,
+		.count = given,
 		.program = { readable, writable, exceptional },
-		.size = selection_size(count, readable),
+		.size = selection_size(given, readable),
 	};
 
 	if (!is_timeout(timeout))

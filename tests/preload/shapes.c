@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -149,6 +150,24 @@ static void wait_epoll_anew(void)
 	}
 }
 
+/* So many that none may be added. */
+static void wait_poll_all(void)
+{
+	struct rlimit limit = { .rlim_cur = 1200, .rlim_max = 1200 };
+	static struct pollfd fds[1200];
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		die("setrlimit");
+	for (int i = 0; i < 1200; i++)
+		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	for (;;) {
+		fds[600].fd = listener;
+		if (poll(fds, 1200, -1) != 1 || fds[600].revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+
 static void wait_poll(bool ppolls)
 {
 	struct pollfd fds[] = { { .fd = -1, .events = POLLIN },
@@ -176,6 +195,27 @@ static void wait_select(bool pselects)
 					   NULL)
 				 : select(listener + 1, &set, NULL, NULL, NULL);
 		if (count != 1 || !FD_ISSET(listener, &set))
+			die("select");
+		accept_all();
+	}
+}
+
+/* As many as the process may open, with a set of the usual size. */
+static void wait_select_all(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *pages = mmap(NULL, (size_t)(2 * page), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fd_set *set = (fd_set *)(void *)(pages + page) - 1;
+
+	if (pages == MAP_FAILED ||
+	    mprotect(pages + page, (size_t)page, PROT_NONE) != 0)
+		die("mmap");
+	for (;;) {
+		FD_ZERO(set);
+		FD_SET(listener, set);
+		if (select(getdtablesize(), set, NULL, NULL, NULL) != 1 ||
+		    !FD_ISSET(listener, set))
 			die("select");
 		accept_all();
 	}
@@ -254,6 +294,10 @@ static void run(const char *shape)
 		start_processes(wait_epoll, &exclusive);
 	if (is_shape(shape, "poll") || is_shape(shape, "ppoll"))
 		wait_poll(is_shape(shape, "ppoll"));
+	if (is_shape(shape, "poll-all"))
+		wait_poll_all();
+	if (is_shape(shape, "select-all"))
+		wait_select_all();
 	if (is_shape(shape, "select") || is_shape(shape, "pselect"))
 		wait_select(is_shape(shape, "pselect"));
 }

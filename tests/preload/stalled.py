@@ -14,7 +14,8 @@ import fixture
 
 SHAPES = ("blocking", "threads", "processes", "epoll", "epoll-edge",
           "epoll-oneshot", "epoll-anew", "epoll-threads", "epoll-exclusive",
-          "epoll-processes", "poll", "ppoll", "select", "pselect")
+          "epoll-processes", "poll", "ppoll", "poll-all", "select",
+          "pselect", "select-all")
 
 # How far a stalled client came.
 SILENT = b""
