@@ -117,8 +117,8 @@ static const char *parse_config(const char *value,
 }
 
 const struct pp_setting pp_server_settings[] = {
-	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, "one line an event on stderr", pp_settings_parse_debug,
-	  0 },
+	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, "one line an event on stderr",
+	  pp_settings_parse_debug, 0 },
 	{ "MUST_USE_PROTOCOL_HEADER", "0", PP_SETTINGS_BOOLEAN,
 	  "drop connections without a header", parse_must_use, 0 },
 	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",

@@ -200,8 +200,8 @@ const struct pp_setting pp_client_settings[] = {
 	  "0xEA=HEX; or " PP_BYTES_NONE,
 	  "type-length-value vectors of the header", parse_vectors,
 	  PP_SETTING_LIST },
-	{ "CRC32C", "0", PP_SETTINGS_BOOLEAN, "whether the header has a checksum",
-	  parse_crc32c, 0 },
+	{ "CRC32C", "0", PP_SETTINGS_BOOLEAN,
+	  "whether the header has a checksum", parse_crc32c, 0 },
 	{ "RAW", PP_BYTES_NONE,
 	  "up to 65551 bytes as text, with the escapes \\r, \\n, \\\\ and "
 	  "\\xHH; or " PP_BYTES_NONE,

@@ -48,8 +48,8 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd);
 
 /*
  * Goes on once connect(2) of that address is over, begun or not, error being 0
- * or its errno: says the header where there is a connection, or leaves it for later
- * where the connection is still being made. Keeps errno.
+ * or its errno: says the header where there is a connection, or leaves it for
+ * later where the connection is still being made. Keeps errno.
  */
 void pp_pending_connected(const struct pp_connecting *connecting,
 			  const struct sockaddr *address, socklen_t length,

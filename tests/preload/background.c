@@ -6,7 +6,7 @@
  *	background PORT out|in|timeout|signal FUNCTION
  *	background PORT write|blocking FUNCTION
  *	background PORT dup FUNCTION
- *	background PORT fork|reuse|close|error
+ *	background PORT fork|reuse|error
  *
  * Writes what came of its first call, and at last "done".
  */
@@ -33,7 +33,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STRINGS_EQUAL(a, b) (strcmp(a, b) == 0)
+static bool is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
 
 static void tell(const char *what, int error)
 {
@@ -291,73 +294,53 @@ static ssize_t write_splice(int fd)
 
 #define OTHER 700
 
-static int dup_dup(int fd)
+static int duplicate(int fd, const char *how)
 {
-	return dup(fd);
-}
-
-static int dup_dup2(int fd)
-{
-	return dup2(fd, OTHER);
-}
-
-static int dup_dup3(int fd)
-{
-	return dup3(fd, OTHER, O_CLOEXEC);
-}
-
-static int dup_fcntl(int fd)
-{
-	return fcntl(fd, F_DUPFD, OTHER);
-}
-
-static int dup_fcntl_cloexec(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, OTHER);
+	if (is(how, "dup"))
+		return dup(fd);
+	if (is(how, "dup2"))
+		return dup2(fd, OTHER);
+	if (is(how, "dup3"))
+		return dup3(fd, OTHER, O_CLOEXEC);
+	return fcntl(fd, is(how, "fcntl") ? F_DUPFD : F_DUPFD_CLOEXEC, OTHER);
 }
 
 static const struct {
 	const char *name;
 	int (*wait)(int fd, bool input, int ms);
 	ssize_t (*write)(int fd);
-	int (*dup)(int fd);
 } functions[] = {
-	{ "poll", wait_poll, NULL, NULL },
-	{ "ppoll", wait_ppoll, NULL, NULL },
+	{ "poll", wait_poll, NULL },
+	{ "ppoll", wait_ppoll, NULL },
 #ifdef HAVE___POLL_CHK
-	{ "__poll_chk", wait_poll_chk, NULL, NULL },
+	{ "__poll_chk", wait_poll_chk, NULL },
 #endif
 #ifdef HAVE___PPOLL_CHK
-	{ "__ppoll_chk", wait_ppoll_chk, NULL, NULL },
+	{ "__ppoll_chk", wait_ppoll_chk, NULL },
 #endif
-	{ "select", wait_select, NULL, NULL },
-	{ "pselect", wait_pselect, NULL, NULL },
-	{ "far_select", wait_far_select, NULL, NULL },
-	{ "epoll_wait", wait_epoll_wait, NULL, NULL },
-	{ "epoll_pwait", wait_epoll_pwait, NULL, NULL },
+	{ "select", wait_select, NULL },
+	{ "pselect", wait_pselect, NULL },
+	{ "far_select", wait_far_select, NULL },
+	{ "epoll_wait", wait_epoll_wait, NULL },
+	{ "epoll_pwait", wait_epoll_pwait, NULL },
 #ifdef HAVE_EPOLL_PWAIT2
-	{ "epoll_pwait2", wait_epoll_pwait2, NULL, NULL },
+	{ "epoll_pwait2", wait_epoll_pwait2, NULL },
 #endif
-	{ "getsockopt", wait_getsockopt, NULL, NULL },
-	{ "write", NULL, write_write, NULL },
-	{ "writev", NULL, write_writev, NULL },
-	{ "send", NULL, write_send, NULL },
-	{ "sendto", NULL, write_sendto, NULL },
-	{ "sendmsg", NULL, write_sendmsg, NULL },
-	{ "sendmmsg", NULL, write_sendmmsg, NULL },
-	{ "sendfile", NULL, write_sendfile, NULL },
-	{ "splice", NULL, write_splice, NULL },
-	{ "dup", NULL, NULL, dup_dup },
-	{ "dup2", NULL, NULL, dup_dup2 },
-	{ "dup3", NULL, NULL, dup_dup3 },
-	{ "fcntl", NULL, NULL, dup_fcntl },
-	{ "fcntl_cloexec", NULL, NULL, dup_fcntl_cloexec },
+	{ "getsockopt", wait_getsockopt, NULL },
+	{ "write", NULL, write_write },
+	{ "writev", NULL, write_writev },
+	{ "send", NULL, write_send },
+	{ "sendto", NULL, write_sendto },
+	{ "sendmsg", NULL, write_sendmsg },
+	{ "sendmmsg", NULL, write_sendmmsg },
+	{ "sendfile", NULL, write_sendfile },
+	{ "splice", NULL, write_splice },
 };
 
 static size_t find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
-		if (STRINGS_EQUAL(functions[i].name, name))
+		if (is(functions[i].name, name))
 			return i;
 	exit(77);
 }
@@ -412,18 +395,18 @@ static void check_wait(int fd, const char *how,
 	char reply[8] = "";
 	int result;
 
-	if (STRINGS_EQUAL(how, "timeout")) {
+	if (is(how, "timeout")) {
 		tell("first", call(fd, false, 70) == 0 ? 0 : EPROTO);
 		return;
 	}
-	if (STRINGS_EQUAL(how, "signal")) {
+	if (is(how, "signal")) {
 		arm();
 		tell("first", call(fd, false, -1) < 0 ? errno : 0);
 		return;
 	}
-	result = call(fd, STRINGS_EQUAL(how, "in"), -1);
+	result = call(fd, is(how, "in"), -1);
 	tell("first", result == 1 ? 0 : EPROTO);
-	if (STRINGS_EQUAL(how, "in") &&
+	if (is(how, "in") &&
 	    syscall(SYS_read, fd, reply, sizeof(reply)) != 5)
 		fail("read");
 	raw_write(fd, "data");
@@ -495,23 +478,23 @@ int main(int count, char **words)
 {
 	const char *how = words[2];
 	int fd = start(atoi(words[1]));
-	size_t i = count > 3 ? find(words[3]) : 0;
+	size_t i = count > 3 && !is(how, "dup") ? find(words[3]) : 0;
 
-	if (STRINGS_EQUAL(how, "write")) {
+	if (is(how, "write")) {
 		write_at_last(fd, functions[i].write);
-	} else if (STRINGS_EQUAL(how, "blocking")) {
+	} else if (is(how, "blocking")) {
 		syscall(SYS_fcntl, fd, F_SETFL, 0);
 		write_at_last(fd, functions[i].write);
-	} else if (STRINGS_EQUAL(how, "dup")) {
-		int other = functions[i].dup(fd);
+	} else if (is(how, "dup")) {
+		int other = duplicate(fd, words[3]);
 
 		close(fd);
 		write_at_last(other, write_write);
-	} else if (STRINGS_EQUAL(how, "reuse")) {
+	} else if (is(how, "reuse")) {
 		check_reuse(fd);
-	} else if (STRINGS_EQUAL(how, "fork")) {
+	} else if (is(how, "fork")) {
 		check_fork(fd);
-	} else if (STRINGS_EQUAL(how, "error")) {
+	} else if (is(how, "error")) {
 		check_error(fd);
 	} else {
 		check_wait(fd, how, functions[i].wait);

@@ -269,7 +269,7 @@ class Clients(unittest.TestCase):
         self.check(start)
 
     def test_round_trip(self):
-        """Many clients in one, as a server under the other library has them."""
+        """Many clients in one, as a server under the other library sees."""
         fixture.need("curl")
         port = fixture.free_port()
         server = fixture.Program(
@@ -280,8 +280,8 @@ class Clients(unittest.TestCase):
         server.wait_line("^Serving HTTP")
         client = self.run_program(
             "curl", "-sZ", "-o", "/dev/null", "--parallel-immediate",
-            "--parallel-max", "4", f"http://127.0.0.1:{port}/?[1-40]", TLV="alpn=h2",
-            CRC32C="yes")
+            "--parallel-max", "4", f"http://127.0.0.1:{port}/?[1-40]",
+            TLV="alpn=h2", CRC32C="yes")
         self.assertEqual(client.wait(), 0)
         seen = re.findall(r"^(198\.51\.100\.\d+) - - .* 200 -$",
                           server.output(), re.M)

@@ -18,7 +18,7 @@ ALL_PAGES = (*PAGES.values(), FILE_PAGE)
 TABLES = {"server": "src/core/settings.c",
           "client": "src/core/settings_client.c"}
 
-# Defaults that the source has a name for; the first as packages are configured.
+# Defaults that the source has a name for; a path as packages have it.
 WORDS = {"PP_SETTINGS_FILE": "/etc/libproxyproto.conf",
          "PP_BYTES_NONE": "none", "ACTUAL": "actual"}
 

@@ -62,7 +62,8 @@ START_TEST(whole_at_once)
 {
 	struct connection connection = connect_tcp();
 
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6), 0);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header",
+				       6), 0);
 	assert_left(&connection, "header", 6);
 	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "", 0), 0);
 	assert_left(&connection, NULL, 0);
@@ -77,7 +78,8 @@ START_TEST(short_and_interrupted_sends_go_on)
 	sends = polls = 0;
 	fake_send = short_send;
 	fake_poll = count_poll;
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "0123456789", 10), 0);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "0123456789",
+				       10), 0);
 	fake_send = NULL;
 	fake_poll = NULL;
 	ck_assert_uint_eq(sends, 10);
@@ -146,7 +148,8 @@ START_TEST(a_closed_connection_raises_no_sigpipe)
 	struct connection connection = connect_tcp();
 
 	shutdown(connection.client, SHUT_WR);
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6), -EPIPE);
+	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header",
+				       6), -EPIPE);
 	disconnect(&connection);
 }
 END_TEST
