@@ -44,18 +44,33 @@ PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 				     : -1;
 }
 
-PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	return is_allowed(fd, flags) ? real_sendmsg(fd, message, flags) : -1;
-}
+#define SENDMSG(name)                                                      \
+	PP_EXPORT ssize_t name(int fd, const struct msghdr *message,       \
+			       int flags)                                  \
+	{                                                                  \
+		return is_allowed(fd, flags)                               \
+			       ? real_##name(fd, message, flags)           \
+			       : -1;                                       \
+	}
+SENDMSG(sendmsg)
 
-PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_mmsg_flags flags)
-{
-	return is_allowed(fd, (int)flags)
-		       ? real_sendmmsg(fd, messages, count, flags)
-		       : -1;
-}
+#define SENDMMSG(name)                                                     \
+	PP_EXPORT int name(int fd, struct mmsghdr *messages,               \
+			   unsigned count, pp_mmsg_flags flags)            \
+	{                                                                  \
+		return is_allowed(fd, (int)flags)                          \
+			       ? real_##name(fd, messages, count, flags)   \
+			       : -1;                                       \
+	}
+SENDMMSG(sendmmsg)
+
+#ifdef HAVE___SENDMSG64
+ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags);
+SENDMSG(__sendmsg64)
+int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+		 pp_mmsg_flags flags);
+SENDMMSG(__sendmmsg64)
+#endif
 
 PP_EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t size)
 {

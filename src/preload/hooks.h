@@ -49,6 +49,28 @@
 #define PP_HOOK_FCNTL_TIME64(HOOK)
 #endif
 
+/* what carries messages where time_t has 64 bits on 32-bit systems */
+#ifdef HAVE___SENDMSG64
+#define PP_HOOK_SENDMSG64(HOOK)                                            \
+	HOOK(ssize_t, __sendmsg64,                                         \
+	     (int fd, const struct msghdr *message, int flags),            \
+	     (fd, message, flags))                                         \
+	HOOK(int, __sendmmsg64,                                            \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_mmsg_flags flags),                                        \
+	     (fd, messages, count, flags))
+#define PP_HOOK_RECVMSG64(HOOK)                                            \
+	HOOK(ssize_t, __recvmsg64,                                         \
+	     (int fd, struct msghdr *message, int flags),                  \
+	     (fd, message, flags))                                         \
+	HOOK(int, __recvmmsg64,                                            \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_mmsg_flags flags, void *timeout),                         \
+	     (fd, messages, count, flags, timeout))
+#else
+#define PP_HOOK_SENDMSG64(HOOK)
+#define PP_HOOK_RECVMSG64(HOOK)
+#endif
 #ifdef HAVE_PIDFD_GETFD
 #define PP_HOOK_PIDFD_GETFD(HOOK)                                          \
 	HOOK(int, pidfd_getfd, (int process, int fd, unsigned flags),      \
@@ -75,8 +97,9 @@ typedef unsigned pp_mmsg_flags;
 	     (fd, message, flags))                                         \
 	HOOK(int, sendmmsg,                                                \
 	     (int fd, struct mmsghdr *messages, unsigned count,            \
-	      pp_mmsg_flags flags),                                    \
-	     (fd, messages, count, flags))
+	      pp_mmsg_flags flags),                                        \
+	     (fd, messages, count, flags))                                 \
+	PP_HOOK_SENDMSG64(HOOK)
 /* Variadic, and called with one argument or none behind the command. */
 #define PP_FCNTL_ROWS(HOOK)                                                \
 	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
@@ -101,6 +124,7 @@ typedef unsigned pp_mmsg_flags;
 	     (int fd, struct mmsghdr *messages, unsigned count,            \
 	      pp_mmsg_flags flags, struct timespec *timeout),              \
 	     (fd, messages, count, flags, timeout))                        \
+	PP_HOOK_RECVMSG64(HOOK)                                            \
 	PP_HOOK_PIDFD_GETFD(HOOK)                                          \
 	HOOK(int, execve,                                                  \
 	     (const char *path, char *const argv[], char *const envp[]),   \

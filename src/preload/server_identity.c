@@ -77,37 +77,60 @@ int fcntl64(int fd, int command, ...);
 int __fcntl_time64(int fd, int command, ...);
 PP_FCNTL_HOOKS(FCNTL)
 
-PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	pp_identity_leave_by_message(message);
-	return real_sendmsg(fd, message, flags);
-}
+#define SENDMSG(name)                                                      \
+	PP_EXPORT ssize_t name(int fd, const struct msghdr *message,       \
+			       int flags)                                  \
+	{                                                                  \
+		pp_identity_leave_by_message(message);                     \
+		return real_##name(fd, message, flags);                    \
+	}
+SENDMSG(sendmsg)
 
-PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_mmsg_flags flags)
-{
-	pp_identity_leave_by_messages(messages, count);
-	return real_sendmmsg(fd, messages, count, flags);
-}
+#define SENDMMSG(name)                                                     \
+	PP_EXPORT int name(int fd, struct mmsghdr *messages,               \
+			   unsigned count, pp_mmsg_flags flags)            \
+	{                                                                  \
+		pp_identity_leave_by_messages(messages, count);            \
+		return real_##name(fd, messages, count, flags);            \
+	}
+SENDMMSG(sendmmsg)
 
-PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-{
-	ssize_t size = real_recvmsg(fd, message, flags);
+#define RECVMSG(name)                                                      \
+	PP_EXPORT ssize_t name(int fd, struct msghdr *message, int flags)  \
+	{                                                                  \
+		ssize_t size = real_##name(fd, message, flags);            \
+                                                                           \
+		if (size >= 0)                                             \
+			pp_identity_arrive_by_message(message);            \
+		return size;                                               \
+	}
+RECVMSG(recvmsg)
 
-	if (size >= 0)
-		pp_identity_arrive_by_message(message);
-	return size;
-}
+#define RECVMMSG(name, timespec)                                           \
+	PP_EXPORT int name(int fd, struct mmsghdr *messages,               \
+			   unsigned count, pp_mmsg_flags flags,            \
+			   timespec *timeout)                              \
+	{                                                                  \
+		int got = real_##name(fd, messages, count, flags, timeout); \
+                                                                           \
+		for (int i = 0; i < got; i++)                              \
+			pp_identity_arrive_by_message(&messages[i].msg_hdr); \
+		return got;                                                \
+	}
+RECVMMSG(recvmmsg, struct timespec)
 
-PP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_mmsg_flags flags, struct timespec *timeout)
-{
-	int got = real_recvmmsg(fd, messages, count, flags, timeout);
-
-	for (int i = 0; i < got; i++)
-		pp_identity_arrive_by_message(&messages[i].msg_hdr);
-	return got;
-}
+#ifdef HAVE___SENDMSG64
+ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags);
+SENDMSG(__sendmsg64)
+int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+		 pp_mmsg_flags flags);
+SENDMMSG(__sendmmsg64)
+ssize_t __recvmsg64(int fd, struct msghdr *message, int flags);
+RECVMSG(__recvmsg64)
+int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+		 pp_mmsg_flags flags, void *timeout);
+RECVMMSG(__recvmmsg64, void)
+#endif
 
 #ifdef HAVE_PIDFD_GETFD
 int pidfd_getfd(int process, int fd, unsigned flags);

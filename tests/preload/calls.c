@@ -242,7 +242,8 @@ static long pass(const struct command *command)
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = command->word[3] == NULL
 				   ? CMSG_LEN(sizeof(fd))
-				   : strtoull(command->word[3], NULL, 0);
+				   : (size_t)strtoull(command->word[3], NULL,
+						      0);
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 	if (strcmp(command->word[0], "passmany") == 0)
 		return sendmmsg(to, passing.messages, 1, MSG_DONTWAIT);

@@ -168,9 +168,11 @@ class Passed(CallsCase):
             mailbox = calls.mailbox()
             connect(listener)
             fd = calls.accept(listener.fd).result
+            # 2 ** 32 - 1 and the like are those of 32-bit systems
             for length in (0, 1, 12, 16, 17, 19, 20, 24, 25, 28, 1000,
-                           2 ** 20, 2 ** 31, 2 ** 40, 2 ** 63, 2 ** 64 - 16,
-                           2 ** 64 - 3, 2 ** 64 - 1):
+                           2 ** 20, 2 ** 31, 2 ** 32 - 3, 2 ** 32 - 1,
+                           2 ** 40, 2 ** 63, 2 ** 64 - 16, 2 ** 64 - 3,
+                           2 ** 64 - 1):
                 for call in ("pass", "passmany"):
                     yield calls.do(call, mailbox, fd, length)
         self.compare(script)
