@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What the libraries cost, in system calls: exact counts, by strace."""
 import collections
+import fcntl
 import os
 import re
 import signal
@@ -44,9 +45,10 @@ class Traced(Calls):
         with open(self._file, encoding="ascii", errors="replace") as file:
             lines = file.read().splitlines()
         lines, self._read_to = lines[self._read_to:], len(lines)
-        names = (re.match(r"\d+ +(\w+)\(", line) for line in lines)
+        names = (re.match(r"\d+ +(\w+)\(", line) for line in lines
+                 if "fcntl(1, F_GETFD)" not in line)
         counts = collections.Counter(name[1] for name in names if name)
-        for ours in ("read", "write", "fcntl"):
+        for ours in ("read", "write"):
             del counts[ours]
         return counts
 
@@ -112,18 +114,112 @@ class Cost(unittest.TestCase):
         script = self.accepting(b"", False, "accept")
         self.assertEqual(self.difference(script, VERSION=0), {})
 
-    def test_getpeername_is_one_call(self):
+    def check_names(self, data, expected):
+        """What each name of a connection costs more than the kernel's."""
+        for call in ("getpeername", "getsockname"):
+            def script(calls, under, call=call):
+                listener = calls.listener()
+                client = listener.connect((data if under else b"") + b"data")
+                fd = calls.accept(listener.fd).result
+
+                def action():
+                    for _ in range(ROUNDS):
+                        assert calls.do(call, fd, 128).result == 0
+                    client.close()
+                return action
+            self.assertEqual(self.difference(script), expected[call])
+
+    def test_names_of_a_known_connection(self):
+        self.check_names(v2(), {"getpeername": {},
+                                "getsockname": {"getpeername": ROUNDS}})
+
+    def test_names_of_an_unknown_connection(self):
+        """One call, to see whether there is a note; also of a listener."""
+        self.check_names(b"", {"getpeername": {"getsockopt": ROUNDS},
+                               "getsockname": {"getsockopt": ROUNDS}})
+
+        def script(calls, _):
+            fd = calls.listener().fd
+            return lambda: [calls.getsockname(fd) for _ in range(ROUNDS)]
+        self.assertEqual(self.difference(script), {"getsockopt": ROUNDS})
+
+    def test_nothing_where_nobody_asks_and_nothing_leaves(self):
+        """Connections, one of them known, beside what is done with others."""
         def script(calls, under):
             listener = calls.listener()
-            client = listener.connect((v2() if under else b"") + b"data")
+            clients = [listener.connect(header + b"data") for header in
+                       (v2() if under else b"", b"")]
+            known, bare = [calls.accept(listener.fd).result for _ in clients]
+            calls.ok("fcntl", known, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+            mailbox = calls.mailbox()
+
+            def action():
+                for fd in (bare, listener.fd, 1):
+                    calls.ok("dup", fd)
+                    calls.ok("dup2", fd, 60)
+                    calls.ok("dup3", fd, 61, 0)
+                    calls.ok("fcntl", fd, fcntl.F_DUPFD, 60)
+                    calls.ok("pass", mailbox, fd)
+                    calls.ok("passmany", mailbox, fd)
+                    calls.ok("take", mailbox)
+                    calls.ok("takemany", mailbox)
+                for client in clients:
+                    client.close()
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_nothing_for_programs_that_have_no_connections(self):
+        def script(calls, _):
+            mailbox = calls.mailbox()
+
+            def action():
+                for _ in range(ROUNDS):
+                    calls.ok("dup", 1)
+                    calls.do("exec", "/nonexistent")
+                    calls.ok("pass", mailbox, 1)
+                    calls.ok("take", mailbox)
+                    calls.ok("fork")
+                    calls.do("exit", 0)
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_what_leaves(self):
+        """Once written, a note is seen to be there; FD_CLOEXEC stays."""
+        def script(calls, under):
+            listener = calls.listener()
+            clients = [listener.connect((v1() if under else b"") + b"data")
+                       for _ in range(2)]
+            fds = [calls.accept(listener.fd).result for _ in clients]
+            calls.ok("fcntl", fds[0], fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+
+            def action():
+                for _ in range(ROUNDS):
+                    calls.do("exec", "/nonexistent")
+                for client in clients:
+                    client.close()
+            return action
+        self.assertEqual(self.difference(script), {
+            "fcntl": 2 * ROUNDS, "getpeername": ROUNDS, "getsockopt": ROUNDS,
+            "setsockopt": 1})
+
+    def test_a_duplicate_and_a_fork(self):
+        """Is this the process that the memory is of?"""
+        def script(calls, under):
+            listener = calls.listener()
+            client = listener.connect((v1() if under else b"") + b"data")
             fd = calls.accept(listener.fd).result
 
             def action():
                 for _ in range(ROUNDS):
-                    calls.getpeername(fd)
+                    calls.ok("dup2", fd, 60)
+                calls.ok("fork")
+                calls.do("exit", 0)
                 client.close()
             return action
-        self.assertEqual(self.difference(script), {})
+        added = self.difference(script)
+        # what fork does with the signals of who holds a lock
+        added.pop("rt_sigprocmask", None)
+        self.assertEqual(added, {"getpid": ROUNDS + 1})
 
     def test_nothing_on_the_data_path_and_on_close(self):
         def script(calls, under):
@@ -171,12 +267,13 @@ class Cost(unittest.TestCase):
             return action
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY),
-            {"getsockopt": 3 * ROUNDS, "getpeername": ROUNDS,
-             "sendto": ROUNDS})
+            {"fcntl": ROUNDS, "getsockopt": 3 * ROUNDS,
+             "getpeername": ROUNDS, "sendto": ROUNDS})
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY, VERSION=0), {})
 
-    def test_nothing_for_connects_that_are_not_of_a_tcp_socket_or_fail(self):
+    def test_connects_that_are_not_of_a_tcp_socket_or_fail(self):
+        """May it block? That is asked before, and nothing else."""
         def script(calls, under):
             path = os.path.join(self.folder, f"server-{under}")
             listener = socket.socket(socket.AF_UNIX)
@@ -193,7 +290,7 @@ class Cost(unittest.TestCase):
                 calls.do("connect", 99, refused)
             return action
         self.assertEqual(self.difference(script, fixture.CLIENT_LIBRARY),
-                         {})
+                         {"fcntl": 4})
 
 
 class Start(unittest.TestCase):
