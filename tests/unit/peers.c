@@ -221,6 +221,63 @@ START_TEST(a_record_without_a_client_is_none)
 }
 END_TEST
 
+/* Whatever the kernel says, and whether there is a client or not. */
+START_TEST(a_look)
+{
+	static struct pp_peers peers;
+	static const unsigned headers[] = { 0, 1,
+					    PP_PEER_LOCAL | PP_PEER_VERSION,
+					    PP_PEER_MORE | 2, 0xffff };
+	struct pp_peer bare = { .kernel = address_of("127.0.0.1", 1) }, got;
+
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		struct pp_peer peer = peer_of((unsigned)i + 1);
+
+		ck_assert(!pp_peers_look(&peers, fds[i], &got));
+		for (size_t j = 0; j < COUNT(headers); j++) {
+			peer.header = bare.header = headers[j];
+			ck_assert(pp_peers_set(&peers, fds[i], &peer));
+			ck_assert(pp_peers_look(&peers, fds[i], &got));
+			ck_assert(pp_address_equal(&got.kernel, &peer.kernel));
+			ck_assert(pp_address_equal(&got.source, &peer.source));
+			ck_assert_uint_eq(got.header, headers[j]);
+			ck_assert(pp_peers_set(&peers, fds[i], &bare));
+			ck_assert(pp_peers_look(&peers, fds[i], &got));
+			ck_assert(pp_address_equal(&got.kernel, &bare.kernel));
+			assert_address(&got.source, NULL, 0);
+			assert_address(&got.destination, NULL, 0);
+			ck_assert_uint_eq(got.header, headers[j]);
+		}
+		pp_peers_forget(&peers, fds[i]);
+		ck_assert(!pp_peers_look(&peers, fds[i], &got));
+	}
+	ck_assert(!pp_peers_look(&peers, -1, &got));
+}
+END_TEST
+
+/* Above every descriptor that ever had a record, and no further. */
+START_TEST(the_end)
+{
+	static struct pp_peers peers;
+	struct pp_peer peer = peer_of(1), got;
+
+	ck_assert_int_eq(pp_peers_end(&peers), 0);
+	for (size_t i = 0; i < COUNT(fds) - 1; i++) {
+		ck_assert(!pp_peers_look(&peers, fds[i], &got));
+		ck_assert(!pp_peers_set(&peers, -1, &peer));
+		ck_assert_int_eq(pp_peers_end(&peers),
+				 i == 0 ? 0 : fds[i - 1] + 1);
+		ck_assert(pp_peers_set(&peers, fds[i], &peer));
+		ck_assert_int_eq(pp_peers_end(&peers), fds[i] + 1);
+		ck_assert(pp_peers_set(&peers, 0, &peer));
+		pp_peers_forget(&peers, fds[i]);
+		ck_assert_int_eq(pp_peers_end(&peers), fds[i] + 1);
+	}
+	ck_assert(pp_peers_set(&peers, INT_MAX, &peer));
+	ck_assert_int_eq(pp_peers_end(&peers), INT_MAX);
+}
+END_TEST
+
 /* What was never set takes no memory and does not come to be by asking. */
 START_TEST(memory_only_where_something_is_set)
 {
@@ -330,6 +387,8 @@ Suite *pp_suite_peers(void)
 	ADD_TEST(suite, a_later_record_takes_the_place);
 	ADD_TEST(suite, nothing_is_left_of_an_earlier_record);
 	ADD_TEST(suite, a_record_without_a_client_is_none);
+	ADD_TEST(suite, a_look);
+	ADD_TEST(suite, the_end);
 	ADD_TEST(suite, memory_only_where_something_is_set);
 	ADD_TEST(suite, no_memory);
 	ADD_TEST(suite, memory_that_another_thread_maps_first);
