@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	tests/servers/socat.py \
 	tests/servers/socket_activate.py \
 	tests/servers/sshd.py \
+	tests/servers/tcpserver.py \
 	tests/servers/tell_client.py \
 	tests/servers/tinyproxy.py \
 	tests/servers/xinetd.py

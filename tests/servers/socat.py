@@ -12,6 +12,7 @@ class Socat(StartedCase):
     """Mixed into one case a way."""
 
     packages = ("socat",)
+    variables = ("SOCAT_PEERADDR",)
     tells = "SOCAT_PEERADDR; " + StartedCase.tells
 
     def start(self, host, port):

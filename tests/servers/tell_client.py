@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What servers start in the tests: tells who is behind a descriptor.
 
-Argument: the descriptor. Reads a line, and writes it with the names of both
-ends as getpeername and getsockname have them.
+Arguments: the descriptor, and names of environment variables. Reads a line, and
+writes it with the names of both ends as getpeername and getsockname have them,
+and with the variables.
 """
 import os
 import socket
@@ -15,7 +16,8 @@ def main():
         word = connection.makefile().readline().strip()
         peer, name = connection.getpeername(), connection.getsockname()
         told = " ".join(map(str, (word, *peer[:2], *name[:2],
-                                  os.environ.get("SOCAT_PEERADDR", "-"))))
+                                  *(os.environ.get(variable, "-")
+                                    for variable in sys.argv[2:]))))
         connection.sendall(told.encode() + b"\n")
 
 

@@ -4,7 +4,7 @@ import unittest
 
 import fixture
 from fixture.servers import V6
-from fixture.started import StartedCase
+from fixture.started import StartedCase, UnawareCase
 
 CONFIG = "/tmp/xinetd.conf"
 TEXT = """
@@ -31,11 +31,11 @@ service tell
 """
 
 
-class Xinetd(StartedCase, unittest.TestCase):
-    program = "xinetd"
+class Xinetd(StartedCase):
+    """Mixed into one case a way."""
+
     packages = ("xinetd",)
     layer = "xinetd"    # it conflicts with the other inetd
-    tells = "its log: from; " + StartedCase.tells
 
     def start(self, host, port):
         server, *arguments = self.command
@@ -50,12 +50,21 @@ class Xinetd(StartedCase, unittest.TestCase):
         fixture.wait_for(lambda: fixture.listening(port), "it to listen")
         return program
 
+
+class Preloaded(Xinetd, unittest.TestCase):
+    program = "xinetd"
+    tells = "its log: from; " + StartedCase.tells
+
     def told(self, program, word):
         told = super().told(program, word)
         with open("/tmp/xinetd.log", encoding="ascii") as file:
             starts = [line for line in file if "START: tell" in line]
         self.assertIn(f" from={told[0]}", starts[-1])
         return told
+
+
+class Unaware(UnawareCase, Xinetd, unittest.TestCase):
+    program = "xinetd, not preloaded"
 
 
 if __name__ == "__main__":
