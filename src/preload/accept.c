@@ -279,7 +279,8 @@ static bool admit_from_kernel(struct arrival *arrival,
 				     &arrival->name.sa, &arrival->name.length);
 	if (arrival->fd < 0)
 		return !may_try_again(arrival, turn);
-	return admit_undisturbed(arrival);
+	patience->turned_away = !admit_undisturbed(arrival);
+	return !patience->turned_away;
 }
 
 /*

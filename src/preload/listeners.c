@@ -39,6 +39,7 @@ static struct entry near_entries[PP_TABLE_NEAR];
 static struct pp_table table;
 static struct pp_listener something_else;
 static _Atomic bool any_listener;
+static _Atomic int unwatched_count;
 
 static struct pp_lock lock;
 static sigset_t signals_before_fork;
@@ -327,6 +328,18 @@ static void defer_accept(int fd)
 		   sizeof(seconds));
 }
 
+void pp_listeners_note_watched(struct pp_listener *listener)
+{
+	if (!atomic_load(&listener->watched) &&
+	    !atomic_exchange(&listener->watched, true))
+		atomic_fetch_sub(&unwatched_count, 1);
+}
+
+bool pp_listeners_any_unwatched(void)
+{
+	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;
+}
+
 /* Starts a record over: another socket is on the descriptor. */
 static void renew(struct pp_listener *listener)
 {
@@ -338,6 +351,8 @@ static void renew(struct pp_listener *listener)
 	atomic_store(&listener->blocking, PP_BLOCKING_UNKNOWN);
 	atomic_store(&listener->shared, false);
 	atomic_store(&listener->thread, 0);
+	if (atomic_exchange(&listener->watched, false))
+		atomic_fetch_add(&unwatched_count, 1);
 }
 
 static struct pp_listener *make_listener(struct entry *entry, int fd)
@@ -349,10 +364,15 @@ static struct pp_listener *make_listener(struct entry *entry, int fd)
 		return NULL;
 	fresh->fd = fd;
 	pp_registrations_adopt(fresh, &entry->last);
+	fresh->watched = atomic_load(&entry->last.epoll) != 0;
 	if (atomic_load(&entry->listener) == &something_else)
 		expected = &something_else;
-	if (atomic_compare_exchange_strong(&entry->listener, &expected, fresh))
+	if (atomic_compare_exchange_strong(&entry->listener, &expected,
+					   fresh)) {
+		if (!fresh->watched)
+			atomic_fetch_add(&unwatched_count, 1);
 		return fresh;
+	}
 	munmap(fresh, sizeof(*fresh));
 	return expected;
 }
@@ -426,6 +446,8 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 		return;
 	}
 	pp_registrations_note(listener, epoll, operation, event);
+	if (operation != EPOLL_CTL_DEL)
+		pp_listeners_note_watched(listener);
 	if (atomic_load(&listener->wake) == 0)
 		return;
 	pp_lock_take(&lock, &before);

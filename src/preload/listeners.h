@@ -35,6 +35,7 @@ struct pp_listener {
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int gate;	/* see wait.c: its descriptor + 1, or 0 */
 	_Atomic int blocking;	/* enum pp_blocking */
+	_Atomic bool watched;	/* the program has waited for it, not in accept */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
 	/* what follows is for the holder of the lock */
@@ -90,6 +91,12 @@ bool pp_listeners_open(struct pp_listener *listener);
 
 /* Makes the gate of a listener, see wait.c. Its descriptor, or -1. */
 int pp_listeners_gate(struct pp_listener *listener);
+
+/* Notes that the program waits for the listener by poll(2) or the like. */
+void pp_listeners_note_watched(struct pp_listener *listener);
+
+/* Is there a listener that the program never waited for so? One load. */
+bool pp_listeners_any_unwatched(void);
 
 /* Is any room open? One load. */
 bool pp_listeners_any_open(void);

@@ -48,6 +48,14 @@ static bool may_concern(void)
 	       (pp_listeners_any() && pp_has_threads());
 }
 
+static void note_watched(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find(fd);
+
+	if (listener != NULL)
+		pp_listeners_note_watched(listener);
+}
+
 static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
 {
 	nfds_t rooms = 0;
@@ -61,9 +69,15 @@ static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
 bool pp_readiness_concerns_poll(struct pollfd *fds, nfds_t count)
 {
 	int error = errno;
-	bool concerns = fds != NULL && may_concern() &&
-			count_rooms(fds, count) > 0;
+	bool concerns;
 
+	if (fds == NULL)
+		return false;
+	if (pp_listeners_any_unwatched())
+		for (nfds_t i = 0; i < count; i++)
+			if (is_readable_asked(&fds[i]))
+				note_watched(fds[i].fd);
+	concerns = may_concern() && count_rooms(fds, count) > 0;
 	errno = error;
 	return concerns;
 }
@@ -318,15 +332,17 @@ static int given_count(int count)
 bool pp_readiness_concerns_select(int count, const fd_set *readable)
 {
 	int error = errno;
-	bool concerns = false;
+	bool concerns = false, may = may_concern();
 
-	if (readable == NULL || !may_concern())
+	if (readable == NULL || (!may && !pp_listeners_any_unwatched()))
 		return false;
 	count = given_count(count);
-	for (int fd = 0; fd < count && !concerns; fd++)
-		concerns = is_set((const unsigned long *)(const void *)readable,
-				  fd) &&
-			   room_beside(fd) >= 0;
+	for (int fd = 0; fd < count; fd++) {
+		if (!is_set((const unsigned long *)(const void *)readable, fd))
+			continue;
+		note_watched(fd);
+		concerns |= may && room_beside(fd) >= 0;
+	}
 	errno = error;
 	return concerns;
 }

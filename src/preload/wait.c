@@ -105,15 +105,32 @@ static int64_t receive_timeout(int fd)
 	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
 }
 
-static void start_waiting(int fd, struct pp_patience *patience)
+/*
+ * Would the program's accept not have blocked? It has waited for its listener
+ * by poll(2) or the like, as programs do that wait for others at the same
+ * time, and the connection that it was told of is not for it to see. Then
+ * accept fails as where a client has left.
+ */
+static bool ends_early(const struct pp_listener *listener,
+		       const struct pp_patience *patience)
+{
+	return patience->turned_away && atomic_load(&listener->watched);
+}
+
+static void start_waiting(const struct pp_listener *listener,
+			  struct pp_patience *patience)
 {
 	int64_t timeout;
 
-	if (patience->waited)
-		return;
-	timeout = receive_timeout(fd);
+	if (ends_early(listener, patience)) {
+		patience->deadline = 0;
+		patience->lapse = ECONNABORTED;
+	} else if (!patience->waited) {
+		timeout = receive_timeout(listener->fd);
+		patience->deadline = timeout == 0 ? -1 : pp_now() + timeout;
+		patience->lapse = EAGAIN;
+	}
 	patience->waited = true;
-	patience->deadline = timeout == 0 ? -1 : pp_now() + timeout;
 }
 
 /* For poll(2): the milliseconds left, -1 for ever. */
@@ -150,7 +167,7 @@ static bool restarts(const struct pp_patience *patience)
 static enum pp_turn turn_after(int result, const struct pp_patience *patience)
 {
 	if (result == 0) {
-		errno = EAGAIN;
+		errno = patience->lapse;
 		return PP_TURN_NONE;
 	}
 	if (errno == EINTR && restarts(patience))
@@ -193,11 +210,12 @@ enum pp_turn pp_wait_turn(struct pp_listener *listener,
 	bool shared = is_shared(listener);
 	int gate = -1;
 
-	if (!shared && !patience->waited && !atomic_load(&listener->used))
+	if (!shared && !patience->waited && !atomic_load(&listener->used) &&
+	    !ends_early(listener, patience))
 		return PP_TURN_KERNEL;
 	if (!blocks(listener))
 		return PP_TURN_KERNEL;
-	start_waiting(listener->fd, patience);
+	start_waiting(listener, patience);
 	if (shared)
 		gate = pp_listeners_gate(listener);
 	if (gate >= 0)

@@ -18,8 +18,10 @@ enum pp_turn {
 
 /* What one call of accept keeps while it waits; zeroed at first. */
 struct pp_patience {
+	bool turned_away;	/* a connection was dropped, or let wait */
 	bool waited;
 	int64_t deadline;	/* SO_RCVTIMEO's, once waited; -1 for none */
+	int lapse;		/* errno when it is over */
 	int gate;		/* to be armed again after the call, + 1 */
 };
 

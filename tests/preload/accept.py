@@ -167,7 +167,7 @@ class Descriptor(CallsCase):
                 self.client(listener, data)
                 calls.ok("poll", listener.fd, 1, -1)
                 reply = calls.accept(listener.fd)
-                while nonblocking and reply.errno == "EAGAIN":
+                while reply.errno in ("EAGAIN", "ECONNABORTED"):
                     # it is in the waiting room, until poll tells of it
                     calls.ok("poll", listener.fd, 1, -1)
                     reply = calls.accept(listener.fd)

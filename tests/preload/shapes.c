@@ -6,8 +6,9 @@
  *	shapes SHAPE [WORKERS [SECONDS]]
  *
  * Prints "port N", then a line "wake" whenever the wait for the listener ends
- * and "accepted ADDRESS PORT" for each connection. With SECONDS the listener
- * has that SO_RCVTIMEO, and "timeout" is printed when accept ends by it.
+ * and "accepted ADDRESS PORT" for each connection, or "aborted" where accept
+ * says so. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
+ * printed when accept ends by it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,6 +31,7 @@
 
 static int listener;
 static int workers = 4;
+static bool nonblocking;
 
 static void die(const char *what)
 {
@@ -66,6 +68,8 @@ static bool accept_one(void)
 
 	if (fd >= 0)
 		serve(fd, &client);
+	else if (errno == ECONNABORTED)
+		say("aborted\n");
 	else if (errno != EAGAIN && errno != EINTR)
 		die("accept");
 	return fd >= 0;
@@ -80,10 +84,11 @@ static void *block(void *unused)
 	return NULL;
 }
 
+/* As many as there are; one, where the next accept would block. */
 static void accept_all(void)
 {
 	say("wake\n");
-	while (accept_one())
+	while (accept_one() && nonblocking)
 		;
 }
 
@@ -91,6 +96,7 @@ static void set_nonblocking(void)
 {
 	if (fcntl(listener, F_SETFL, O_NONBLOCK) != 0)
 		die("fcntl");
+	nonblocking = true;
 }
 
 static int make_epoll(uint32_t events, uint64_t data)
@@ -277,6 +283,12 @@ static void run(const char *shape)
 		start_threads(block, NULL);
 	if (is_shape(shape, "processes"))
 		start_processes(block, NULL);
+	if (is_shape(shape, "epoll-blocking"))
+		wait_epoll(&level);
+	if (is_shape(shape, "poll-blocking"))
+		wait_poll(false);
+	if (is_shape(shape, "select-blocking"))
+		wait_select(false);
 	set_nonblocking();
 	if (is_shape(shape, "epoll"))
 		wait_epoll(&level);

@@ -233,6 +233,37 @@ class Descriptors(unittest.TestCase):
             self.assertFalse(has_news(server.clients[-1]))
 
 
+class Blocking(unittest.TestCase):
+    """
+    A program that waits for a blocking listener, and others, is not held up
+    in accept where there is nobody for it.
+    """
+
+    def check(self, shape):
+        with Server(shape, TIMEOUT=600) as server:
+            for number, stop in enumerate(
+                    [*STOPS[1:], b"PROXY nonsense\r\n"], 1):
+                server.stall(1, [stop])
+                fixture.wait_for(lambda: server.count("aborted") == number,
+                                 "accept to end")
+            self.assertEqual(server.ask_all(3), [1, 2, 3])
+            late = server.clients[2]
+            late.sendall(fixture.v2()[20:])
+            self.assertEqual(fixture.read_all(late),
+                             b"accepted 192.0.2.1 1111\n")
+            self.assertEqual(server.ask_all(3), [1, 2, 3])
+            self.assertEqual(server.count("aborted"), number)
+
+    def test_poll(self):
+        self.check("poll-blocking")
+
+    def test_select(self):
+        self.check("select-blocking")
+
+    def test_epoll(self):
+        self.check("epoll-blocking")
+
+
 class Timeout(unittest.TestCase):
     """SO_RCVTIMEO of the program's listener."""
 
