@@ -225,13 +225,35 @@ class Memory(Case):
             self.calls.ok("close", self.accept(v2()))
         self.assertLess(self.resident() - before, 64)
 
-    def test_close_frees(self):
-        """What one took the next ones take."""
-        self.calls.ok("close", self.accept(LONGEST))
-        before = self.resident()
+    def grown(self, release):
+        """
+        What 50 long headers take, in KiB, after 50 others were released. The
+        descriptors of those are in use, and no header takes their place.
+        """
+        before = [self.accept(LONGEST) for _ in range(50)]
+        size = self.resident()
+        for fd in before:
+            release(fd)
         for _ in range(50):
-            self.calls.ok("close", self.accept(LONGEST))
-        self.assertLess(self.resident() - before, 256)
+            self.accept(LONGEST)
+        return self.resident() - size
+
+    def close_and_reuse(self, fd):
+        self.calls.ok("close", fd)
+        self.assertEqual(self.calls.socket(), fd)
+
+    def reuse(self, fd):
+        self.calls.ok("rawclose", fd)
+        self.assertEqual(self.accept(v2()), fd)
+
+    def test_close_frees(self):
+        self.assertLess(self.grown(self.close_and_reuse), 512)
+
+    def test_another_connection_frees(self):
+        self.assertLess(self.grown(self.reuse), 512)
+
+    def test_what_is_there_is_not_freed(self):
+        self.assertGreater(self.grown(lambda fd: None), 3000)
 
     def test_oldest_make_room(self):
         before = self.resident()

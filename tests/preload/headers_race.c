@@ -117,6 +117,19 @@ static int accept_one(void)
 	return fd;
 }
 
+/* Closes it where the library does not see that, or does. */
+static void close_either_way(int fd, int i)
+{
+#ifndef __SANITIZE_THREAD__	/* which would not see it either */
+	if (i % 2 == 0) {
+		syscall(SYS_close, fd);
+		return;
+	}
+#endif
+	(void)i;
+	close(fd);
+}
+
 static void *serve(void *argument)
 {
 	(void)argument;
@@ -127,10 +140,7 @@ static void *serve(void *argument)
 
 		check(fd, 0);
 		check(copy, 0);
-		if (i % 2)
-			close(fd);
-		else
-			syscall(SYS_close, fd);
+		close_either_way(fd, i);
 		check(copy, 0);
 		close(copy);
 		close(client);
