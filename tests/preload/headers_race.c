@@ -26,7 +26,8 @@ extern ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 #define SERVERS 3
 #define CONNECTIONS 400		/* of each server */
 #define FORKS 40
-#define MOST 3000
+#define MOST 61000
+#define LASTING 1		/* the number of the one that is there all along */
 
 static struct sockaddr_in name = { .sin_family = AF_INET };
 static int listener, lasting;
@@ -47,7 +48,9 @@ static void fail(const char *what)
 static size_t make(uint32_t number, uint8_t *bytes)
 {
 	static const uint8_t fixed[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11";
-	size_t value = number % 5 == 0 ? 0 : 1 + number * 37 % (MOST - 100);
+	size_t value = number == LASTING ? 60000
+		       : number % 5 == 0 ? 0
+					 : 1 + number * 37 % 2900;
 	size_t block = 12 + (value > 0 ? 3 + value : 0);
 
 	memcpy(bytes, fixed, 14);
@@ -87,7 +90,7 @@ static void on_signal(int signal)
 	int error = errno;
 
 	(void)signal;
-	check(lasting, 1);
+	check(lasting, LASTING);
 	errno = error;
 	atomic_fetch_add(&signals, 1);
 }
@@ -150,11 +153,15 @@ static void *serve(void *argument)
 
 static void *disturb(void *argument)
 {
+	static uint8_t bytes[MOST];
+
 	(void)argument;
 	while (!atomic_load(&over)) {
 		for (int i = 0; i < SERVERS; i++)
 			pthread_kill(servers[i], SIGUSR1);
-		usleep(200);
+		/* so that a fork finds somebody in the midst of it */
+		for (int i = 0; i < 100; i++)
+			proxyproto_get_header(lasting, bytes, sizeof(bytes));
 	}
 	return NULL;
 }
@@ -166,7 +173,7 @@ static void fork_one(void)
 	pid_t child = fork();
 
 	if (child == 0) {
-		check(lasting, 1);
+		check(lasting, LASTING);
 		client = connect_as(2);
 		fd = accept_one();
 		check(fd, 0);
@@ -193,7 +200,7 @@ int main(void)
 	    listen(listener, 64) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&name, &length) != 0)
 		fail("listen");
-	connect_as(1);
+	connect_as(LASTING);
 	lasting = accept_one();
 	atomic_store(&next_number, 3);
 	sigaction(SIGUSR1, &action, NULL);
@@ -207,7 +214,7 @@ int main(void)
 	pthread_join(disturber, NULL);
 	for (int i = 0; i < SERVERS; i++)
 		pthread_join(servers[i], NULL);
-	check(lasting, 1);
+	check(lasting, LASTING);
 	printf("done: %d signals\n", atomic_load(&signals));
 	return 0;
 }
