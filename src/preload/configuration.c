@@ -101,10 +101,11 @@ static bool environment_has_settings(void)
 
 /*
  * Daemons overwrite their environment later, to show a title. Most processes
- * neither have settings nor ever ask for them: they start without any ado.
+ * neither have settings nor ever ask for them: they start without much ado.
  */
 __attribute__((constructor)) static void construct(void)
 {
+	pp_real_resolve_for_children();
 	if (!environment_has_settings()) {
 		environment_is_silent = true;
 		return;

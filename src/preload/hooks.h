@@ -100,6 +100,17 @@ typedef unsigned pp_mmsg_flags;
 	      pp_mmsg_flags flags),                                        \
 	     (fd, messages, count, flags))                                 \
 	PP_HOOK_SENDMSG64(HOOK)
+#define PP_EXECV_HOOKS(HOOK)                                               \
+	HOOK(int, execve,                                                  \
+	     (const char *path, char *const argv[], char *const envp[]),   \
+	     (path, argv, envp))                                           \
+	HOOK(int, execv, (const char *path, char *const argv[]),           \
+	     (path, argv))                                                 \
+	HOOK(int, execvp, (const char *file, char *const argv[]),          \
+	     (file, argv))                                                 \
+	HOOK(int, execvpe,                                                 \
+	     (const char *file, char *const argv[], char *const envp[]),   \
+	     (file, argv, envp))
 /* Variadic, and called with one argument or none behind the command. */
 #define PP_FCNTL_ROWS(HOOK)                                                \
 	HOOK(int, fcntl, (int fd, int command, intptr_t argument),         \
@@ -126,16 +137,7 @@ typedef unsigned pp_mmsg_flags;
 	     (fd, messages, count, flags, timeout))                        \
 	PP_HOOK_RECVMSG64(HOOK)                                            \
 	PP_HOOK_PIDFD_GETFD(HOOK)                                          \
-	HOOK(int, execve,                                                  \
-	     (const char *path, char *const argv[], char *const envp[]),   \
-	     (path, argv, envp))                                           \
-	HOOK(int, execv, (const char *path, char *const argv[]),           \
-	     (path, argv))                                                 \
-	HOOK(int, execvp, (const char *file, char *const argv[]),          \
-	     (file, argv))                                                 \
-	HOOK(int, execvpe,                                                 \
-	     (const char *file, char *const argv[], char *const envp[]),   \
-	     (file, argv, envp))                                           \
+	PP_EXECV_HOOKS(HOOK)                                               \
 	HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]), \
 	     (fd, argv, envp))                                             \
 	PP_HOOK_EXECVEAT(HOOK)                                             \
@@ -221,6 +223,7 @@ typedef unsigned pp_mmsg_flags;
 	PP_HOOK_POLL_CHK(HOOK)                                             \
 	PP_HOOK_PPOLL_CHK(HOOK)
 
+#define PP_CLOSE_HOOK(HOOK) HOOK(int, close, (int fd), (fd))
 #define PP_ACCEPT_HOOKS(HOOK)                                              \
 	HOOK(int, accept,                                                  \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
@@ -230,7 +233,7 @@ typedef unsigned pp_mmsg_flags;
 	      int flags),                                                  \
 	     (fd, address, length, flags))                                 \
 	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
-	HOOK(int, close, (int fd), (fd))                                   \
+	PP_CLOSE_HOOK(HOOK)                                                \
 	HOOK(int, epoll_ctl,                                               \
 	     (int epoll, int operation, int fd, struct epoll_event *event), \
 	     (epoll, operation, fd, event))                                \
@@ -313,11 +316,24 @@ typedef unsigned pp_mmsg_flags;
 	PP_CONNECT_HOOKS(HOOK)                                             \
 	PP_FCNTL_ROWS(HOOK)
 
-/* Each library is compiled with its own part of the table. */
+/*
+ * Each library is compiled with its own part of the table. PP_CHILD_REALS are
+ * those that programs call between fork and exec.
+ */
 #ifdef PP_CLIENT
+#define PP_CHILD_REALS(HOOK) PP_DUP_HOOKS(HOOK) PP_FCNTL_ROWS(HOOK)
 #define PP_REALS(HOOK) PP_CONNECT_HOOKS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_FCNTL_ROWS(HOOK)
 #else
+#ifdef PP_GETPEERNAME_CACHE
+#define PP_CHILD_REALS(HOOK)                                               \
+	PP_CLOSE_HOOK(HOOK)                                                \
+	PP_DUP_HOOKS(HOOK)                                                 \
+	PP_EXECV_HOOKS(HOOK)                                               \
+	PP_FCNTL_ROWS(HOOK)
+#else
+#define PP_CHILD_REALS(HOOK) PP_CLOSE_HOOK(HOOK)
+#endif
 #define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)
 #endif

@@ -38,6 +38,14 @@ pp_real_function pp_real_get(enum pp_real index)
 	return (pp_real_function)get_address(index);
 }
 
+#define PP_REAL_RESOLVE(type, name, parameters, arguments)                 \
+	get_address(PP_REAL_##name);
+void pp_real_resolve_for_children(void)
+{
+	PP_CHILD_REALS(PP_REAL_RESOLVE)
+}
+#undef PP_REAL_RESOLVE
+
 void pp_real_resolve(void)
 {
 	for (int i = 0; i < PP_REAL_COUNT; i++)

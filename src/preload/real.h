@@ -28,6 +28,13 @@ typedef void (*pp_real_function)(void);
 pp_real_function pp_real_get(enum pp_real index);
 
 /*
+ * Looks up what programs call between fork and exec. A child of _Fork(3) may
+ * wait for ever for the loader's lock, which a thread held that is not there:
+ * to be called at start.
+ */
+void pp_real_resolve_for_children(void);
+
+/*
  * Looks all of them up, so that no signal handler has to: before the first
  * connection. Processes that get none look up what they call.
  */

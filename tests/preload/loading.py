@@ -61,6 +61,21 @@ class Constructors(unittest.TestCase):
             self.assertIn("constructor: accept: 127.0.0.1:", done.stdout)
 
 
+class Children(Directory):
+    """Of a process whose threads are not all there any more."""
+
+    def test_a_thread_was_in_the_loader(self):
+        """Its lock is held for ever in a child of _Fork."""
+        fifo = os.path.join(self.path, "fifo")
+        os.mkfifo(fifo)
+        for settings in ({}, {"VERSION": 3}):
+            program = fixture.Program(
+                [fixture.probe("loader"), fifo, shutil.which("true")],
+                env=fixture.environment(SERVER_LIBRARY, **settings))
+            self.addCleanup(program.stop)
+            program.wait_line("^status 0$")
+
+
 class Copies(Directory):
     """The library under two names: the header is taken off once."""
 
