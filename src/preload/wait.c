@@ -12,7 +12,9 @@
  *
  * After poll(2) another process may have taken the connection. So as not to
  * sleep then, the listener is non-blocking for the moment of the call. Other
- * calls meet that moment as an EAGAIN, see pp_wait_was_transient.
+ * calls meet that moment as an EAGAIN, see pp_wait_was_transient. The moment
+ * has a mark, as O_NONBLOCK may be the program's: O_APPEND, which says nothing
+ * of a socket and is set by the same call.
  */
 #include <config.h>
 
@@ -22,13 +24,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/time.h>
 #include <unistd.h>
 #ifdef HAVE_SYS_SINGLE_THREADED_H
 #include <sys/single_threaded.h>
 #endif
+
+#define MOMENT (O_NONBLOCK | O_APPEND)
 
 bool pp_has_threads(void)
 {
@@ -39,40 +43,18 @@ bool pp_has_threads(void)
 #endif
 }
 
-static bool is_nonblocking(int fd)
-{
-	return (real_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
-}
-
 /*
- * Does the program's accept block? O_NONBLOCK may be the moment of another's
- * call, which ends; how long that is waited for depends on what was seen
- * before.
+ * Does the program's accept block? Not where O_NONBLOCK is its own; that of
+ * the moment of somebody's call has the mark of MOMENT.
  */
 static bool blocks(struct pp_listener *listener)
 {
-	int tries = 3;
+	int flags = real_fcntl(listener->fd, F_GETFL, 0);
+	bool blocking = !(flags & O_NONBLOCK) || (flags & MOMENT) == MOMENT;
 
-	switch (atomic_load(&listener->blocking)) {
-	case PP_BLOCKING:
-		tries = 100;
-		break;
-	case PP_NONBLOCKING:
-		tries = 0;
-		break;
-	}
-	while (is_nonblocking(listener->fd)) {
-		if (tries-- == 0) {
-			atomic_store(&listener->blocking, PP_NONBLOCKING);
-			return false;
-		}
-		if (atomic_load(&listener->blocking) == PP_BLOCKING)
-			real_poll(NULL, 0, 1);
-		else
-			sched_yield();
-	}
-	atomic_store(&listener->blocking, PP_BLOCKING);
-	return true;
+	atomic_store(&listener->blocking,
+		     blocking ? PP_BLOCKING : PP_NONBLOCKING);
+	return blocking;
 }
 
 /*
@@ -223,17 +205,6 @@ enum pp_turn pp_wait_turn(struct pp_listener *listener,
 	return wait_for_either(listener, patience);
 }
 
-bool pp_wait_was_transient(struct pp_listener *listener)
-{
-	bool transient;
-
-	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
-		return false;
-	transient = blocks(listener) && receive_timeout(listener->fd) == 0;
-	errno = EAGAIN;
-	return transient;
-}
-
 static int accept_real(const struct pp_accept_call *call,
 		       struct sockaddr *address, socklen_t *length)
 {
@@ -255,28 +226,83 @@ static void lock_moment(int fd, short type)
 	real_fcntl(fd, F_SETLKW, (intptr_t)&lock);
 }
 
+/* Nothing may come into a moment: the flag is seen by other processes. */
+struct undisturbed {
+	sigset_t signals;
+	int cancel_state;
+};
+
+static struct undisturbed begin_moment(int listener)
+{
+	struct undisturbed before;
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before.signals);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before.cancel_state);
+	lock_moment(listener, F_WRLCK);
+	return before;
+}
+
+static void end_moment(int listener, const struct undisturbed *before)
+{
+	lock_moment(listener, F_UNLCK);
+	pthread_setcancelstate(before->cancel_state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+}
+
+/*
+ * The listener's flags without those of a moment: within one's own, only a
+ * process that was killed in the middle of another can have left them.
+ */
+static int own_flags(int listener)
+{
+	int flags = real_fcntl(listener, F_GETFL, 0);
+
+	return (flags & MOMENT) == MOMENT ? flags & ~MOMENT : flags;
+}
+
 /* accept(2) on a blocking listener that does not block. */
 static int accept_now(const struct pp_accept_call *call,
 		      struct sockaddr *address, socklen_t *length)
 {
-	sigset_t all, before;
-	int flags, state, fd, error;
+	struct undisturbed before = begin_moment(call->listener);
+	int flags = own_flags(call->listener);
+	int fd, error;
 
-	/* nothing may come between: the flag is seen by other processes */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	lock_moment(call->listener, F_WRLCK);
-	flags = real_fcntl(call->listener, F_GETFL, 0) & ~O_NONBLOCK;
-	real_fcntl(call->listener, F_SETFL, flags | O_NONBLOCK);
+	real_fcntl(call->listener, F_SETFL, flags | MOMENT);
 	fd = accept_real(call, address, length);
 	error = errno;
 	real_fcntl(call->listener, F_SETFL, flags);
-	lock_moment(call->listener, F_UNLCK);
-	pthread_setcancelstate(state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	end_moment(call->listener, &before);
 	errno = error;
 	return fd;
+}
+
+/* Lets a moment pass, of somebody else or of one who was killed in it. */
+static void let_moment_pass(int listener)
+{
+	struct undisturbed before = begin_moment(listener);
+
+	real_fcntl(listener, F_SETFL, own_flags(listener));
+	end_moment(listener, &before);
+}
+
+bool pp_wait_was_transient(struct pp_listener *listener)
+{
+	int flags;
+	bool transient;
+
+	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
+		return false;
+	flags = real_fcntl(listener->fd, F_GETFL, 0);
+	transient = (flags & MOMENT) == MOMENT;
+	if (transient)
+		let_moment_pass(listener->fd);
+	else if (blocks(listener))
+		transient = receive_timeout(listener->fd) == 0;
+	errno = EAGAIN;
+	return transient;
 }
 
 /* What the next thread at the gate waits for. */

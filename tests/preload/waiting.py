@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
 """A header that is late, cut short or never comes; signals, cancellation."""
+import fcntl
 import os
 import signal
 import socket
 import struct
-from fcntl import ioctl
 from termios import TIOCOUTQ
 
 import fixture
@@ -124,8 +124,9 @@ class Linger(CallsCase):
         with pair.client:
             # nothing is left unread, else it would be reset
             bad = self.client(listener, header)
-        fixture.wait_for(lambda: ioctl(bad, TIOCOUTQ, b"0000") == bytes(4),
-                         "the server to have it all")
+        fixture.wait_for(
+            lambda: fcntl.ioctl(bad, TIOCOUTQ, bytes(4)) == bytes(4),
+            "the server to have it all")
         pair.client.ip("link", "set", "client", "down")
         number = len(calls.descriptors()) + room
         calls.begin("accept", listener.fd, 128)
@@ -384,6 +385,31 @@ class Waiting(CallsCase):
         reply = calls.accept(other.fd)
         self.assertEqual((reply.result, reply.address),
                          (listener.fd, ("192.0.2.9", 1111)))
+
+
+class Killed(CallsCase):
+    def test_a_listener_left_non_blocking(self):
+        """tests/preload/killed.c kills a child in the middle of accept(2)."""
+        calls = self.start(f"{fixture.SERVER_LIBRARY} "
+                           f"{fixture.probe('.libs/killed.so')}",
+                           TIMEOUT=NEVER)
+        listener = calls.listener()
+        parent, calls.pid = calls.pid, calls.ok("fork")
+        number = len(calls.descriptors()) + ROOM + 1
+        self.client(listener, v1()[:10])
+        calls.begin("accept", listener.fd, 128)
+        calls.wait_descriptors(number)
+        self.client(listener, v1())
+        self.assertEqual(calls.finish("exit").result, signal.SIGKILL)
+        calls.pid = parent
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+        # it blocks for the parent as it did
+        calls.begin("accept", listener.fd, 128)
+        calls.wait_asleep()
+        self.client(listener, v2("192.0.2.9"))
+        self.assertEqual(calls.finish("accept").address, ("192.0.2.9", 1111))
+        self.assertEqual(calls.ok("fcntl", listener.fd, fcntl.F_GETFL, 0),
+                         os.O_RDWR)
 
 
 class Cancel(CallsCase):
