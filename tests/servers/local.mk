@@ -51,5 +51,11 @@ EXTRA_DIST += \
 	tests/servers/sshd.py \
 	tests/servers/tcpserver.py \
 	tests/servers/tell_client.py \
+	tests/servers/mosquitto.py \
+	tests/servers/ngircd.py \
+	tests/servers/unbound.py \
+	tests/servers/postgresql.py \
+	tests/servers/mariadb.py \
+	tests/servers/vsftpd.py \
 	tests/servers/tinyproxy.py \
 	tests/servers/xinetd.py

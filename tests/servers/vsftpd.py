@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: ISC
+"""vsftpd: forks for each client, confines itself by seccomp; its log."""
+import os
+import re
+import unittest
+
+import fixture
+from fixture.haproxy import Front
+from fixture.servers import V4, ServerCase
+
+CONFIG = "/tmp/vsftpd.conf"
+LOG = "/tmp/vsftpd.log"
+TEXT = """
+listen={ipv4}
+listen_ipv6={ipv6}
+listen_address{six}={host}
+listen_port={port}
+background=NO
+anonymous_enable=YES
+anon_root=/srv/ftp
+secure_chroot_dir=/var/run/vsftpd/empty
+xferlog_enable=YES
+xferlog_std_format=NO
+vsftpd_log_file={log}
+log_ftp_protocol=YES
+max_per_ip=0
+seccomp_sandbox=YES
+{more}
+"""
+
+
+class Vsftpd(ServerCase, unittest.TestCase):
+    program = "vsftpd"
+    packages = ("vsftpd",)
+    tells = "log"
+    note = ("control connection; with pasv_address or pasv_addr_resolve where "
+            "the destination is not the server's")
+    tells_port = False
+    takes_ipv6_on_ipv4 = False
+    more = ""
+
+    def start(self, host, port):
+        ipv6 = ":" in host
+        os.makedirs("/var/run/vsftpd/empty", exist_ok=True)
+        with open(LOG, "w", encoding="ascii"):
+            pass
+        with open(CONFIG, "w", encoding="ascii") as file:
+            file.write(TEXT.format(
+                host=host, port=port, log=LOG, six="6" if ipv6 else "",
+                ipv4="NO" if ipv6 else "YES", ipv6="YES" if ipv6 else "NO",
+                more=self.more))
+        program = self.launch(["vsftpd", CONFIG])
+        fixture.wait_for(lambda: fixture.listening(port), "it to listen")
+        return program
+
+    def request(self, word):
+        return f"USER {word}\r\nQUIT\r\n".encode()
+
+    def told(self, program, word):
+        def found():
+            with open(LOG, encoding="ascii") as file:
+                return re.search(r'FTP command: Client "(.*)", "USER '
+                                 + re.escape(word) + '"', file.read())
+        fixture.wait_for(found, word + " in the log")
+        return found()[1], None
+
+
+if __name__ == "__main__":
+    fixture.main()
