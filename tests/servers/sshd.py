@@ -1,30 +1,52 @@
 # SPDX-License-Identifier: ISC
-"""OpenSSH's sshd, as Debian starts it: it forks, and executes itself.
+"""OpenSSH's sshd, as Debian starts it: it forks, and executes itself; and
+started once a connection, as Debian's ssh@.service does.
 
 What its log and its sessions say of the client, what it decides by address,
-and that fail2ban would find the client in the log.
+and that fail2ban finds the client in the log.
 """
+import glob
 import os
+import pwd
 import re
 import subprocess
 import tempfile
 import unittest
 
 import fixture
-from fixture.haproxy import CLIENT, CLIENT6, Front
+from fixture.haproxy import CLIENT, CLIENT6, Front, join
 from fixture.servers import FRONT, V4, V6, ServerCase
+from fixture.started import UnawareCase, preloading
 from fixture.syslog import Syslog
 
 CONFIG = "/etc/ssh/sshd_config.d/test.conf"
 USER = "visitor"
+NOBODY = "nobody-there"
+PASSWORD = "/tmp/password"
 
 
-class Sshd(ServerCase, unittest.TestCase):
-    program = "OpenSSH sshd"
+def confined():
+    """Is there a process of user sshd that filters its system calls?"""
+    uid = str(pwd.getpwnam("sshd").pw_uid)
+    for path in glob.glob("/proc/[0-9]*/status"):
+        try:
+            with open(path, encoding="utf-8") as file:
+                status = dict(line.rstrip("\n").split(":\t", 1)
+                              for line in file if ":\t" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue    # it ended meanwhile
+        if (status["Uid"].split()[0], status["Seccomp"]) == (uid, "2"):
+            return True
+    return False
+
+
+class Sshd(ServerCase):
+    """Mixed into one case a way to start it."""
+
     tells = ("auth log, $SSH_CLIENT, $SSH_CONNECTION, Match Address, "
-             "from= in authorized_keys")
-    note = "privilege separation and its sandbox on"
-    packages = ("openssh-server", "openssh-client", "netcat-openbsd")
+             "from= in authorized_keys, fail2ban")
+    packages = ("openssh-server", "openssh-client", "netcat-openbsd",
+                "fail2ban")
     takes_ipv6_on_ipv4 = False
     tells_mapped = False
     match = ""
@@ -42,17 +64,13 @@ class Sshd(ServerCase, unittest.TestCase):
                            check=True)
         self.authorize("")
 
-    def start(self, host, port):
+    def prepare(self, text):
+        """Its configuration, and a log."""
         with open(CONFIG, "w", encoding="ascii") as file:
-            file.write(f"ListenAddress {host}\nPort {port}\n"
-                       f"LogLevel DEBUG\n{self.match}")
+            file.write(f"{text}LogLevel DEBUG\n{self.match}")
         os.makedirs("/run/sshd", exist_ok=True)
         if not self.log:
             self.log = Syslog(self)
-        program = self.launch(["/usr/sbin/sshd", "-D"])
-        self.log.wait_line(rf"sshd\[\d+\]: Server listening on {host} port "
-                           rf"{port}\.")
-        return program
 
     # clients that come no further than to say what they are
 
@@ -82,17 +100,19 @@ class Sshd(ServerCase, unittest.TestCase):
             file.write(options + public)
         subprocess.run(["chown", "-R", USER, home], check=True)
 
-    def ssh(self, front, *arguments, user=USER):
+    def ssh(self, front, *arguments, user=USER, batch="yes"):
         """What a session's command says; self.client is where it is from."""
         host = CLIENT6 if ":" in front.host else CLIENT
         self.client = host, fixture.free_port(host)
         return subprocess.run(
             ["ssh", "-i", self.key, "-o", "StrictHostKeyChecking=no",
-             "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
+             "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=" + batch,
              "-o", "LogLevel=ERROR", "-o",
              f"ProxyCommand=nc -s {host} -p {self.client[1]} {front.host} "
              f"{front.port}", f"{user}@server", *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            env=os.environ | {"SSH_ASKPASS": PASSWORD,
+                              "SSH_ASKPASS_REQUIRE": "force"},
             timeout=fixture.PATIENCE, check=False)
 
     def fronts(self, listener, hosts=(FRONT, V6)):
@@ -141,11 +161,11 @@ class Sshd(ServerCase, unittest.TestCase):
 
     def test_match_address(self):
         self.match = (f"Match Address {CLIENT}\n"
-                                 "ForceCommand echo matched\n")
+                      "ForceCommand echo matched\n")
         for front in self.fronts(V4, (FRONT,)):
             self.assertEqual(self.ssh(front, "true").stdout, "matched\n")
         self.match = ("Match Address 127.0.0.1\n"
-                                 "ForceCommand echo matched\n")
+                      "ForceCommand echo matched\n")
         for front in self.fronts(V4, (FRONT,)):
             self.assertEqual(self.ssh(front, "echo other").stdout, "other\n")
 
@@ -159,16 +179,85 @@ class Sshd(ServerCase, unittest.TestCase):
             "correct key but not from a permitted host "
             rf"\(host=\S+, ip={re.escape(CLIENT)}, required=127\.0\.0\.1\)")
 
-    def test_log_lines_that_fail2ban_looks_for(self):
-        for front in self.fronts(V6):
-            self.assertEqual(
-                self.ssh(front, "true", user="nobody-there").returncode, 255)
-            host, port = self.client
-            self.log.wait_line(r"sshd\[\d+\]: Invalid user nobody-there from "
-                               rf"{re.escape(host)} port {port}$")
-            self.log.wait_line(
-                r"sshd\[\d+\]: Connection closed by invalid user nobody-there "
-                rf"{re.escape(host)} port {port} \[preauth\]$")
+    def fail_to_log_in(self, front):
+        """By a password, which no such user has."""
+        host = CLIENT6 if ":" in front.host else CLIENT
+        with open(PASSWORD, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\necho wrong\n")
+        os.chmod(PASSWORD, 0o700)
+        done = self.ssh(front, "-o", "PreferredAuthentications=password",
+                        "-o", "NumberOfPasswordPrompts=1", "true",
+                        user=NOBODY, batch="no")
+        self.assertEqual(done.returncode, 255, done.stdout)
+        return re.escape(host), self.client[1]
+
+    def found_by_fail2ban(self):
+        """By its own filter, in lines as a syslog daemon writes them."""
+        with open("/tmp/auth.log", "w", encoding="utf-8") as file:
+            for line in self.log.lines:
+                file.write(line.replace(" sshd[", " servers sshd[", 1) + "\n")
+        return subprocess.run(
+            ["fail2ban-regex", "--out", "ip", "/tmp/auth.log",
+             "/etc/fail2ban/filter.d/sshd.conf"],
+            capture_output=True, text=True, check=True).stdout.split()
+
+    def test_who_is_not_let_in(self):
+        """The log says so in the words that fail2ban looks for."""
+        fronts = self.fronts(V6)
+        for front in fronts:
+            host, port = self.fail_to_log_in(front)
+            for line in (
+                    rf"Invalid user {NOBODY} from {host} port {port}",
+                    rf"pam_unix\(sshd:auth\): authentication failure; .* "
+                    rf"rhost={host} ?",
+                    rf"Failed password for invalid user {NOBODY} from {host} "
+                    rf"port {port} ssh2",
+                    rf"Connection closed by invalid user {NOBODY} {host} port "
+                    rf"{port} \[preauth\]"):
+                self.log.wait_line(rf"sshd\[\d+\]: {line}$")
+        found = self.found_by_fail2ban()
+        self.assertEqual(set(found), {CLIENT, CLIENT6})
+        self.assertGreaterEqual(len(found), len(fronts))
+
+    def test_its_sandbox_is_on(self):
+        """In the process that talks to a client who is not known yet."""
+        front = self.fronts(V4, (FRONT,))[1]
+        with front.connect(self.request("sandboxed")) as client:
+            self.told(None, "sandboxed")
+            client.settimeout(fixture.PATIENCE)
+            fixture.wait_for(confined, "a process of user sshd in a sandbox")
+        self.did("privilege separation, its sandbox and PAM on")
+
+
+class Listening(Sshd, unittest.TestCase):
+    program = "OpenSSH sshd"
+
+    def start(self, host, port):
+        self.prepare(f"ListenAddress {host}\nPort {port}\n")
+        program = self.launch(["/usr/sbin/sshd", "-D"])
+        self.log.wait_line(rf"sshd\[\d+\]: Server listening on {host} port "
+                           rf"{port}\.")
+        return program
+
+
+class Started(Sshd, unittest.TestCase):
+    """The way of ssh.socket and ssh@.service."""
+
+    program = "OpenSSH sshd -i, by systemd-socket-activate, not preloaded"
+    note = UnawareCase.note
+
+    def environment(self):
+        return fixture.environment()
+
+    def start(self, host, port):
+        self.prepare("")
+        program = self.launch(
+            ["systemd-socket-activate", "--accept", "--inetd", "--listen",
+             join(host, port),
+             *([] if self.trace else preloading(self.settings)),
+             "/usr/sbin/sshd", "-i"])
+        program.wait_line("Listening on")
+        return program
 
 
 if __name__ == "__main__":
