@@ -25,7 +25,6 @@ vsftpd_log_file={log}
 log_ftp_protocol=YES
 max_per_ip=0
 seccomp_sandbox=YES
-{more}
 """
 
 
@@ -33,11 +32,10 @@ class Vsftpd(ServerCase, unittest.TestCase):
     program = "vsftpd"
     packages = ("vsftpd",)
     tells = "log"
-    note = ("control connection; with pasv_address or pasv_addr_resolve where "
-            "the destination is not the server's")
+    note = ("passive data connections fail where the destination is not an "
+            "address of the server's: it binds to it")
     tells_port = False
     takes_ipv6_on_ipv4 = False
-    more = ""
 
     def start(self, host, port):
         ipv6 = ":" in host
@@ -47,8 +45,7 @@ class Vsftpd(ServerCase, unittest.TestCase):
         with open(CONFIG, "w", encoding="ascii") as file:
             file.write(TEXT.format(
                 host=host, port=port, log=LOG, six="6" if ipv6 else "",
-                ipv4="NO" if ipv6 else "YES", ipv6="YES" if ipv6 else "NO",
-                more=self.more))
+                ipv4="NO" if ipv6 else "YES", ipv6="YES" if ipv6 else "NO"))
         program = self.launch(["vsftpd", CONFIG])
         fixture.wait_for(lambda: fixture.listening(port), "it to listen")
         return program
@@ -63,6 +60,24 @@ class Vsftpd(ServerCase, unittest.TestCase):
                                  + re.escape(word) + '"', file.read())
         fixture.wait_for(found, word + " in the log")
         return found()[1], None
+
+    def passive(self, server, destination):
+        """What it answers to EPSV of a client that connected there."""
+        with fixture.connect(server[1],
+                             fixture.v2(destination=destination)) as client:
+            stream = client.makefile("rw")
+            for command in ("", "USER anonymous\r\n", "PASS x@y\r\n",
+                            "EPSV\r\n"):
+                stream.write(command)
+                stream.flush()
+                answer = stream.readline()
+        return answer
+
+    def test_passive_mode(self):
+        os.makedirs("/srv/ftp", exist_ok=True)
+        server = self.serve(V4)[1]
+        self.assertRegex(self.passive(server, V4), "^229 ")
+        self.assertRegex(self.passive(server, "192.0.2.2"), "^500 .*bind")
 
 
 if __name__ == "__main__":
