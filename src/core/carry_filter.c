@@ -65,6 +65,8 @@ static int get_filter(int fd, struct pp_bpf note[STEPS])
 {
 	socklen_t steps = STEPS;	/* counts instructions, not bytes */
 
+	/* valgrind takes it for bytes */
+	memset(note, 0, STEPS * sizeof(*note));
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, note, &steps) != 0)
 		return -1;
 	return (int)steps;
