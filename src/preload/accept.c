@@ -126,9 +126,9 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 }
 
 /*
- * Is it TCP, and not SCTP or the like? What was known of the descriptor may be
- * of another socket that it was open on before: an internet connection comes
- * from no Unix socket.
+ * Is it TCP, and not SCTP or the like, and on one of PORTS? What was known of
+ * the descriptor may be of another socket that it was open on before: an
+ * internet connection comes from no Unix socket.
  */
 static bool is_ours(struct arrival *arrival)
 {
@@ -157,8 +157,12 @@ static bool admit(struct arrival *arrival)
 		drop(arrival);
 		return false;
 	}
-	if (!pp_is_on() || !is_ours(arrival))
+	if (!pp_is_on())
 		return true;
+	if (!is_ours(arrival)) {
+		pp_identity_forget(arrival->fd);
+		return true;
+	}
 	switch (pp_policy(pp_configuration(), arrival->fd, &proxy)) {
 	case PP_POLICY_UNTRUSTED:
 		return decide_bare(arrival, &proxy, "not trusted");

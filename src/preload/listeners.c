@@ -387,7 +387,9 @@ void pp_listeners_note(int fd)
 	if (entry == NULL)
 		return;
 	listener = atomic_load(&entry->listener);
-	if (!pp_is_internet_socket(fd) || !pp_is_tcp_socket(fd)) {
+	/* where the library does not apply, it looks no further */
+	if (!pp_policy_has_port(pp_configuration(), fd) ||
+	    !pp_is_internet_socket(fd) || !pp_is_tcp_socket(fd)) {
 		if (listener == NULL)
 			atomic_store(&entry->listener, &something_else);
 		return;
