@@ -230,24 +230,27 @@ static struct msghdr *prepare(struct passing *passing)
 	return message;
 }
 
-/* pass or passmany SOCKET FD [LENGTH], that of the control message */
+/* pass or passmany SOCKET FD [LENGTH [TYPE]], those of the control message */
 static long pass(const struct command *command)
 {
 	struct passing passing;
-	const struct msghdr *message = prepare(&passing);
+	struct msghdr *message = prepare(&passing);
 	struct cmsghdr *header = &passing.control.header;
 	int fd = number(command, 2), to = number(command, 1);
 
 	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_type = command->word[4] == NULL ? SCM_RIGHTS
+						     : number(command, 4);
 	header->cmsg_len = command->word[3] == NULL
 				   ? CMSG_LEN(sizeof(fd))
 				   : (size_t)strtoull(command->word[3], NULL,
 						      0);
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (strcmp(command->word[0], "passmany") == 0)
-		return sendmmsg(to, passing.messages, 1, MSG_DONTWAIT);
-	return sendmsg(to, message, MSG_DONTWAIT);
+	if (strcmp(command->word[0], "pass") == 0)
+		return sendmsg(to, message, MSG_DONTWAIT);
+	/* without room behind the descriptor, which is common, too */
+	message->msg_controllen = CMSG_LEN(sizeof(fd));
+	return sendmmsg(to, passing.messages, 1, MSG_DONTWAIT);
 }
 
 /* take or takemany SOCKET; the descriptor that was passed */

@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import socket
 import unittest
 
 import fixture
@@ -54,7 +55,8 @@ class Handover(unittest.TestCase):
                 self.check(method, CLIENT, v2())
 
     def test_posix_spawn(self):
-        for method in ("posix_spawn", "posix_spawnp", "posix_spawn-plain"):
+        for method in ("posix_spawn", "posix_spawnp", "posix_spawn-plain",
+                       "posix_spawnp-plain"):
             with self.subTest(method):
                 self.check(method, CLIENT, v1())
 
@@ -124,7 +126,7 @@ class Passed(CallsCase):
     def setUp(self):
         self.calls = self.start()
         self.listener = self.calls.listener()
-        self.mailbox = self.calls.mailbox()
+        self.mailbox = self.calls.own_mailbox()
 
     def accept(self, data):
         client = self.client(self.listener, data)
@@ -161,11 +163,39 @@ class Passed(CallsCase):
         self.calls.exec()
         self.check_unknown(self.calls.ok("take", self.mailbox), client)
 
+    def test_to_another_program(self):
+        """Whom that trusts does not matter, but it may be switched off."""
+        fd, client = self.accept(v1())
+        for settings, known in (({}, True), ({"VERSION": 0}, False),
+                                ({"TRUSTED": "192.0.2.77"}, True)):
+            other = self.start(**settings)
+            mailbox = other.mailbox()
+            to_other = self.calls.connect_mailbox(
+                self.calls.socket(socket.AF_UNIX, socket.SOCK_DGRAM), other)
+            self.calls.ok("pass", to_other, fd)
+            self.calls.ok("close", to_other)
+            self.calls, calls = other, self.calls
+            if known:
+                self.check_client(other.ok("take", mailbox))
+            else:
+                self.check_unknown(other.ok("take", mailbox), client)
+            self.calls = calls
+
+    def test_what_is_not_passed_gets_no_note(self):
+        """A number in another message; a duplicate shows what is noted."""
+        fd, client = self.accept(v1())
+        # as the first word of SCM_CREDENTIALS, or one past the end
+        for length, kind in ((20, 2), (16, 1)):
+            self.calls.do("pass", self.mailbox, fd, length, kind)
+            self.check_unknown(self.calls.ok("rawdup", fd, 60), client)
+        self.calls.ok("pass", self.mailbox, fd)
+        self.check_client(self.calls.ok("rawdup", fd, 60))
+
     def test_lengths_that_lie(self):
         """The kernel judges them, and nothing else reads what is not there."""
         def script(calls, connect):
             listener = calls.listener()
-            mailbox = calls.mailbox()
+            mailbox = calls.own_mailbox()
             connect(listener)
             fd = calls.accept(listener.fd).result
             # 2 ** 32 - 1 and the like are those of 32-bit systems

@@ -224,11 +224,16 @@ static void vfork_and_exec(int fd)
 	wait_for(child);
 }
 
-/* The client behind 0 stays who he was when a child of vfork puts fd there. */
+/*
+ * The client behind 0 stays who he was when a child of vfork puts fd there,
+ * and that does not go along itself.
+ */
 static void vfork_beside(int fd)
 {
-	pid_t child = vfork();
+	pid_t child;
 
+	check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
+	child = vfork();
 	if (child == 0) {
 		if (dup2(fd, 0) != 0)
 			_exit(2);
@@ -258,13 +263,16 @@ static void spawn(int fd, bool along_path)
 }
 
 /* Without an action: by its own number. */
-static void spawn_as_it_is(int fd)
+static void spawn_as_it_is(int fd, bool along_path)
 {
 	pid_t child;
+	int result;
 
 	check(dup2(fd, 0) == 0, "dup2");
-	check(posix_spawn(&child, self, NULL, NULL, tell_0, environ) == 0,
-	      "posix_spawn");
+	result = along_path
+			 ? posix_spawnp(&child, self, NULL, NULL, tell_0, environ)
+			 : posix_spawn(&child, self, NULL, NULL, tell_0, environ);
+	check(result == 0, "posix_spawn");
 	wait_for(child);
 }
 
@@ -371,7 +379,9 @@ static void hand_over(const char *method, int fd)
 	if (strcmp(method, "posix_spawnp") == 0)
 		return spawn(fd, true);
 	if (strcmp(method, "posix_spawn-plain") == 0)
-		return spawn_as_it_is(fd);
+		return spawn_as_it_is(fd, false);
+	if (strcmp(method, "posix_spawnp-plain") == 0)
+		return spawn_as_it_is(fd, true);
 	if (strcmp(method, "stays") == 0)
 		return stays(fd);
 	if (strcmp(method, "own-filter") == 0)

@@ -151,7 +151,7 @@ class Cost(unittest.TestCase):
                        (v2() if under else b"", b"")]
             known, bare = [calls.accept(listener.fd).result for _ in clients]
             calls.ok("fcntl", known, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-            mailbox = calls.mailbox()
+            mailbox = calls.own_mailbox()
 
             def action():
                 for fd in (bare, listener.fd, 1):
@@ -170,7 +170,7 @@ class Cost(unittest.TestCase):
 
     def test_nothing_for_programs_that_have_no_connections(self):
         def script(calls, _):
-            mailbox = calls.mailbox()
+            mailbox = calls.own_mailbox()
 
             def action():
                 for _ in range(ROUNDS):
@@ -212,6 +212,9 @@ class Cost(unittest.TestCase):
             def action():
                 for _ in range(ROUNDS):
                     calls.ok("dup2", fd, 60)
+                    # these make none
+                    calls.ok("dup2", fd, fd)
+                    calls.do("dup2", fd, -1)
                 calls.ok("fork")
                 calls.do("exit", 0)
                 client.close()
