@@ -3,7 +3,9 @@
  * Who is behind a descriptor: for each one the client and the destination
  * that its header stated, together with the peer as the kernel named it at
  * accept. A record is used only where the kernel still names that peer, so it
- * may be stale but never wrong, and nobody needs to tell of a close.
+ * may be stale but never wrong, and nobody needs to tell of a close. What must
+ * be told of is a connection that gets a number by another way than accept
+ * (dup, a message): the same proxy may have used its port before.
  */
 #ifndef PP_PEERS_H
 #define PP_PEERS_H

@@ -59,8 +59,9 @@ void pp_identity_prepare(void)
 }
 
 /*
- * Is this a child of vfork, whose memory is its parent's? A child of a bare
- * clone(2), which nobody told us of, is taken for one.
+ * Is this a child of vfork, whose memory is its parent's? A child of _Fork(3)
+ * or a bare clone(2), which nobody told us of, is taken for one. It is not
+ * seen where parent and child are the first of their process namespaces.
  */
 static bool memory_is_borrowed(void)
 {
