@@ -58,4 +58,7 @@ EXTRA_DIST += \
 	tests/servers/mariadb.py \
 	tests/servers/vsftpd.py \
 	tests/servers/tinyproxy.py \
+	tests/servers/php.py \
+	tests/servers/ruby.py \
+	tests/servers/java.py \
 	tests/servers/xinetd.py
