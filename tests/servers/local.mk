@@ -36,29 +36,32 @@ EXTRA_DIST += \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
 	tests/servers/inetd.py \
+	tests/servers/java.py \
 	tests/servers/lighttpd.py \
 	tests/servers/manual.py \
+	tests/servers/mariadb.py \
 	tests/servers/matrix.py \
 	tests/servers/memcached.py \
+	tests/servers/mosquitto.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
 	tests/servers/nginx_stream.py \
+	tests/servers/ngircd.py \
 	tests/servers/node.py \
+	tests/servers/node_cluster.py \
+	tests/servers/php.py \
+	tests/servers/postgresql.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
+	tests/servers/ruby.py \
 	tests/servers/socat.py \
 	tests/servers/socket_activate.py \
+	tests/servers/socket_server.py \
 	tests/servers/sshd.py \
 	tests/servers/tcpserver.py \
 	tests/servers/tell_client.py \
-	tests/servers/mosquitto.py \
-	tests/servers/ngircd.py \
-	tests/servers/unbound.py \
-	tests/servers/postgresql.py \
-	tests/servers/mariadb.py \
-	tests/servers/vsftpd.py \
 	tests/servers/tinyproxy.py \
-	tests/servers/php.py \
-	tests/servers/ruby.py \
-	tests/servers/java.py \
+	tests/servers/unbound.py \
+	tests/servers/unreachable.py \
+	tests/servers/vsftpd.py \
 	tests/servers/xinetd.py
