@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/servers/node.py \
 	tests/servers/node_cluster.py \
 	tests/servers/php.py \
+	tests/servers/postfix.py \
 	tests/servers/postgresql.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
