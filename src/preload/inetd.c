@@ -23,6 +23,8 @@
 
 #define DRAIN (1 << 20)
 
+#define INETD PP_SETTINGS_PREFIX "INETD"
+
 static const char by[] = "inetd";
 
 /* The connection, and whom the kernel names as its peer. */
@@ -49,7 +51,10 @@ static bool is_same(int fd, const struct start *start)
 	       pp_address_equal(&peer, &start->proxy);
 }
 
-/* Whoever executes another program leaves the header's place empty. */
+/*
+ * Programs that are executed later must not look for another header. Where the
+ * socket takes no note they are not asked to.
+ */
 static void leave_note(const struct start *start,
 		       const struct pp_header *header)
 {
@@ -59,7 +64,8 @@ static void leave_note(const struct start *start,
 		peer.source = header->source;
 		peer.destination = header->destination;
 	}
-	pp_carry_write(start->fd, &peer);
+	if (!pp_carry_write(start->fd, &peer))
+		unsetenv(INETD);
 }
 
 /*
@@ -197,7 +203,7 @@ static bool has_listen_fds(void)
 /* A value that is not valid asks, too: for a complaint, and no connection. */
 static bool is_asked_for(void)
 {
-	const char *value = secure_getenv(PP_SETTINGS_PREFIX "INETD");
+	const char *value = secure_getenv(INETD);
 	bool on;
 
 	return pp_configuration()->inetd ||

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 import unittest
 
 import fixture
@@ -108,6 +109,26 @@ class Inetd(unittest.TestCase):
             self.assertEqual(answer, b"")
             self.assertEqual(error.split()[0], "0", error)
 
+    def test_what_is_dropped_is_at_its_end_before_its_client_is(self):
+        client, connection = self.accept(b"PROXY nonsense\r\n", end=False)
+        process = self.start(connection, "cat")
+        self.assertEqual(fixture.read_all(client), b"")
+        self.assertEqual(process.wait(fixture.PATIENCE), 0)
+
+    def test_settings_file(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("must_use_protocol_header = 1\nports = "
+                       f"{self.port}\n")
+            file.flush()
+            self.assertEqual(self.answer(b"hello", "cat",
+                                         CONFIG=file.name)[0], b"")
+            file.write("inetd = 1\n")
+            file.flush()
+            answer, error = self.answer(v2(), CONFIG=file.name)
+        self.assertEqual(answer, b"")
+        self.assertRegex(error, '"inetd" is not a setting: there are '
+                         "[a-z_, ]*\n")
+
     def test_header_that_must_be_there(self):
         must = {"MUST_USE_PROTOCOL_HEADER": 1}
         self.assertEqual(self.answer(b"hello", "cat", **must)[0], b"")
@@ -142,6 +163,24 @@ class Inetd(unittest.TestCase):
                          b"x" + v2())
         self.assertEqual(
             self.answer(v2_local() + v1(), "sh", "-c", "true; cat")[0], v1())
+
+    def test_nor_where_the_socket_takes_no_note(self):
+        """As on a Linux before 4.15."""
+        fixture.need("strace")
+        client, connection = self.accept(v2() + v1())
+        env = fixture.environment(fixture.SERVER_LIBRARY, INETD=1)
+        process = subprocess.Popen(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+             "inject=setsockopt:error=ENOPROTOOPT",
+             *(word for name, value in env.items()
+               if name.startswith(("LD_PRELOAD", "LIBPROXYPROTO_"))
+               for word in ("-E", f"{name}={value}")),
+             "sh", "-c", f"'{TELL}' tell 0; true; cat"],
+            stdin=connection, stdout=connection, env=fixture.environment())
+        expected = self.known(client, connection)
+        connection.close()
+        self.addCleanup(process.wait)
+        self.assertEqual(fixture.read_all(client), expected + v1())
 
     def test_bad_setting(self):
         for settings in ({"INETD": "maybe"}, {"TIMEOUT": "soon"}):
@@ -183,6 +222,18 @@ class Inetd(unittest.TestCase):
         self.start(theirs, "cat")
         self.assertEqual(fixture.read_all(ours), v2())
         ours.close()
+
+    def test_udp_is_left_alone(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as client, \
+                socket.socket(type=socket.SOCK_DGRAM) as server:
+            client.bind(("127.0.0.1", 0))
+            server.bind(("127.0.0.1", 0))
+            server.connect(client.getsockname())
+            client.connect(server.getsockname())
+            client.settimeout(fixture.PATIENCE)
+            client.send(v2())
+            self.start(server, "dd", "bs=4096", "count=1", "status=none")
+            self.assertEqual(client.recv(4096), v2())
 
     def test_nonblocking_connection_stays_so(self):
         client, connection = self.accept(b"PROXY TCP4 ", end=False)

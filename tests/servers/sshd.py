@@ -16,7 +16,7 @@ import unittest
 import fixture
 from fixture.haproxy import CLIENT, CLIENT6, Front, join
 from fixture.servers import FRONT, V4, V6, ServerCase
-from fixture.started import UnawareCase, preloading
+from fixture.started import UnawareCase
 from fixture.syslog import Syslog
 
 CONFIG = "/etc/ssh/sshd_config.d/test.conf"
@@ -46,7 +46,7 @@ class Sshd(ServerCase):
     tells = ("auth log, $SSH_CLIENT, $SSH_CONNECTION, Match Address, "
              "from= in authorized_keys, fail2ban")
     packages = ("openssh-server", "openssh-client", "netcat-openbsd",
-                "fail2ban")
+                "fail2ban", "openbsd-inetd")
     takes_ipv6_on_ipv4 = False
     tells_mapped = False
     match = ""
@@ -240,6 +240,13 @@ class Listening(Sshd, unittest.TestCase):
         return program
 
 
+def manual(pattern):
+    """A group of the manual's example for LIBPROXYPROTO_INETD."""
+    with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7",
+              encoding="ascii") as file:
+        return re.search(pattern, file.read().replace("\\-", "-"), re.M)[1]
+
+
 class Started(Sshd, unittest.TestCase):
     """The way of ssh.socket and ssh@.service."""
 
@@ -251,13 +258,26 @@ class Started(Sshd, unittest.TestCase):
 
     def start(self, host, port):
         self.prepare("")
+        variables = [*manual("^Environment=(.*)$").split(),
+                     f"LIBPROXYPROTO_TIMEOUT={self.settings['TIMEOUT']}"]
         program = self.launch(
             ["systemd-socket-activate", "--accept", "--inetd", "--listen",
              join(host, port),
-             *([] if self.trace else preloading(self.settings)),
-             "/usr/sbin/sshd", "-i"])
+             *([] if self.trace else map("--setenv={}".format, variables)),
+             *manual("^ExecStart=(.*)$").split()])
         program.wait_line("Listening on")
         return program
+
+    def test_line_of_inetd_conf(self):
+        self.prepare("")
+        with open("/etc/inetd.conf", "w", encoding="ascii") as file:
+            file.write(manual("^(22 stream .*)$") + "\n")
+        program = self.launch(["inetd", "-i", "/etc/inetd.conf"])
+        self.addCleanup(program.stop)
+        fixture.wait_for(lambda: fixture.listening(22), "it to listen")
+        front = Front(FRONT, "send-proxy-v2", (V4, 22))
+        self.proxy(front)
+        self.check_session(front)
 
 
 if __name__ == "__main__":
