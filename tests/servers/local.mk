@@ -30,8 +30,10 @@ EXTRA_DIST += \
 	tests/servers/asyncio_server.py \
 	tests/servers/clients.py \
 	tests/servers/demo.py \
+	tests/servers/dovecot.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
+	tests/servers/exim.py \
 	tests/servers/haproxy_itself.py \
 	tests/servers/health.py \
 	tests/servers/http_server.py \
