@@ -194,7 +194,7 @@ class Documents(FileCase):
 
     def check_valid(self, text):
         """It is one, in which the program that comes first has a proxy."""
-        name = re.search(r"\[(\w+)", text).group(1)
+        name = re.search(r"\[([\w-]+)", text).group(1)
         link = os.path.join(self.directory, name)
         if not os.path.exists(link):
             os.symlink(fixture.probe("calls"), link)
@@ -214,7 +214,7 @@ class Documents(FileCase):
                             self.document("man/libproxyproto.conf.5"),
                             re.M | re.S)
         blocks = [block for block in blocks if "trusted" in block]
-        self.assertEqual(len(blocks), 4)
+        self.assertEqual(len(blocks), 6)
         for block in blocks:
             self.check_valid(block)
 
