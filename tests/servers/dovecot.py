@@ -57,7 +57,16 @@ class Dovecot(ServerCase, unittest.TestCase):
                                    allowed=self.allowed, clients=self.clients))
         program = self.launch(["dovecot", "-F", "-c", CONFIG])
         fixture.wait_for(lambda: fixture.listening(port), "it to listen")
+        fixture.wait_for(lambda: self.logs(program, host, port), "it to log")
         return program
+
+    def logs(self, program, host, port):
+        """Does it log clients yet? It listens before its log process is there,
+        and what comes before that may not be told until more does."""
+        header = b"" if self.trace else fixture.v2()
+        with fixture.connect(port, header + b"a LOGOUT\r\n", host) as client:
+            fixture.read_all(client)
+        return "imap-login: " in program.output()
 
     def request(self, word):
         return f"a LOGIN {word} x\r\nb LOGOUT\r\n".encode()
