@@ -5,48 +5,75 @@
 #include "header.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
+
+/* printf(3) is not signal-safe. */
+static char *put_text(char *at, const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(at, text, size);
+	return at + size;
+}
+
+static char *put_number(char *at, unsigned number, unsigned base)
+{
+	char digits[8 * sizeof(number)];
+	size_t count = 0;
+
+	do
+		digits[count++] = "0123456789abcdef"[number % base];
+	while ((number /= base) > 0);
+	while (count > 0)
+		*at++ = digits[--count];
+	return at;
+}
 
 /*
  * IPv6 text in hexadecimal groups only. inet_ntop writes a v4-mapped address
  * with dots, which section 2.1 does not have.
  */
-static void ip_text(const union pp_address *address, char *text, size_t size)
+static char *put_ip(char *at, const union pp_address *address)
 {
 	const uint8_t *ip = address->in6.sin6_addr.s6_addr;
+	char text[INET6_ADDRSTRLEN];
 
 	if (address->sa.sa_family == AF_INET)
-		inet_ntop(AF_INET, &address->in.sin_addr, text,
-			  (socklen_t)size);
-	else if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
-		snprintf(text, size, "::ffff:%x:%x",
-			 (unsigned)(ip[12] << 8 | ip[13]),
-			 (unsigned)(ip[14] << 8 | ip[15]));
+		inet_ntop(AF_INET, &address->in.sin_addr, text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, &address->in6.sin6_addr, text,
-			  (socklen_t)size);
+			  sizeof(text));
+	if (address->sa.sa_family == AF_INET ||
+	    !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+		return put_text(at, text);
+	at = put_text(at, "::ffff:");
+	at = put_number(at, (unsigned)(ip[12] << 8 | ip[13]), 16);
+	at = put_text(at, ":");
+	return put_number(at, (unsigned)(ip[14] << 8 | ip[15]), 16);
 }
 
 static size_t format_v1(const union pp_address *source,
 			const union pp_address *destination, uint8_t *bytes,
 			size_t size)
 {
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-	/* room for what the compiler must assume of two address texts */
-	char line[160];
-	int length;
+	char line[PP_FORMAT_MAX], *at = line;
+	size_t length;
 
-	ip_text(source, from, sizeof(from));
-	ip_text(destination, to, sizeof(to));
-	length = snprintf(line, sizeof(line), "PROXY TCP%c %s %s %u %u\r\n",
-			  source->sa.sa_family == AF_INET ? '4' : '6', from, to,
-			  ntohs(pp_address_port(source)),
-			  ntohs(pp_address_port(destination)));
-	if (length < 0 || (size_t)length > size)
+	at = put_text(at, source->sa.sa_family == AF_INET ? "PROXY TCP4 "
+							   : "PROXY TCP6 ");
+	at = put_ip(at, source);
+	at = put_text(at, " ");
+	at = put_ip(at, destination);
+	at = put_text(at, " ");
+	at = put_number(at, ntohs(pp_address_port(source)), 10);
+	at = put_text(at, " ");
+	at = put_number(at, ntohs(pp_address_port(destination)), 10);
+	at = put_text(at, "\r\n");
+	length = (size_t)(at - line);
+	if (length > size)
 		return 0;
-	memcpy(bytes, line, (size_t)length);
-	return (size_t)length;
+	memcpy(bytes, line, length);
+	return length;
 }
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t size)

@@ -8,7 +8,6 @@
 #include "header.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Where reading of the line stands. */
