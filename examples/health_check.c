@@ -8,7 +8,8 @@
  *
  * sends the header and REQUEST, and then is content if the server answers
  * something with ANSWER in it; without ANSWER, if it takes the connection and
- * does not reset it. Says what it found; ends with 0 (up), 1 (down) or 2.
+ * does not reset it while it may take its time. Says what it found; ends with 0
+ * (up), 1 (down) or 2.
  *
  * Nothing is to be intercepted here, so it is linked with the codec alone:
  *
@@ -27,6 +28,12 @@
 /* Seconds that the server may take for each step. */
 #define PATIENCE 5
 
+static int up(void)
+{
+	puts("up");
+	return 0;
+}
+
 static int down(const char *why)
 {
 	printf("down: %s\n", why);
@@ -34,10 +41,11 @@ static int down(const char *why)
 }
 
 /* A connected socket, or -1 with errno set. */
-static int connect_to(const struct addrinfo *info)
+static int connect_to_one(const struct addrinfo *info)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE };
 	int fd = socket(info->ai_family, SOCK_STREAM, 0);
+	int error;
 
 	if (fd < 0) {
 		perror("socket");
@@ -46,7 +54,23 @@ static int connect_to(const struct addrinfo *info)
 	/* for connect(2), too */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return connect(fd, info->ai_addr, info->ai_addrlen) == 0 ? fd : -1;
+	if (connect(fd, info->ai_addr, info->ai_addrlen) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* The same, to the first of a name's addresses that takes the connection. */
+static int connect_to(const struct addrinfo *info)
+{
+	int fd;
+
+	do
+		fd = connect_to_one(info);
+	while (fd < 0 && (info = info->ai_next) != NULL);
+	return fd;
 }
 
 /* The header and the request, in one piece: it fits, or 0 is returned. */
@@ -80,14 +104,15 @@ static int read_answer(int fd, const char *wanted)
 		ssize_t got = recv(fd, answer + length,
 				   sizeof(answer) - 1 - length, 0);
 
+		/* a server may have nothing to say to an empty request */
+		if (got < 0 && errno == EAGAIN)
+			return *wanted == '\0' ? up() : down("no answer");
 		if (got < 0)
 			return down(strerror(errno));
 		length += (size_t)got;
 		answer[length] = '\0';
-		if (strstr(answer, wanted) != NULL) {
-			puts("up");
-			return 0;
-		}
+		if (strstr(answer, wanted) != NULL)
+			return up();
 		if (got == 0 || length == sizeof(answer) - 1)
 			return down("another answer");
 	}

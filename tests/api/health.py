@@ -60,6 +60,15 @@ class HealthCheck(CallsCase):
         calls.ok("close", accepted.result)
         self.check(checker, 1, "down: another answer")
 
+    def test_server_that_waits_for_more(self):
+        """It is content with silence only where no answer is asked for."""
+        checker, calls, accepted = self.accept()
+        other, other_calls, other_accepted = self.accept("", "pong")
+        for one, fd in (calls, accepted), (other_calls, other_accepted):
+            self.assertEqual(one.receive(fd.result).data, b"")
+        self.check(checker, 0, "up")
+        self.check(other, 1, "down: no answer")
+
     def test_nobody_listens(self):
         self.check(self.begin(fixture.free_port()), 1,
                    "down: Connection refused")

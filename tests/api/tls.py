@@ -2,6 +2,8 @@
 """What HAProxy says of its TLS clients, in programs linked with the library."""
 import os
 import shutil
+import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -178,6 +180,18 @@ class CommonName(Case):
             with fixture.connect(port, header) as client:
                 fixture.read_all(client)
             server.wait_line(told + "$", start)
+
+    def test_client_that_is_gone(self):
+        """It has ended and then reset the connection before it is served."""
+        port = fixture.free_port()
+        server = self.start("examples/common_name.c", "127.0.0.1", port)
+        server.process.send_signal(signal.SIGSTOP)
+        gone = fixture.connect(port, fixture.v2())
+        gone.shutdown(socket.SHUT_WR)
+        fixture.reset(gone)
+        server.process.send_signal(signal.SIGCONT)
+        with fixture.connect(port, fixture.v2()) as client:
+            self.assertEqual(fixture.read_all(client), b"Sorry, no TLS\n")
 
 
 if __name__ == "__main__":
