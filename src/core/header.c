@@ -42,9 +42,9 @@ bool pp_header_has_more(const struct pp_header *header)
 	case AF_INET6:
 		return header->version == 2 && header->length > PP_V2_FIXED + 36;
 	default:
-		return header->length > (header->version == 2
-						 ? PP_V2_FIXED
-						 : PP_V1_UNKNOWN);
+		if (header->version == 1)
+			return header->length > PP_V1_UNKNOWN;
+		return header->protocol != 0 || header->length > PP_V2_FIXED;
 	}
 }
 

@@ -48,7 +48,8 @@ struct pp_header {
 	size_t length;
 	unsigned version;
 	enum pp_command command;
-	/* Family and transport as byte 14 of version 2 has them (0x11 ...). */
+	/* Family and transport as byte 14 of version 2 has them (0x11 ...);
+	   with LOCAL they may be anything. */
 	unsigned protocol;
 	/* AF_UNSPEC where the header names none that a TCP socket can have. */
 	union pp_address source;
@@ -83,7 +84,7 @@ void pp_header_take_addresses(const uint8_t *bytes, struct pp_header *header);
 
 /*
  * Does a complete header have bytes that its version, command and addresses do
- * not make up: TLVs, a block or text that does not count?
+ * not make up: TLVs, a family, a block or text that does not count?
  */
 bool pp_header_has_more(const struct pp_header *header);
 

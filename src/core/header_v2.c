@@ -52,8 +52,9 @@ static enum pp_verdict parse_fixed(const uint8_t *bytes, size_t size,
 		return pp_header_malformed(header, "unknown command");
 	if (size > 12)
 		header->command = (enum pp_command)(bytes[12] & 15);
-	if (size > 13 && header->command == PP_COMMAND_PROXY) {
+	if (size > 13)
 		header->protocol = bytes[13];
+	if (size > 13 && header->command == PP_COMMAND_PROXY) {
 		if (bytes[13] >> 4 > FAMILY_UNIX)
 			return pp_header_malformed(header, "unknown family");
 		if ((bytes[13] & 15) > TRANSPORT_DGRAM)

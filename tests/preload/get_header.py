@@ -23,6 +23,9 @@ MORE = (TLVS, with_crc(tlv(4, b"")), LONG,
         v2_local(tlv(0xEA, b"check"), protocol=0x11),
         v2_raw(protocol=0x31, block=bytes(216)),
         v2_raw(protocol=0x12, block=bytes(12)),
+        # a family without addresses
+        v2_raw(protocol=0x10), v2_raw(protocol=0x01),
+        v2_raw(command=0x20, protocol=0x11),
         b"PROXY UNKNOWN 192.0.2.1 ignored\r\n")
 
 

@@ -116,7 +116,7 @@ START_TEST(local_with_any_family_and_any_block)
 					 PP_HEADER_COMPLETE);
 			ck_assert_uint_eq(header.length, 16 + lengths[i]);
 			ck_assert_int_eq(header.command, PP_COMMAND_LOCAL);
-			ck_assert_uint_eq(header.protocol, 0);
+			ck_assert_uint_eq(header.protocol, protocol);
 			ck_assert_uint_eq(header.tlv_length, 0);
 			assert_address(&header.source, NULL, 0);
 			assert_address(&header.destination, NULL, 0);
