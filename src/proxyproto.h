@@ -30,6 +30,11 @@
 extern "C" {
 #endif
 
+/* The version of this header file: what is "since" a later one is not in it. */
+#define PROXYPROTO_VERSION_MAJOR 0
+#define PROXYPROTO_VERSION_MINOR 1
+#define PROXYPROTO_VERSION_PATCH 0
+
 /* The longest header of each version (sections 2.1 and 2.2). */
 #define PROXYPROTO_V1_MAX 107
 #define PROXYPROTO_V2_MAX 65551
@@ -128,7 +133,8 @@ int proxyproto_parse(const void *bytes, size_t size,
  *	PROXYPROTO_UNFIT	no such version or transport; or version 1 and
  *				it is LOCAL, has TLVs, or is not TCP; or it has
  *				TLVs and no addresses, or TLVs that are not
- *				valid or too long
+ *				valid or too long; or the addresses are of
+ *				families that do not go together
  *
  * Since 0.1.0. Sections 2.1 and 2.2.
  */
@@ -147,13 +153,17 @@ ssize_t proxyproto_format(const struct proxyproto_header *header, void *bytes,
 #define PROXYPROTO_TLV_AWS 0xea		/* Amazon: VPC endpoint id */
 #define PROXYPROTO_TLV_AZURE 0xee	/* Microsoft: Private Link id */
 
-/* Types of TLVs within PROXYPROTO_TLV_SSL, all of them text. */
+/* Types of TLVs within PROXYPROTO_TLV_SSL, text but where it says otherwise. */
 #define PROXYPROTO_TLV_SSL_VERSION 0x21	/* "TLSv1.3" */
 #define PROXYPROTO_TLV_SSL_CN 0x22	/* the client's certificate's name */
 #define PROXYPROTO_TLV_SSL_CIPHER 0x23	/* "ECDHE-RSA-AES128-GCM-SHA256" */
 /* how the proxy's own certificate is signed, and its key: */
-#define PROXYPROTO_TLV_SSL_SIG_ALG 0x24	/* "SHA256" */
+#define PROXYPROTO_TLV_SSL_SIG_ALG 0x24	/* "RSA-SHA256" */
 #define PROXYPROTO_TLV_SSL_KEY_ALG 0x25	/* "RSA2048" */
+/* in later editions of the specification: */
+#define PROXYPROTO_TLV_SSL_GROUP 0x26	/* of the key exchange: "X25519" */
+#define PROXYPROTO_TLV_SSL_SIG_SCHEME 0x27	/* "rsa_pss_rsae_sha256" */
+#define PROXYPROTO_TLV_SSL_CLIENT_CERT 0x28	/* the certificate, DER */
 
 /*
  * The name of a type, as "unique-id" or "ssl-cn", or NULL where it has none.
@@ -172,15 +182,16 @@ struct proxyproto_tlv {
  * Walks TLVs: reads the one at *offset of length bytes and moves *offset
  * behind it. Start with *offset at 0. Returns 1, or 0 at the end, or
  * PROXYPROTO_MALFORMED, for good, where the bytes end within a TLV (not in
- * what proxyproto_parse found to be valid, but within PROXYPROTO_TLV_SSL).
- * tlv->value points into tlvs. Since 0.1.0. Section 2.2.
+ * what proxyproto_parse found to be valid, but within PROXYPROTO_TLV_SSL) or
+ * *offset is beyond them. tlv->value points into tlvs; *tlv is as it was where
+ * the return value is not 1. Since 0.1.0. Section 2.2.
  */
 int proxyproto_next_tlv(const void *tlvs, size_t length, size_t *offset,
 			struct proxyproto_tlv *tlv);
 
 /*
  * Finds the first TLV of a type. Returns as proxyproto_next_tlv does, 0 where
- * there is none. Since 0.1.0. Section 2.2.
+ * there is none; *tlv is as it was then. Since 0.1.0. Section 2.2.
  */
 int proxyproto_find_tlv(const void *tlvs, size_t length, unsigned type,
 			struct proxyproto_tlv *tlv);
@@ -254,8 +265,8 @@ ssize_t proxyproto_add_crc32c(void *bytes, size_t size);
  * bytes (NULL where size is 0). Read it with proxyproto_parse. It is the
  * header as it came, byte for byte; but the IPv6 addresses of version 1 may be
  * written otherwise. Makes system calls and takes a lock, for a short time and
- * with all signals blocked; thread- and signal-safe all the same. Of
- * libproxyproto alone.
+ * with all signals blocked; thread- and signal-safe all the same. Not for a
+ * child of vfork(2). Of libproxyproto alone.
  *
  * Returns the length of the whole header, be it more than size. Or -1 with
  * errno set, as getpeername(2) does (the peer may be gone: ENOTCONN), or to

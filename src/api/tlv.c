@@ -36,12 +36,15 @@ PP_EXPORT int proxyproto_next_tlv(const void *tlvs, size_t length,
 PP_EXPORT int proxyproto_find_tlv(const void *tlvs, size_t length,
 				  unsigned type, struct proxyproto_tlv *tlv)
 {
+	struct proxyproto_tlv candidate;
 	size_t offset = 0;
 	int found;
 
 	do
-		found = proxyproto_next_tlv(tlvs, length, &offset, tlv);
-	while (found == 1 && tlv->type != type);
+		found = proxyproto_next_tlv(tlvs, length, &offset, &candidate);
+	while (found == 1 && candidate.type != type);
+	if (found == 1)
+		*tlv = candidate;
 	return found;
 }
 

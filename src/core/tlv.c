@@ -15,6 +15,9 @@ enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
 	size_t left = size - *offset;
 	const uint8_t *at;
 
+	/* an offset of other vectors */
+	if (*offset > size)
+		return PP_TLV_OVERRUN;
 	if (left == 0)
 		return PP_TLV_END;
 	if (left < PP_TLV_FIXED)
@@ -40,9 +43,11 @@ const char *pp_tlv_name(unsigned type)
 		{ 0x05, "unique-id" },	 { 0x20, "ssl" },
 		{ 0x21, "ssl-version" }, { 0x22, "ssl-cn" },
 		{ 0x23, "ssl-cipher" },	 { 0x24, "ssl-sig-alg" },
-		{ 0x25, "ssl-key-alg" }, { 0x30, "netns" },
-		{ 0xe0, "gcp" },	 { 0xea, "aws" },
-		{ 0xee, "azure" },
+		{ 0x25, "ssl-key-alg" }, { 0x26, "ssl-group" },
+		{ 0x27, "ssl-sig-scheme" },
+		{ 0x28, "ssl-client-cert" },
+		{ 0x30, "netns" },	 { 0xe0, "gcp" },
+		{ 0xea, "aws" },	 { 0xee, "azure" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -29,7 +29,7 @@ enum pp_tlv_result {
 
 /*
  * Reads the vector at *offset of size bytes and moves *offset behind it.
- * Start with *offset at 0.
+ * Start with *offset at 0. One that is more than size is an overrun.
  */
 enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
 			       size_t *offset, struct pp_tlv *tlv);

@@ -8,6 +8,7 @@
 #include "support.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Parses bytes behind which nothing may be read. */
@@ -276,6 +277,16 @@ START_TEST(local_is_sixteen_bytes)
 }
 END_TEST
 
+START_TEST(version_is_that_of_the_package)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d.%d.%d", PROXYPROTO_VERSION_MAJOR,
+		 PROXYPROTO_VERSION_MINOR, PROXYPROTO_VERSION_PATCH);
+	ck_assert_str_eq(text, PACKAGE_VERSION);
+}
+END_TEST
+
 Suite *pp_suite_api(void)
 {
 	Suite *suite = suite_create("api");
@@ -289,5 +300,6 @@ Suite *pp_suite_api(void)
 	ADD_TEST(suite, tlvs_of_every_length);
 	ADD_TEST(suite, lines_without_addresses);
 	ADD_TEST(suite, local_is_sixteen_bytes);
+	ADD_TEST(suite, version_is_that_of_the_package);
 	return suite;
 }

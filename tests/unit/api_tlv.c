@@ -65,6 +65,27 @@ START_TEST(walks_and_finds)
 }
 END_TEST
 
+START_TEST(what_is_not_found_is_left)
+{
+	static const uint8_t tlvs[] = { 1, 0, 2, 'h', '2', 5, 0, 9 };
+	struct proxyproto_tlv tlv = { .type = 77 };
+	size_t offset = sizeof(tlvs) + 1;
+
+	ck_assert_int_eq(proxyproto_find_tlv(tlvs, 5, 2, &tlv), 0);
+	ck_assert_int_eq(proxyproto_find_tlv(tlvs, sizeof(tlvs), 2, &tlv),
+			 PROXYPROTO_MALFORMED);
+	/* an offset of other vectors is no number of bytes that are left */
+	ck_assert_int_eq(proxyproto_next_tlv(tlvs, sizeof(tlvs), &offset, &tlv),
+			 PROXYPROTO_MALFORMED);
+	ck_assert_uint_eq(offset, sizeof(tlvs) + 1);
+	offset = 5;
+	ck_assert_int_eq(proxyproto_next_tlv(tlvs, sizeof(tlvs), &offset, &tlv),
+			 PROXYPROTO_MALFORMED);
+	ck_assert_uint_eq(offset, 5);
+	ck_assert_uint_eq(tlv.type, 77);
+}
+END_TEST
+
 START_TEST(reads_ssl)
 {
 	static const uint8_t value[] = { 5, 1, 2, 3, 4, 0x22, 0, 1, 'a' };
@@ -97,6 +118,8 @@ START_TEST(names)
 			 "unique-id");
 	ck_assert_str_eq(proxyproto_tlv_name(PROXYPROTO_TLV_SSL_KEY_ALG),
 			 "ssl-key-alg");
+	ck_assert_str_eq(proxyproto_tlv_name(PROXYPROTO_TLV_SSL_CLIENT_CERT),
+			 "ssl-client-cert");
 	ck_assert_str_eq(proxyproto_tlv_name(PROXYPROTO_TLV_AZURE), "azure");
 	ck_assert_ptr_null(proxyproto_tlv_name(0));
 	ck_assert_ptr_null(proxyproto_tlv_name(0x101));
@@ -272,6 +295,7 @@ Suite *pp_suite_api_tlv(void)
 	Suite *suite = suite_create("api_tlv");
 
 	ADD_TEST(suite, walks_and_finds);
+	ADD_TEST(suite, what_is_not_found_is_left);
 	ADD_TEST(suite, reads_ssl);
 	ADD_TEST(suite, names);
 	ADD_TEST(suite, appends);
