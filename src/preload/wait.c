@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/time.h>
@@ -33,6 +34,9 @@
 #endif
 
 #define MOMENT (O_NONBLOCK | O_APPEND)
+
+/* Half of them at once, then one a millisecond. */
+#define MOMENT_TRIES 2000
 
 bool pp_has_threads(void)
 {
@@ -157,19 +161,71 @@ static enum pp_turn turn_after(int result, const struct pp_patience *patience)
 	return PP_TURN_NONE;
 }
 
-static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
-				 struct pp_patience *patience)
-{
-	struct epoll_event event;
-	int result = epoll_wait(gate, &event, 1, time_left(patience));
+/* What the next thread at the gate waits for. */
+struct gate {
+	int epoll;
+	int listener;
+};
 
-	if (result <= 0)
-		return turn_after(result, patience);
-	if (event.data.fd != listener->fd)
+static void arm_gate(void *argument)
+{
+	const struct gate *gate = argument;
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
+				     .data.fd = gate->listener };
+	int error = errno;
+
+	real_epoll_ctl(gate->epoll, EPOLL_CTL_MOD, gate->listener, &event);
+	errno = error;
+}
+
+/* Whoever passes the gate arms it for the next one: pp_wait_accept. */
+static enum pp_turn pass_gate(struct pp_listener *listener, int gate,
+			      const struct epoll_event *event,
+			      struct pp_patience *patience)
+{
+	if (event->data.fd != listener->fd)
 		return PP_TURN_ROOM;
 	patience->gate = gate + 1;
 	return atomic_load(&listener->used) ? PP_TURN_KERNEL_NOW
 					    : PP_TURN_KERNEL;
+}
+
+/*
+ * Passes the gate if somebody is there: a busy server's threads ask for nothing
+ * else. Only who sleeps there must know that the gate is still this listener's,
+ * and how long the program's accept would sleep.
+ */
+static bool passes_at_once(struct pp_listener *listener,
+			   struct pp_patience *patience, enum pp_turn *turn)
+{
+	int gate = atomic_load(&listener->gate) - 1;
+	struct epoll_event event;
+	int result, state;
+
+	if (gate < 0)
+		return false;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	result = epoll_wait(gate, &event, 1, 0);
+	pthread_setcancelstate(state, NULL);
+	if (result == 1)
+		*turn = pass_gate(listener, gate, &event, patience);
+	return result == 1;
+}
+
+static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
+				 struct pp_patience *patience)
+{
+	struct gate here = { .epoll = gate, .listener = listener->fd };
+	struct epoll_event event;
+	int result;
+
+	/* a thread that is cancelled here may have been let through already */
+	pthread_cleanup_push(arm_gate, &here);
+	result = epoll_wait(gate, &event, 1, time_left(patience));
+	pthread_cleanup_pop(0);
+	if (result <= 0)
+		return turn_after(result, patience);
+	return pass_gate(listener, gate, &event, patience);
 }
 
 static enum pp_turn wait_for_either(struct pp_listener *listener,
@@ -190,11 +246,14 @@ enum pp_turn pp_wait_turn(struct pp_listener *listener,
 			  struct pp_patience *patience)
 {
 	bool shared = is_shared(listener);
+	enum pp_turn turn;
 	int gate = -1;
 
 	if (!shared && !patience->waited && !atomic_load(&listener->used) &&
 	    !ends_early(listener, patience))
 		return PP_TURN_KERNEL;
+	if (shared && passes_at_once(listener, patience, &turn))
+		return turn;
 	if (!blocks(listener))
 		return PP_TURN_KERNEL;
 	start_waiting(listener, patience);
@@ -217,13 +276,35 @@ static int accept_real(const struct pp_accept_call *call,
 /*
  * Keeps other processes that share the listener out of the moment in which it
  * is non-blocking: one's end would be in the middle of another's. A record
- * lock is the process's own, unlike the flag, and goes with it.
+ * lock is the process's own, unlike the flag, and goes with it. False where
+ * another process has it.
  */
-static void lock_moment(int fd, short type)
+static bool lock_record(int fd, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	real_fcntl(fd, F_SETLKW, (intptr_t)&lock);
+	return real_fcntl(fd, F_SETLK, (intptr_t)&lock) == 0 ||
+	       (errno != EAGAIN && errno != EACCES);
+}
+
+/*
+ * The process of which a thread is in a moment: the record lock does not keep
+ * out its other ones. A forked child has no such thread.
+ */
+static _Atomic pid_t in_moment;
+
+/* False where it is somebody else's. */
+static bool take_moment(int listener, bool patient)
+{
+	pid_t self = getpid(), holder = atomic_load(&in_moment);
+
+	if (holder == self ||
+	    !atomic_compare_exchange_strong(&in_moment, &holder, self))
+		return false;
+	if (lock_record(listener, F_WRLCK) || !patient)
+		return true;
+	atomic_store(&in_moment, 0);
+	return false;
 }
 
 /* Nothing may come into a moment: the flag is seen by other processes. */
@@ -232,23 +313,41 @@ struct undisturbed {
 	int cancel_state;
 };
 
+static void disturb_again(const struct undisturbed *before)
+{
+	pthread_setcancelstate(before->cancel_state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+}
+
+/*
+ * Waits with signals open. After a second or so, a process that has the record
+ * lock is taken to be stopped, and not waited for any longer.
+ */
 static struct undisturbed begin_moment(int listener)
 {
 	struct undisturbed before;
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before.signals);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before.cancel_state);
-	lock_moment(listener, F_WRLCK);
-	return before;
+	for (int tries = 0;; tries++) {
+		pthread_sigmask(SIG_SETMASK, &all, &before.signals);
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
+				       &before.cancel_state);
+		if (take_moment(listener, tries < MOMENT_TRIES))
+			return before;
+		disturb_again(&before);
+		if (tries < MOMENT_TRIES / 2)
+			sched_yield();
+		else
+			real_poll(NULL, 0, 1);
+	}
 }
 
 static void end_moment(int listener, const struct undisturbed *before)
 {
-	lock_moment(listener, F_UNLCK);
-	pthread_setcancelstate(before->cancel_state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+	lock_record(listener, F_UNLCK);
+	atomic_store(&in_moment, 0);
+	disturb_again(before);
 }
 
 /*
@@ -303,23 +402,6 @@ bool pp_wait_was_transient(struct pp_listener *listener)
 		transient = receive_timeout(listener->fd) == 0;
 	errno = EAGAIN;
 	return transient;
-}
-
-/* What the next thread at the gate waits for. */
-struct gate {
-	int epoll;
-	int listener;
-};
-
-static void arm_gate(void *argument)
-{
-	const struct gate *gate = argument;
-	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
-				     .data.fd = gate->listener };
-	int error = errno;
-
-	real_epoll_ctl(gate->epoll, EPOLL_CTL_MOD, gate->listener, &event);
-	errno = error;
 }
 
 int pp_wait_accept(const struct pp_accept_call *call, enum pp_turn turn,

@@ -122,6 +122,32 @@ class OneListener(Case):
         self.assertEqual((served, wrong), (self.ROUNDS * CLIENTS + 1, 0))
 
 
+class Disturbed(unittest.TestCase):
+    """tests/preload/disturbed.c: all threads go on."""
+
+    def check(self, case, behind=None, **environment):
+        library = fixture.SERVER_LIBRARY
+        if behind:
+            library += " " + fixture.probe(f".libs/{behind}.so")
+        program = fixture.Program(
+            [fixture.probe("disturbed"), case],
+            env=fixture.environment(library) | environment)
+        self.addCleanup(program.stop)
+        self.assertEqual((program.wait(), program.output()), (0, "done"))
+
+    def test_cancelled_while_the_lock_is_held(self):
+        self.check("closer")
+
+    def test_fork_waits_for_a_signal_handler(self):
+        self.check("handler")
+
+    def test_cancelled_at_the_gate(self):
+        self.check("gate", "cancel", PP_GATE="1")
+
+    def test_two_moments_at_once(self):
+        self.check("moment", "slow")
+
+
 class Churn(Case):
     """Clients that connect and reset, in every state of a header."""
 
