@@ -4,6 +4,7 @@
 
 #include "configuration.h"
 
+#include "fork.h"
 #include "inetd.h"
 #include "log.h"
 #include "real.h"
@@ -48,46 +49,11 @@ static _Atomic int state = UNREAD;
 /* With the file's settings, or where no file will be read; NULL before. */
 static _Atomic(const struct configuration *) complete;
 
-/* The constructor found that the environment says nothing. */
-static bool environment_is_silent;
+/* Of a copy of the library, which leaves the work to the other one. */
+static struct configuration off;
 
-static void read_start(void)
-{
-	pp_real_resolve();
-	pp_settings_defaults(TABLE, &start.settings);
-	/* whoever runs a setuid program must not steer what it believes */
-	if (!environment_is_silent && getauxval(AT_SECURE) == 0)
-		pp_settings_environment(TABLE, environ, &start.settings,
-					&start.error);
-#ifdef PP_CLIENT
-	pp_settings_agree(environ, &start.settings, &start.error);
-#endif
-	if (pp_real_is_copy()) {
-		start.settings.versions = PP_VERSION_NONE;
-		start.settings.send_version = 0;
-		start.error.text[0] = '\0';
-		atomic_store(&complete, &start);
-	}
-}
-
-const struct pp_settings *pp_configuration(void)
-{
-	const struct configuration *configuration =
-		atomic_load_explicit(&complete, memory_order_acquire);
-	int expected = UNREAD;
-
-	if (configuration != NULL)
-		return &configuration->settings;
-	if (atomic_load_explicit(&state, memory_order_acquire) == READ)
-		return &start.settings;
-	if (atomic_compare_exchange_strong(&state, &expected, BEING_READ)) {
-		read_start();
-		atomic_store_explicit(&state, READ, memory_order_release);
-	}
-	while (atomic_load_explicit(&state, memory_order_acquire) != READ)
-		sched_yield();
-	return &start.settings;
-}
+/* What comes later than the start was looked up, and whether this is a copy. */
+static _Atomic bool is_prepared;
 
 static bool environment_has_settings(void)
 {
@@ -99,6 +65,58 @@ static bool environment_has_settings(void)
 	return false;
 }
 
+static void read_environment(void)
+{
+	pp_settings_defaults(TABLE, &start.settings);
+	/* whoever runs a setuid program must not steer what it believes */
+	if (!environment_has_settings() || getauxval(AT_SECURE) != 0)
+		return;
+	pp_settings_environment(TABLE, environ, &start.settings, &start.error);
+#ifdef PP_CLIENT
+	pp_settings_agree(environ, &start.settings, &start.error);
+#endif
+}
+
+/*
+ * Reads it in the constructor, when nobody else is there to wait, or earlier
+ * where that of another library calls a hook.
+ */
+static void read_start(void)
+{
+	int expected = UNREAD;
+
+	if (atomic_compare_exchange_strong(&state, &expected, BEING_READ)) {
+		read_environment();
+		atomic_store_explicit(&state, READ, memory_order_release);
+	}
+	while (atomic_load_explicit(&state, memory_order_acquire) != READ)
+		sched_yield();
+}
+
+/*
+ * Threads, signal handlers and forked children that come meanwhile do the same
+ * again: nobody waits for anybody.
+ */
+static void prepare(void)
+{
+	read_start();
+	pp_real_resolve();
+	if (pp_real_is_copy())
+		atomic_store(&complete, &off);
+	atomic_store_explicit(&is_prepared, true, memory_order_release);
+}
+
+const struct pp_settings *pp_configuration(void)
+{
+	const struct configuration *configuration;
+
+	if (!atomic_load_explicit(&is_prepared, memory_order_acquire))
+		prepare();
+	configuration = atomic_load_explicit(&complete, memory_order_acquire);
+	return configuration == NULL ? &start.settings
+				     : &configuration->settings;
+}
+
 /*
  * Daemons overwrite their environment later, to show a title. Most processes
  * neither have settings nor ever ask for them: they start without much ado.
@@ -106,12 +124,9 @@ static bool environment_has_settings(void)
 __attribute__((constructor)) static void construct(void)
 {
 	pp_real_resolve_for_children();
-	if (!environment_has_settings()) {
-		environment_is_silent = true;
-		return;
-	}
-	pp_configuration();
+	read_start();
 #ifndef PP_CLIENT
+	pp_fork_prepare();
 	pp_inetd_start();
 #endif
 }

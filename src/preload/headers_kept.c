@@ -7,32 +7,34 @@
 #include "kept.h"
 #include "lock.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
 
 #ifdef PP_GETPEERNAME_CACHE
 
 static struct pp_kept kept;
 static struct pp_lock lock;
-static sigset_t signals_before_fork;
+static _Atomic bool is_used;
 
-static void before_fork(void)
+void pp_headers_before_fork(void)
 {
-	sigset_t before;
-
-	pp_lock_take(&lock, &before);
-	signals_before_fork = before;
+	if (atomic_load(&is_used))
+		pp_lock_before_fork(&lock);
 }
 
-static void after_fork(void)
+void pp_headers_after_fork(void)
 {
-	sigset_t before = signals_before_fork;
-
-	pp_lock_release(&lock, &before);
+	if (pp_lock_forks(&lock))
+		pp_lock_after_fork(&lock);
 }
 
-void pp_headers_prepare(void)
+/* The first one ever may be half kept, by a thread of the parent. */
+void pp_headers_after_fork_in_child(void)
 {
-	pthread_atfork(before_fork, after_fork, after_fork);
+	if (pp_lock_forks(&lock))
+		pp_lock_after_fork(&lock);
+	else if (pp_lock_renew(&lock))
+		memset(&kept, 0, sizeof(kept));
 }
 
 bool pp_headers_have(int fd)
@@ -45,6 +47,7 @@ void pp_headers_keep(int fd, const union pp_address *proxy,
 {
 	sigset_t before;
 
+	atomic_store(&is_used, true);
 	pp_lock_take(&lock, &before);
 	pp_kept_put(&kept, fd, proxy, bytes, length);
 	pp_lock_release(&lock, &before);

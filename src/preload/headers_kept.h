@@ -13,8 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* To be called once, before all others: for fork(2). */
-void pp_headers_prepare(void);
+#ifdef PP_GETPEERNAME_CACHE
+
+/* For fork.c: waits until no thread is in the middle of something. */
+void pp_headers_before_fork(void);
+void pp_headers_after_fork(void);
+void pp_headers_after_fork_in_child(void);
 
 /* Is one kept for fd? No lock and no system call: it is asked at each close. */
 bool pp_headers_have(int fd);
@@ -32,5 +36,21 @@ void pp_headers_drop(int fd);
 
 /* Keeps for the descriptor to what is kept for from, or nothing. */
 void pp_headers_duplicate(int from, int to);
+
+#else
+
+static inline void pp_headers_before_fork(void)
+{
+}
+
+static inline void pp_headers_after_fork(void)
+{
+}
+
+static inline void pp_headers_after_fork_in_child(void)
+{
+}
+
+#endif
 
 #endif

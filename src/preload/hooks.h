@@ -118,6 +118,11 @@ typedef unsigned pp_mmsg_flags;
 	PP_HOOK_FCNTL64(HOOK)                                              \
 	PP_HOOK_FCNTL_TIME64(HOOK)
 
+#define PP_CONNECT_HOOK(HOOK)                                              \
+	HOOK(int, connect,                                                 \
+	     (int fd, const struct sockaddr *address, socklen_t length),   \
+	     (fd, address, length))
+
 /* Who is behind a descriptor: server_identity.c and server_exec.c. */
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_IDENTITY_HOOKS(HOOK)                                            \
@@ -127,6 +132,7 @@ typedef unsigned pp_mmsg_flags;
 	HOOK(int, getsockname,                                             \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
 	     (fd, address, length))                                        \
+	PP_CONNECT_HOOK(HOOK)                                              \
 	PP_DUP_HOOKS(HOOK)                                                 \
 	PP_SENDMSG_HOOKS(HOOK)                                             \
 	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
@@ -273,9 +279,7 @@ typedef unsigned pp_mmsg_flags;
 
 /* client.c, client_wait.c and client_write.c. */
 #define PP_CONNECT_HOOKS(HOOK)                                             \
-	HOOK(int, connect,                                                 \
-	     (int fd, const struct sockaddr *address, socklen_t length),   \
-	     (fd, address, length))                                        \
+	PP_CONNECT_HOOK(HOOK)                                              \
 	PP_WAIT_HOOKS(HOOK)                                                \
 	HOOK(int, epoll_wait,                                              \
 	     (int epoll, struct epoll_event *events, int count,            \

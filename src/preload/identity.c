@@ -12,10 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ static struct pp_peers peers;
 /* The process whose memory this is; 0 as long as nothing is remembered. */
 static _Atomic pid_t owner;
 
-static void note_fork(void)
+void pp_identity_after_fork(void)
 {
 	if (atomic_load(&owner) != 0)
 		atomic_store(&owner, getpid());
@@ -48,12 +48,6 @@ static void note_fork(void)
 
 void pp_identity_prepare(void)
 {
-	static atomic_flag fork_is_handled = ATOMIC_FLAG_INIT;
-
-	if (!atomic_flag_test_and_set(&fork_is_handled)) {
-		pthread_atfork(NULL, NULL, note_fork);
-		pp_headers_prepare();
-	}
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }
@@ -105,6 +99,22 @@ void pp_identity_close(int fd)
 	drop_header(fd);
 }
 
+/* Something new is on fd, of which nothing is known. */
+static void forget_older(int fd)
+{
+	struct pp_peer peer;
+	int error = errno;
+
+	if (pp_peers_look(&peers, fd, &peer) && !memory_is_borrowed())
+		pp_identity_forget(fd);
+	errno = error;
+}
+
+void pp_identity_connected(int fd)
+{
+	forget_older(fd);
+}
+
 /* Whom the kernel names as the peer of a TCP connection. */
 static bool get_peer(int fd, union pp_address *peer)
 {
@@ -116,12 +126,16 @@ static bool get_peer(int fd, union pp_address *peer)
 	return pp_family_is_internet(peer->sa.sa_family);
 }
 
-/* What is known of fd, in this process or by a note that came along. */
+/*
+ * What is known of fd, in this process or by a note that came along. Whoever
+ * starts a setuid program must not steer what it believes: he could have
+ * written the note.
+ */
 static bool find(int fd, const union pp_address *kernel, struct pp_peer *peer)
 {
 	if (pp_peers_get(&peers, fd, kernel, peer))
 		return true;
-	return pp_carry_read(fd, kernel, peer) &&
+	return getauxval(AT_SECURE) == 0 && pp_carry_read(fd, kernel, peer) &&
 	       pp_family_is_internet(peer->source.sa.sa_family);
 }
 
@@ -298,7 +312,10 @@ void pp_identity_leave_by_exec(void)
 		if (!pp_peers_look(&peers, fd, &peer))
 			continue;
 		flags = real_fcntl(fd, F_GETFD, 0);
-		if (flags >= 0 && !(flags & FD_CLOEXEC))
+		if (flags < 0)
+			/* closed: not to be asked for again */
+			forget_older(fd);
+		else if (!(flags & FD_CLOEXEC))
 			leave(fd);
 	}
 	errno = error;
@@ -347,10 +364,15 @@ void pp_identity_leave_by_messages(const struct mmsghdr *messages,
 		pp_identity_leave_by_message(&messages[i].msg_hdr);
 }
 
+void pp_identity_arrive(int fd)
+{
+	forget_older(fd);
+}
+
 void pp_identity_arrive_by_message(const struct msghdr *message)
 {
 	if (pp_peers_used(&peers) && message->msg_control != NULL)
-		each_descriptor(message, pp_identity_forget);
+		each_descriptor(message, forget_older);
 }
 
 #endif

@@ -41,6 +41,9 @@ void pp_identity_show(struct pp_kernel_name *name,
 /* To be called before the first pp_identity_set: one system call. */
 void pp_identity_prepare(void);
 
+/* For fork.c: the memory is this process's own now. */
+void pp_identity_after_fork(void);
+
 /*
  * The connection on fd, from proxy, had this header, which lies at bytes; NULL
  * where there was no memory for it.
@@ -48,8 +51,11 @@ void pp_identity_prepare(void);
 void pp_identity_set(int fd, const union pp_address *proxy,
 		     const struct pp_header *header, const uint8_t *bytes);
 
-/* Nothing is known any more of what is on fd. */
+/* Nothing is known any more of what is on fd. Not for a child of vfork. */
 void pp_identity_forget(int fd);
+
+/* fd is new: it came from another process. */
+void pp_identity_arrive(int fd);
 
 /* The program closes fd: frees what takes memory. */
 void pp_identity_close(int fd);
@@ -65,6 +71,12 @@ int pp_identity_getsockname(int fd, struct sockaddr *address,
  * as size allows. Returns its length, or -1 with errno set.
  */
 ssize_t pp_identity_get_header(int fd, void *bytes, size_t size);
+
+/*
+ * The program connected fd itself, perhaps to the address and port of a proxy
+ * whose connection was on it before.
+ */
+void pp_identity_connected(int fd);
 
 /* The descriptor to was made a duplicate of from. */
 void pp_identity_duplicate(int from, int to);
@@ -86,6 +98,10 @@ void pp_identity_arrive_by_message(const struct msghdr *message);
 #else
 
 static inline void pp_identity_prepare(void)
+{
+}
+
+static inline void pp_identity_after_fork(void)
 {
 }
 

@@ -51,10 +51,7 @@ static bool is_same(int fd, const struct start *start)
 	       pp_address_equal(&peer, &start->proxy);
 }
 
-/*
- * Programs that are executed later must not look for another header. Where the
- * socket takes no note they are not asked to.
- */
+/* For programs that are executed with it later. */
 static void leave_note(const struct start *start,
 		       const struct pp_header *header)
 {
@@ -64,8 +61,7 @@ static void leave_note(const struct start *start,
 		peer.source = header->source;
 		peer.destination = header->destination;
 	}
-	if (!pp_carry_write(start->fd, &peer))
-		unsetenv(INETD);
+	pp_carry_write(start->fd, &peer);
 }
 
 /*
@@ -97,7 +93,7 @@ static void take_over(const struct start *start,
 {
 	pp_identity_prepare();
 	pp_identity_set(start->fd, &start->proxy, header, bytes);
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+	for (int fd = 0; fd <= LISTEN_FDS_START; fd++)
 		if (is_same(fd, start))
 			pp_identity_set(fd, &start->proxy, header, bytes);
 	pp_tell_header(by, start->fd, &start->proxy, header);
@@ -148,14 +144,10 @@ static void take_header(const struct start *start)
 	pp_receive_end(&receive);
 }
 
-/* A connection by TCP, and not one that was examined before an exec? */
 static bool find_connection(int fd, struct start *start)
 {
-	struct pp_peer peer;
-
 	start->fd = fd;
-	return pp_is_tcp_socket(fd) && peer_of(fd, &start->proxy) &&
-	       !pp_carry_read(fd, &start->proxy, &peer);
+	return pp_is_tcp_socket(fd) && peer_of(fd, &start->proxy);
 }
 
 /* What is wrong with them is told, but not to the client. */
@@ -167,26 +159,27 @@ static bool settings_allow(const struct start *start)
 	return pp_configuration_is_valid();
 }
 
-static void examine(int fd)
+static void examine(const struct start *start)
 {
-	struct start start;
+	struct pp_peer peer;
 
-	if (!find_connection(fd, &start))
+	/* before an exec */
+	if (pp_carry_read(start->fd, &start->proxy, &peer))
 		return;
-	if (!settings_allow(&start)) {
-		drop(&start, "a setting is bad");
+	if (!settings_allow(start)) {
+		drop(start, "a setting is bad");
 		return;
 	}
 	if (!pp_is_on())
 		return;
-	switch (pp_policy(pp_configuration(), fd, &start.proxy)) {
+	switch (pp_policy(pp_configuration(), start->fd, &start->proxy)) {
 	case PP_POLICY_UNTRUSTED:
-		decide_bare(&start, "not trusted");
+		decide_bare(start, "not trusted");
 		break;
 	case PP_POLICY_OTHER_PORT:
 		break;
 	default:
-		take_header(&start);
+		take_header(start);
 	}
 }
 
@@ -206,18 +199,51 @@ static bool is_asked_for(void)
 	const char *value = secure_getenv(INETD);
 	bool on;
 
-	return pp_configuration()->inetd ||
-	       (value != NULL && !pp_settings_boolean(value, &on));
+	return value != NULL && (pp_configuration()->inetd ||
+				 !pp_settings_boolean(value, &on));
+}
+
+/*
+ * Programs that are executed later are not asked. bash has an unsetenv(3) of
+ * its own, which does not do before main.
+ */
+static void ask_no_more(void)
+{
+	char **to = environ;
+
+	for (char **from = environ; *from != NULL; from++)
+		if (strncmp(*from, INETD "=", sizeof(INETD)) != 0)
+			*to++ = *from;
+	*to = NULL;
+}
+
+/*
+ * systemd gives one connection as both descriptors where it is to be standard
+ * input, too: what follows its header is not another one. Nor is what a program
+ * that is executed later finds on its descriptors, a connection of its own
+ * perhaps.
+ */
+static void examine_all(void)
+{
+	struct start input, listened;
+	bool has_input = find_connection(STDIN_FILENO, &input);
+	bool has_listened = has_listen_fds() &&
+			    find_connection(LISTEN_FDS_START, &listened);
+
+	if (has_input)
+		examine(&input);
+	if (has_listened &&
+	    !(has_input && pp_address_equal(&input.proxy, &listened.proxy)))
+		examine(&listened);
+	if (has_input || has_listened)
+		ask_no_more();
 }
 
 void pp_inetd_start(void)
 {
 	int error = errno;
 
-	if (is_asked_for()) {
-		examine(STDIN_FILENO);
-		if (has_listen_fds())
-			examine(LISTEN_FDS_START);
-	}
+	if (is_asked_for())
+		examine_all();
 	errno = error;
 }

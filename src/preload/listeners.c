@@ -42,7 +42,6 @@ static _Atomic bool any_listener;
 static _Atomic int unwatched_count;
 
 static struct pp_lock lock;
-static sigset_t signals_before_fork;
 static struct pp_listener *open_listeners;
 static _Atomic int open_count;
 
@@ -73,8 +72,9 @@ static void unlink_open(struct pp_listener *listener)
 
 	while (*at != NULL && *at != listener)
 		at = &(*at)->next_open;
-	if (*at != NULL)
-		*at = listener->next_open;
+	if (*at == NULL)
+		return;
+	*at = listener->next_open;
 	atomic_fetch_sub(&open_count, 1);
 }
 
@@ -96,28 +96,26 @@ static void discard_room(struct pp_listener *listener,
 	how(&listener->room);
 }
 
-static void before_fork(void)
+void pp_listeners_before_fork(void)
 {
-	sigset_t before;
-
-	pp_lock_take(&lock, &before);
-	signals_before_fork = before;
+	if (pp_listeners_any())
+		pp_lock_before_fork(&lock);
 }
 
-static void after_fork_in_parent(void)
+void pp_listeners_after_fork(void)
 {
-	sigset_t before = signals_before_fork;
-
-	pp_lock_release(&lock, &before);
+	if (pp_lock_forks(&lock))
+		pp_lock_after_fork(&lock);
 }
 
-static void after_fork_in_child(void)
+void pp_listeners_after_fork_in_child(void)
 {
-	sigset_t before = signals_before_fork;
-
 	while (open_listeners != NULL)
 		discard_room(open_listeners, pp_room_abandon);
-	pp_lock_release(&lock, &before);
+	if (pp_lock_forks(&lock))
+		pp_lock_after_fork(&lock);
+	else
+		pp_lock_renew(&lock);
 }
 
 /*
@@ -136,16 +134,6 @@ static bool room_holds(struct pp_listener *listener)
 		return true;
 	discard_room(listener, pp_room_close);
 	return false;
-}
-
-/* Before the lock is ever taken: a fork right then must not copy it held. */
-static void handle_fork(void)
-{
-	static atomic_flag is_handled = ATOMIC_FLAG_INIT;
-
-	if (!atomic_flag_test_and_set(&is_handled))
-		pthread_atfork(before_fork, after_fork_in_parent,
-			       after_fork_in_child);
 }
 
 static bool open_room(struct pp_listener *listener)
@@ -383,7 +371,6 @@ void pp_listeners_note(int fd)
 	struct pp_listener *listener;
 
 	pp_identity_prepare();
-	handle_fork();
 	if (entry == NULL)
 		return;
 	listener = atomic_load(&entry->listener);

@@ -98,6 +98,12 @@ void pp_listeners_note_watched(struct pp_listener *listener);
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
 
+/* For fork.c: waits until no thread is in the middle of something. */
+void pp_listeners_before_fork(void);
+void pp_listeners_after_fork(void);
+/* The same; those who wait are the parent's. */
+void pp_listeners_after_fork_in_child(void);
+
 /* Is any room open? One load. */
 bool pp_listeners_any_open(void);
 

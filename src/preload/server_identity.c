@@ -8,6 +8,7 @@
 #include "identity.h"
 #include "real.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -22,6 +23,15 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
 	return pp_identity_getsockname(fd, address, length);
+}
+
+PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int result = real_connect(fd, address, length);
+
+	if (result == 0 || errno == EINPROGRESS)
+		pp_identity_connected(fd);
+	return result;
 }
 
 /* A call that made to, or failed, has returned it. */
@@ -139,7 +149,7 @@ PP_EXPORT int pidfd_getfd(int process, int fd, unsigned flags)
 {
 	int got = real_pidfd_getfd(process, fd, flags);
 
-	pp_identity_forget(got);
+	pp_identity_arrive(got);
 	return got;
 }
 #endif

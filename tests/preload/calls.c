@@ -213,7 +213,7 @@ struct passing {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct mmsghdr messages[1];
+	struct mmsghdr messages[2];
 };
 
 static struct msghdr *prepare(struct passing *passing)
@@ -227,6 +227,8 @@ static struct msghdr *prepare(struct passing *passing)
 	message->msg_iovlen = 1;
 	message->msg_control = &passing->control;
 	message->msg_controllen = sizeof(passing->control);
+	/* the second is the same, so that it can be the one that has it */
+	passing->messages[1] = passing->messages[0];
 	return message;
 }
 
@@ -249,8 +251,10 @@ static long pass(const struct command *command)
 	if (strcmp(command->word[0], "pass") == 0)
 		return sendmsg(to, message, MSG_DONTWAIT);
 	/* without room behind the descriptor, which is common, too */
-	message->msg_controllen = CMSG_LEN(sizeof(fd));
-	return sendmmsg(to, passing.messages, 1, MSG_DONTWAIT);
+	passing.messages[1].msg_hdr.msg_controllen = CMSG_LEN(sizeof(fd));
+	message->msg_control = NULL;
+	message->msg_controllen = 0;
+	return sendmmsg(to, passing.messages, 2, MSG_DONTWAIT);
 }
 
 /* take or takemany SOCKET; the descriptor that was passed */
@@ -265,6 +269,11 @@ static long take(const struct command *command)
 		got = recvmmsg(from, passing.messages, 1, MSG_DONTWAIT, NULL);
 	else
 		got = recvmsg(from, message, MSG_DONTWAIT);
+	/* the first of two that were passed has none */
+	if (got == 1 && message->msg_controllen == 0) {
+		message->msg_controllen = sizeof(passing.control);
+		got = recvmsg(from, message, MSG_DONTWAIT);
+	}
 	if (got == 1 && message->msg_controllen > 0)
 		memcpy(&fd, CMSG_DATA(&passing.control.header), sizeof(fd));
 	return fd;

@@ -98,7 +98,7 @@ class Handover(unittest.TestCase):
         self.check_unknown("execv", b"", VERSION=0)
 
     def test_what_stays_costs_nothing(self):
-        self.check("stays", ["filter of 0"] + CLIENT, v2())
+        self.check("stays", ["filter of 0", "key of 0"] + CLIENT, v2())
 
     def test_the_programs_own_filter(self):
         """It stays, and nothing is there when it was detached."""
@@ -145,13 +145,14 @@ class Passed(CallsCase):
                          client.getpeername())
 
     def test_passed(self):
-        for send in ("pass", "passmany"):
+        # of several messages the second has the descriptor
+        for send, sent in ("pass", 1), ("passmany", 2):
             for receive in ("take", "takemany"):
                 fd, _ = self.accept(v2())
                 # the note alone can tell: nothing else goes along
                 self.calls.ok("fcntl", fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
                 reply = self.calls.do(send, self.mailbox, fd)
-                self.assertEqual(reply.outcome, (1, "KEPT"))
+                self.assertEqual(reply.outcome, (sent, "KEPT"))
                 self.calls.exec()
                 reply = self.calls.do(receive, self.mailbox)
                 self.assertEqual(reply.errno, "KEPT")

@@ -142,6 +142,19 @@ class NoHeader(Case):
                 self.calls.ok("connect", fd, pack_address("127.0.0.1", port))
                 self.check_none(fd)
 
+    def test_connected_to_the_port_of_the_proxy(self):
+        """The kernel's peer is the one that it was, the connection another."""
+        for header in v2(), TLVS:
+            fd = self.accept(header)
+            proxy = self.clients[fd].getsockname()
+            self.calls.ok("rawclose", fd)
+            fixture.reset(self.clients.pop(fd))
+            with socket.create_server(proxy):
+                self.assertEqual(self.calls.socket(), fd)
+                self.calls.ok("connect", fd, pack_address(*proxy))
+                self.check_none(fd)
+                self.assertEqual(self.calls.getpeername(fd).address, proxy)
+
 
 class Descriptors(Case):
     def test_duplicates(self):

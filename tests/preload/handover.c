@@ -5,8 +5,8 @@
  *	handover serve METHOD [COUNT]
  *		listens on 127.0.0.1, prints "port N", accepts COUNT
  *		connections (1) and hands the last one over by METHOD
- *	handover tell FD
- *		prints who is behind a descriptor: "peer ADDRESS PORT" and
+ *	handover tell FD...
+ *		prints who is behind descriptors: "peer ADDRESS PORT" and
  *		"name ADDRESS PORT"
  */
 #include <config.h>
@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -29,6 +30,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef TCP_FASTOPEN_KEY
+#define TCP_FASTOPEN_KEY 33
+#endif
 
 extern char **environ;
 
@@ -276,17 +281,20 @@ static void spawn_as_it_is(int fd, bool along_path)
 	wait_for(child);
 }
 
-/* What is not executed by is not told of: the socket has no filter. */
+/* What does not go along is not told of: the socket has no note. */
 static void stays(int fd)
 {
 	struct pp_bpf filter[64];
-	socklen_t steps = 64;
+	socklen_t steps = 64, size = 32;
+	char key[32];
 
 	check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
 	check(system("true") == 0, "system");
 	check(getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, filter, &steps) == 0,
 	      "SO_GET_FILTER");
-	printf("filter of %u\n", steps);
+	check(getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &size) == 0,
+	      "TCP_FASTOPEN_KEY");
+	printf("filter of %u\nkey of %u\n", steps, size);
 	fflush(stdout);
 	tell(fd);
 }
@@ -423,8 +431,9 @@ int main(int argc, char **argv)
 	static char path[4096];
 
 	self = realpath("/proc/self/exe", path);
-	if (argc == 3 && strcmp(argv[1], "tell") == 0)
-		tell(atoi(argv[2]));
+	if (argc >= 3 && strcmp(argv[1], "tell") == 0)
+		for (int i = 2; i < argc; i++)
+			tell(atoi(argv[i]));
 	else if (argc >= 3 && strcmp(argv[1], "serve") == 0)
 		serve(argv[2], argc > 3 ? atoi(argv[3]) : 1);
 	else

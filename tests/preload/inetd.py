@@ -182,6 +182,19 @@ class Inetd(unittest.TestCase):
         self.addCleanup(process.wait)
         self.assertEqual(fixture.read_all(client), expected + v1())
 
+    def test_nor_on_connections_of_their_own(self):
+        """What they connect to is no proxy."""
+        upstream = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(upstream.close)
+        client, connection = self.accept(v2())
+        self.start(connection, "bash", "-c", "cat </dev/tcp/127.0.0.1/"
+                   f"{upstream.getsockname()[1]}",
+                   MUST_USE_PROTOCOL_HEADER=1)
+        server = upstream.accept()[0]
+        server.sendall(v1() + b"body")
+        server.close()
+        self.assertEqual(fixture.read_all(client), v1() + b"body")
+
     def test_bad_setting(self):
         for settings in ({"INETD": "maybe"}, {"TIMEOUT": "soon"}):
             name, value = next(iter(settings.items()))
@@ -243,10 +256,25 @@ class Inetd(unittest.TestCase):
         client.sendall(v1()[11:] + b"data")
         self.assertEqual(fixture.read_all(client), b"False b'data'\n")
 
-    def told_of_3(self, connection, argv, library=None, **variables):
+    def test_descriptors_0_and_3_of_systemd(self):
+        """One connection: the data behind its header is no header."""
+        fixture.need("strace")
+        for inject in ([], ["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                            "inject=setsockopt:error=ENOPROTOOPT"]):
+            connection = self.accept(v2() + v1() + b"data")[1]
+            told = self.told_of_3(connection, inject + [
+                "sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec env "
+                f"LD_PRELOAD='{fixture.SERVER_LIBRARY}' '{TELL}' tell 0 3"],
+                stdin=connection)
+            self.assertEqual(told, CLIENT.replace(b"done\n", b"") + CLIENT)
+            self.assertEqual(connection.recv(99), v1() + b"data")
+
+    def told_of_3(self, connection, argv, library=None, stdin=None,
+                  **variables):
         """What a program says that has the connection on descriptor 3."""
         return subprocess.run(
-            argv, stdout=subprocess.PIPE, check=True, pass_fds=[3],
+            argv, stdin=stdin, stdout=subprocess.PIPE, check=True,
+            pass_fds=[3],
             preexec_fn=lambda: os.dup2(connection.fileno(), 3),
             env=fixture.environment(library, INETD=1) | variables).stdout
 
