@@ -6,6 +6,10 @@
  *				which somebody waits; then the process forks
  *	disturbed handler	while the process forks, a handler that fork
  *				calls waits for another thread's signal handler
+ *	disturbed mutex		the process forks while a thread accepts that
+ *				holds a mutex which a handler of fork takes
+ *	disturbed early US	a signal handler asks for a peer, US microseconds
+ *				after the program has begun to ask for the first
  *	disturbed gate		one of two that wait in accept is cancelled just
  *				when it may go on (cancel.c, PP_GATE)
  *	disturbed moment	two find the same connection at once (slow.c)
@@ -23,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,6 +161,69 @@ static void handler(void)
 		fork_once();
 }
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool holds;
+
+static void lock_mutex(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+static void unlock_mutex(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+/* As Apache's: only who holds it accepts. The header is late, so it waits. */
+static void *accept_with_mutex(void *ignored)
+{
+	struct pollfd here = { .fd = listener, .events = POLLIN };
+
+	(void)ignored;
+	lock_mutex();
+	atomic_store(&holds, true);
+	let_sleep();
+	let_wait();
+	if (poll(&here, 1, 10) < 0)
+		abort();
+	unlock_mutex();
+	return NULL;
+}
+
+static void with_mutex(void)
+{
+	pthread_t thread;
+
+	pthread_atfork(lock_mutex, unlock_mutex, unlock_mutex);
+	start_listening(SOCK_NONBLOCK);
+	thread = start_thread(accept_with_mutex);
+	while (!atomic_load(&holds))
+		usleep(1000);
+	fork_once();
+	pthread_join(thread, NULL);
+}
+
+static void get_peer(int number)
+{
+	struct sockaddr_in peer;
+	socklen_t length = sizeof(peer);
+
+	(void)number;
+	getpeername(listener, (struct sockaddr *)&peer, &length);
+}
+
+/* The library reads and looks up what it needs at the first question. */
+static void early(int microseconds)
+{
+	struct itimerval soon = { .it_value.tv_usec = microseconds };
+
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	signal(SIGALRM, get_peer);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	for (int i = 0; i < 2000; i++)
+		get_peer(0);
+}
+
 static void *accept_one(void *ignored)
 {
 	(void)ignored;
@@ -223,10 +291,15 @@ int main(int argc, char **argv)
 	} cases[] = {
 		{ "closer", closer },
 		{ "handler", handler },
+		{ "mutex", with_mutex },
 		{ "gate", gate },
 		{ "moment", moment },
 	};
 
+	if (argc == 3 && strcmp(argv[1], "early") == 0) {
+		early(atoi(argv[2]));
+		return 0;
+	}
 	alarm(PATIENCE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (argc == 2 && strcmp(argv[1], cases[i].name) == 0) {
@@ -236,6 +309,7 @@ int main(int argc, char **argv)
 			fflush(stdout);
 			_exit(0);
 		}
-	fprintf(stderr, "usage: disturbed closer|handler|gate|moment\n");
+	fprintf(stderr, "usage: disturbed closer|handler|mutex|gate|moment\n"
+			"       disturbed early MICROSECONDS\n");
 	return 2;
 }

@@ -141,6 +141,16 @@ class Disturbed(unittest.TestCase):
     def test_fork_waits_for_a_signal_handler(self):
         self.check("handler")
 
+    def test_fork_waits_for_a_mutex_of_the_program(self):
+        self.check("mutex")
+
+    def test_signal_handler_within_the_first_call(self):
+        for microseconds in range(1, 120, 2):
+            subprocess.run([fixture.probe("disturbed"), "early",
+                            str(microseconds)], check=True,
+                           timeout=fixture.PATIENCE,
+                           env=fixture.environment(fixture.SERVER_LIBRARY))
+
     def test_cancelled_at_the_gate(self):
         self.check("gate", "cancel", PP_GATE="1")
 
