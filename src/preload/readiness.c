@@ -142,7 +142,7 @@ static int poll_extended(struct pollfd *fds, nfds_t count,
 			return result;
 		show_rooms(&polling);
 		answers = copy_answers(&polling, fds, count);
-	} while (answers == 0 && result > 0);
+	} while (answers == 0 && result > 0 && !pp_timer_is_over(&timer));
 	return answers;
 }
 

@@ -78,6 +78,11 @@ const struct timespec *pp_timer_left(const struct pp_timer *timer,
 	return left;
 }
 
+bool pp_timer_is_over(const struct pp_timer *timer)
+{
+	return !timer->endless && timer->end <= now_ns();
+}
+
 void pp_mapping_free(void *argument)
 {
 	const struct pp_mapping *mapping = argument;

@@ -37,6 +37,9 @@ struct pp_timer pp_timer_start(const struct timespec *timeout);
 const struct timespec *pp_timer_left(const struct pp_timer *timer,
 				     struct timespec *left);
 
+/* Has it run out? */
+bool pp_timer_is_over(const struct pp_timer *timer);
+
 /* Memory for as long as a function of the program's waits. */
 struct pp_mapping {
 	void *at;

@@ -35,6 +35,19 @@ static size_t set_words(int count)
 	return ((size_t)count + WORD_BITS - 1) / WORD_BITS;
 }
 
+/*
+ * Clears what a set of count descriptors has above them, in its last word.
+ * select(2) does not look at it, and leaves nothing of it; the larger count
+ * that the rooms need would have it asked about.
+ */
+static void clear_above(unsigned long *set, int count)
+{
+	size_t bits = (size_t)count % WORD_BITS;
+
+	if (bits != 0)
+		set[(size_t)count / WORD_BITS] &= (1UL << bits) - 1;
+}
+
 /* One call of select(2) and the larger sets that it works on. */
 struct selection {
 	int count;		/* descriptors that the program's sets have */
@@ -111,6 +124,7 @@ static void fill_sets(const struct selection *selection)
 			memcpy(selection->own[i], selection->program[i],
 			       set_words(selection->count) *
 				       sizeof(unsigned long));
+		clear_above(selection->own[i], selection->count);
 	}
 	for (int fd = 0; fd < selection->count; fd++)
 		if (is_set(readable, fd)) {
@@ -168,6 +182,7 @@ static void copy_sets(const struct selection *selection)
 
 		if (program == NULL)
 			continue;
+		clear_above(selection->own[i], selection->count);
 		for (size_t word = 0; word < set_words(selection->count); word++)
 			program[word] &= selection->own[i][word];
 	}
@@ -189,7 +204,7 @@ static int select_extended(const struct selection *selection,
 		if (result < 0)
 			return result;
 		answers = show_sets(selection);
-	} while (answers == 0 && result > 0);
+	} while (answers == 0 && result > 0 && !pp_timer_is_over(timer));
 	copy_sets(selection);
 	return answers;
 }

@@ -75,6 +75,11 @@ tests_preload_shapes_SOURCES = tests/preload/shapes.c
 tests_preload_shapes_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/stalled.py
 EXTRA_DIST += tests/preload/stalled.py
+check_PROGRAMS += tests/preload/readiness
+tests_preload_readiness_SOURCES = tests/preload/readiness.c
+tests_preload_readiness_CFLAGS = $(AM_CFLAGS) -pthread
+TESTS += tests/preload/readiness.py
+EXTRA_DIST += tests/preload/readiness.py
 
 # What the build made, what it costs, and the client library.
 check_LTLIBRARIES += tests/preload/rough.la

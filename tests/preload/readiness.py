@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: ISC
+"""poll and select as servers seldom call them: as without the library."""
+import subprocess
+import unittest
+
+import fixture
+
+
+class Readiness(unittest.TestCase):
+    """tests/preload/readiness.c, with the library and without."""
+
+    def answers(self, case, library):
+        done = subprocess.run(
+            [fixture.probe("readiness"), case], capture_output=True,
+            text=True, timeout=fixture.PATIENCE,
+            env=fixture.environment(library))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def check(self, case, *words):
+        """The same answers, with these among them."""
+        expected = self.answers(case, None)
+        for word in words:
+            self.assertIn(word, expected)
+        self.assertEqual(self.answers(case, fixture.SERVER_LIBRARY), expected)
+
+    def test_sets_with_more_than_is_asked_about(self):
+        """A room takes a larger size; what is between is not asked about."""
+        self.check("select-above", "select = 0", "readable:\n")
+        self.check("pselect-above", "select = 0", "readable:\n")
+
+    def test_a_room_whose_descriptor_is_gone(self):
+        """The time is over all the same."""
+        self.check("poll-robbed", "poll = 0")
+
+
+if __name__ == "__main__":
+    fixture.main()
