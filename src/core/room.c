@@ -60,7 +60,7 @@ bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 	memset(room, 0, sizeof(*room));
 	room->spare = spare;
 	room->policy = *policy;
-	room->epoll = epoll_create1(EPOLL_CLOEXEC);
+	room->epoll = policy->epoll_create1(EPOLL_CLOEXEC);
 	if (room->epoll < 0)
 		return false;
 	room->timer = timerfd_create(CLOCK_MONOTONIC,

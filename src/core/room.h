@@ -34,6 +34,7 @@ struct pp_room_policy {
 	bool must_use;	/* no header: drop it */
 	void (*tell_drop)(const struct pp_waiting *waiting, const char *reason);
 	int (*close)(int fd);
+	int (*epoll_create1)(int flags);
 	int (*epoll_ctl)(int epoll, int operation, int fd,
 			 struct epoll_event *event);
 };

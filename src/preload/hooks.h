@@ -240,6 +240,8 @@ typedef unsigned pp_mmsg_flags;
 	     (fd, address, length, flags))                                 \
 	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
 	PP_CLOSE_HOOK(HOOK)                                                \
+	HOOK(int, epoll_create, (int size), (size))                        \
+	HOOK(int, epoll_create1, (int flags), (flags))                     \
 	HOOK(int, epoll_ctl,                                               \
 	     (int epoll, int operation, int fd, struct epoll_event *event), \
 	     (epoll, operation, fd, event))                                \

@@ -9,6 +9,7 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "epolls.h"
 #include "identity.h"
 #include "lock.h"
 #include "policy.h"
@@ -141,6 +142,7 @@ static bool open_room(struct pp_listener *listener)
 	struct pp_room_policy policy = { .must_use = pp_configuration()->must_use,
 					 .tell_drop = pp_tell_drop,
 					 .close = real_close,
+					 .epoll_create1 = real_epoll_create1,
 					 .epoll_ctl = real_epoll_ctl };
 
 	if (room_holds(listener))
@@ -154,6 +156,7 @@ static bool open_room(struct pp_listener *listener)
 	atomic_fetch_add(&open_count, 1);
 	atomic_store(&listener->wake, listener->room.epoll + 1);
 	pp_registrations_add_room(listener);
+	pp_epolls_look_up(listener);
 	return true;
 }
 
@@ -265,7 +268,7 @@ static int make_gate(struct pp_listener *listener)
 					  .data.fd = listener->fd };
 	struct epoll_event room = { .events = EPOLLIN,
 				    .data.fd = listener->room.epoll };
-	int gate = epoll_create1(EPOLL_CLOEXEC);
+	int gate = real_epoll_create1(EPOLL_CLOEXEC);
 
 	if (gate < 0)
 		return -1;

@@ -77,6 +77,14 @@ void pp_registrations_adopt(struct pp_listener *listener,
 	atomic_store(&to->epoll, atomic_load(&from->epoll));
 }
 
+bool pp_registrations_any(const struct pp_listener *listener)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++)
+		if (atomic_load(&listener->registrations[i].epoll) != 0)
+			return true;
+	return false;
+}
+
 /*
  * Is the listener still registered there? The epoll may have been closed, and
  * another have its number: its owner must not hear of a listener it does not

@@ -21,6 +21,9 @@ void pp_registrations_note(struct pp_listener *listener, int epoll,
 void pp_registrations_adopt(struct pp_listener *listener,
 			    struct pp_registration *from);
 
+/* Is any registration of the listener known? */
+bool pp_registrations_any(const struct pp_listener *listener);
+
 /* Registers the room, just opened, wherever the listener is. Locked. */
 void pp_registrations_add_room(struct pp_listener *listener);
 

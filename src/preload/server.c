@@ -8,6 +8,7 @@
 
 #include "accept.h"
 #include "configuration.h"
+#include "epolls.h"
 #include "identity.h"
 #include "listeners.h"
 #include "proxyproto.h"
@@ -79,6 +80,22 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	if (result == 0 && pp_is_on())
 		pp_listeners_note_epoll(epoll, operation, fd, event);
 	return result;
+}
+
+PP_EXPORT int epoll_create(int size)
+{
+	int epoll = real_epoll_create(size);
+
+	pp_epolls_note(epoll);
+	return epoll;
+}
+
+PP_EXPORT int epoll_create1(int flags)
+{
+	int epoll = real_epoll_create1(flags);
+
+	pp_epolls_note(epoll);
+	return epoll;
 }
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)

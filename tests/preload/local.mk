@@ -71,7 +71,8 @@ check_LTLIBRARIES += tests/preload/far.la
 tests_preload_far_la_SOURCES = tests/preload/far.c
 tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_PROGRAMS += tests/preload/shapes
-tests_preload_shapes_SOURCES = tests/preload/shapes.c
+tests_preload_shapes_SOURCES = tests/preload/shapes.c \
+	tests/preload/uring.c tests/preload/uring.h
 tests_preload_shapes_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/stalled.py
 EXTRA_DIST += tests/preload/stalled.py

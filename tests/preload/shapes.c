@@ -8,9 +8,12 @@
  * Prints "port N", then a line "wake" whenever the wait for the listener ends
  * and "accepted ADDRESS PORT" for each connection, or "aborted" where accept
  * says so. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
- * printed when accept ends by it.
+ * printed when accept ends by it. "no io_uring" is printed where a shape needs
+ * that and the kernel refuses it.
  */
 #define _GNU_SOURCE
+#include "uring.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,13 +104,50 @@ static void set_nonblocking(void)
 	nonblocking = true;
 }
 
+/* As epoll_ctl(2), but the C library is not called. */
+static int control_raw(int epoll, int operation, int fd,
+		       struct epoll_event *event)
+{
+	return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+static int (*control)(int epoll, int operation, int fd,
+		      struct epoll_event *event) = epoll_ctl;
+
+/* How the shape registers its listener. */
+static void choose_control(const char *shape)
+{
+	if (strstr(shape, "-raw") != NULL)
+		control = control_raw;
+	if (strstr(shape, "-uring") == NULL)
+		return;
+	control = uring_epoll_ctl;
+	if (!uring_open()) {
+		say("no io_uring\n");
+		exit(0);
+	}
+}
+
+/* Others are registered, too: what the kernel tells of the epoll is long. */
+static void register_others(int epoll)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	for (int i = 0; i < 50; i++)
+		if (control(epoll, EPOLL_CTL_ADD, eventfd(0, EFD_CLOEXEC),
+			    &event) != 0)
+			die("eventfd");
+}
+
 static int make_epoll(uint32_t events, uint64_t data)
 {
 	struct epoll_event event = { .events = events, .data.u64 = data };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
+	if (epoll < 0 || control(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
 		die("epoll");
+	if (control != epoll_ctl)
+		register_others(epoll);
 	return epoll;
 }
 
@@ -132,7 +174,7 @@ static void *wait_epoll(void *argument)
 		}
 		accept_all();
 		if ((events & EPOLLONESHOT) &&
-		    epoll_ctl(epoll, EPOLL_CTL_MOD, listener, &event) != 0)
+		    control(epoll, EPOLL_CTL_MOD, listener, &event) != 0)
 			die("epoll_ctl");
 	}
 	return NULL;
@@ -290,11 +332,13 @@ static void run(const char *shape)
 	if (is_shape(shape, "select-blocking"))
 		wait_select(false);
 	set_nonblocking();
-	if (is_shape(shape, "epoll"))
+	if (is_shape(shape, "epoll") || is_shape(shape, "epoll-raw") ||
+	    is_shape(shape, "epoll-uring"))
 		wait_epoll(&level);
-	if (is_shape(shape, "epoll-edge"))
+	if (is_shape(shape, "epoll-edge") || is_shape(shape, "epoll-raw-edge"))
 		wait_epoll(&edge);
-	if (is_shape(shape, "epoll-oneshot"))
+	if (is_shape(shape, "epoll-oneshot") ||
+	    is_shape(shape, "epoll-raw-oneshot"))
 		wait_epoll(&oneshot);
 	if (is_shape(shape, "epoll-anew"))
 		wait_epoll_anew();
@@ -302,7 +346,8 @@ static void run(const char *shape)
 		start_threads(wait_epoll, &level);
 	if (is_shape(shape, "epoll-exclusive"))
 		start_threads(wait_epoll, &exclusive);
-	if (is_shape(shape, "epoll-processes"))
+	if (is_shape(shape, "epoll-processes") ||
+	    is_shape(shape, "epoll-raw-processes"))
 		start_processes(wait_epoll, &exclusive);
 	if (is_shape(shape, "poll") || is_shape(shape, "ppoll"))
 		wait_poll(is_shape(shape, "ppoll"));
@@ -325,6 +370,7 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	choose_control(argv[1]);
 	listen_somewhere(argc > 3 ? atoi(argv[3]) : 0);
 	run(argv[1]);
 	fprintf(stderr, "no such shape: %s\n", argv[1]);

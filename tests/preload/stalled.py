@@ -14,8 +14,9 @@ import fixture
 
 SHAPES = ("blocking", "threads", "processes", "epoll", "epoll-edge",
           "epoll-oneshot", "epoll-anew", "epoll-threads", "epoll-exclusive",
-          "epoll-processes", "poll", "ppoll", "poll-all", "select",
-          "pselect", "select-all")
+          "epoll-processes", "epoll-raw", "epoll-raw-edge",
+          "epoll-raw-oneshot", "epoll-raw-processes", "epoll-uring", "poll",
+          "ppoll", "poll-all", "select", "pselect", "select-all")
 
 # How far a stalled client came.
 SILENT = b""
@@ -51,7 +52,11 @@ class Server(fixture.Program):
         super().__init__(
             [fixture.probe("shapes"), shape, str(workers), str(seconds)],
             fixture.environment(fixture.SERVER_LIBRARY, **settings))
-        self.port = int(self.wait_line(r"^port (\d+)$")[1])
+        started = self.wait_line(r"^port (\d+)$|^no io_uring$")
+        if not started[1]:
+            self.stop()
+            raise unittest.SkipTest("the kernel refuses io_uring")
+        self.port = int(started[1])
         self.clients = []
 
     def __exit__(self, *_):

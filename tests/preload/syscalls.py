@@ -296,6 +296,43 @@ class Cost(unittest.TestCase):
                          {"fcntl": 4})
 
 
+class LookUp(unittest.TestCase):
+    """
+    Where a listener is registered is looked up in /proc only where the program
+    waits for it and was not seen to ask for it; once for all who wait.
+    """
+
+    def looks(self, shape):
+        fixture.need("strace")
+        with tempfile.NamedTemporaryFile("r") as trace, fixture.Program(
+                ["strace", "-f", "-e", "openat", "-o", trace.name, "-E",
+                 "LD_PRELOAD=" + fixture.SERVER_LIBRARY,
+                 fixture.probe("shapes"), shape, "1"],
+                fixture.environment()) as server:
+            port = int(server.wait_line(r"^port (\d+)$")[1])
+            for _ in range(3):
+                with fixture.connect(port, b"PROXY ") as late, \
+                        fixture.connect(port, b"PROXY "), \
+                        fixture.connect(port, v1()) as good:
+                    fixture.read_all(good)
+                    late.sendall(v1()[6:])
+                    fixture.read_all(late)
+            text = trace.read()
+        self.assertEqual(text.count("/proc/self/fdinfo/"),
+                         len(re.findall(r"/proc/self/fdinfo/\d+\", "
+                                        r"O_RDONLY\|O_CLOEXEC\)", text)))
+        return text.count("/proc/self/fdinfo/")
+
+    def test_not_where_the_program_was_seen_to_wait(self):
+        for shape in ("epoll", "poll", "select", "blocking",
+                      "epoll-blocking"):
+            with self.subTest(shape):
+                self.assertEqual(self.looks(shape), 0)
+
+    def test_once(self):
+        self.assertEqual(self.looks("epoll-raw"), 1)
+
+
 class Start(unittest.TestCase):
     """A process that never accepts: the loader's own calls alone."""
 

@@ -37,6 +37,7 @@ static void open_room(bool must_use)
 	const struct pp_room_policy policy = { .must_use = must_use,
 					       .tell_drop = note_drop,
 					       .close = close,
+					       .epoll_create1 = epoll_create1,
 					       .epoll_ctl = epoll_ctl };
 
 	dropped = NULL;

@@ -20,6 +20,7 @@ static void no_drop(const struct pp_waiting *waiting, const char *reason)
 
 static const struct pp_room_policy policy = { .tell_drop = no_drop,
 					     .close = close,
+					     .epoll_create1 = epoll_create1,
 					     .epoll_ctl = epoll_ctl };
 
 static int lowest_free(void)
