@@ -313,10 +313,8 @@ int pp_accept(const struct pp_accept_call *call)
 	int error = errno;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
-	    !pp_configuration_allows(call->listener)) {
-		errno = EINVAL;
+	    !pp_configuration_allows(call->listener))
 		return -1;
-	}
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,

@@ -42,6 +42,10 @@ struct configuration {
 /* What the environment says. */
 static struct configuration start;
 
+static const struct configuration no_memory = {
+	.error.text = "no memory for the settings"
+};
+
 /* Whether that is there to be read. */
 enum { UNREAD, BEING_READ, READ };
 static _Atomic int state = UNREAD;
@@ -131,10 +135,14 @@ __attribute__((constructor)) static void construct(void)
 #endif
 }
 
-/* The environment's settings and the file's; NULL without memory. */
-static const struct configuration *read_complete(void)
+/*
+ * The environment's settings and the file's. *passing is an error number where
+ * these could not be read, but may be the next time.
+ */
+static const struct configuration *read_complete(int *passing)
 {
 #ifdef PP_CLIENT
+	(void)passing;
 	return &start;
 #else
 	struct configuration *read;
@@ -143,18 +151,23 @@ static const struct configuration *read_complete(void)
 		return &start;
 	read = mmap(NULL, sizeof(*read), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (read == MAP_FAILED)
-		return NULL;
+	if (read == MAP_FAILED) {
+		*passing = ENOMEM;
+		return &no_memory;
+	}
 	read->settings = start.settings;
-	pp_settings_read(&read->settings, &read->error);
+	*passing = pp_settings_read(&read->settings, &read->error);
 	return read;
 #endif
 }
 
+/* Gives the memory back of what is not used, if it has any of its own. */
 static void discard(const struct configuration *read)
 {
 	struct pp_settings settings = read->settings;
 
+	if (read == &start || read == &no_memory)
+		return;
 	pp_settings_drop(&settings, &start.settings);
 	munmap((void *)(uintptr_t)read, sizeof(*read));
 }
@@ -163,26 +176,32 @@ static void discard(const struct configuration *read)
  * Reads what is still to be read. Threads (and signal handlers) that come at
  * once each read it for themselves, and the first to end gives it to all: a
  * lock could be held when the process forks.
+ *
+ * What may pass is given to nobody, and NULL is returned with errno set, unless
+ * this is the last time that the file can be read.
  */
-static const struct configuration *read_and_publish(void)
+static const struct configuration *read_and_publish(bool last)
 {
-	static const struct configuration no_memory = {
-		.error.text = "no memory for the settings"
-	};
 	const struct configuration *expected = NULL;
-	const struct configuration *read = read_complete();
+	int passing = 0;
+	const struct configuration *read = read_complete(&passing);
 
-	if (read == NULL)
-		return &no_memory;
+	if (passing != 0 && !last) {
+		discard(read);
+		errno = passing;
+		return NULL;
+	}
 	if (atomic_compare_exchange_strong(&complete, &expected, read))
 		return read;
-	if (read != &start)
-		discard(read);
+	discard(read);
 	return expected;
 }
 
-/* All of the settings, read where they are not yet. */
-static const struct configuration *complete_configuration(void)
+/*
+ * All of the settings, read where they are not yet. Keeps errno, or returns
+ * NULL as read_and_publish does.
+ */
+static const struct configuration *complete_configuration(bool last)
 {
 	const struct configuration *configuration;
 	int error = errno;
@@ -193,15 +212,16 @@ static const struct configuration *complete_configuration(void)
 	if (configuration != NULL)
 		return configuration;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	configuration = read_and_publish();
+	configuration = read_and_publish(last);
 	pthread_setcancelstate(cancel, NULL);
-	errno = error;
+	if (configuration != NULL)
+		errno = error;
 	return configuration;
 }
 
 void pp_configuration_complete(void)
 {
-	complete_configuration();
+	complete_configuration(true);
 }
 
 static bool is_good(const struct configuration *configuration)
@@ -211,20 +231,25 @@ static bool is_good(const struct configuration *configuration)
 
 bool pp_configuration_is_valid(void)
 {
-	return is_good(complete_configuration());
+	int error = errno;
+	bool valid = is_good(complete_configuration(false));
+
+	errno = error;
+	return valid;
 }
 
 /* Tells of what is wrong, once a process. */
-static void tell_error(void)
+static void tell_error(const struct configuration *configuration)
 {
 	static atomic_flag told = ATOMIC_FLAG_INIT;
 
 	if (!atomic_flag_test_and_set(&told))
-		pp_log(pp_library, "%s", complete_configuration()->error.text);
+		pp_log(pp_library, "%s", configuration->error.text);
 }
 
 bool pp_configuration_allows(int fd)
 {
+	const struct configuration *configuration;
 	int error = errno;
 	bool internet;
 
@@ -232,9 +257,15 @@ bool pp_configuration_allows(int fd)
 		return true;
 	internet = pp_is_internet_socket(fd);
 	errno = error;
-	if (!internet || pp_configuration_is_valid())
+	if (!internet)
 		return true;
-	tell_error();
+	configuration = complete_configuration(false);
+	if (is_good(configuration))
+		return true;
+	if (configuration != NULL) {
+		tell_error(configuration);
+		errno = EINVAL;
+	}
 	return false;
 }
 

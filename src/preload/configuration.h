@@ -20,21 +20,25 @@ const struct pp_settings *pp_configuration(void);
 
 /*
  * Reads what is still to be read, the server's settings file: at the first
- * call. Thread-safe, signal-safe, no cancellation point, keeps errno.
+ * call, and the last: where it fails it is not tried again. Thread-safe,
+ * signal-safe, no cancellation point, keeps errno.
  */
 void pp_configuration_complete(void);
 
 /*
- * False where a setting has a bad value. Says nothing. Otherwise as
- * pp_configuration_complete, which it begins with.
+ * False where a setting has a bad value, or the file cannot be read now, for
+ * want of descriptors or memory: that is tried again. Says nothing. Otherwise
+ * as pp_configuration_complete, which it begins with.
  */
 bool pp_configuration_is_valid(void);
 
 /*
  * May a hook go on with this socket? Not where it is an internet socket and
  * the settings are not valid: then the reason is written to stderr, once a
- * process. One load once they are known to be; before, a
- * system call, and other sockets than those cause nothing to be read.
+ * process, and errno is EINVAL. Nor where the file cannot be read now: errno
+ * says why, and the next call tries again. One load once they are known to be
+ * valid; before, a system call, and other sockets than those cause nothing to
+ * be read. Keeps errno where it allows.
  */
 bool pp_configuration_allows(int fd);
 

@@ -44,10 +44,8 @@ PP_EXPORT int listen(int fd, int backlog)
 {
 	int result;
 
-	if (!pp_configuration_allows(fd)) {
-		errno = EINVAL;
+	if (!pp_configuration_allows(fd))
 		return -1;
-	}
 	result = real_listen(fd, backlog);
 	if (result == 0 && pp_is_on())
 		pp_listeners_note(fd);

@@ -87,8 +87,15 @@ static bool is_optional(const struct pp_settings *settings)
 	return settings->from[row - pp_server_settings] == PP_FROM_DEFAULT;
 }
 
-static void read_open(int fd, char *bytes, struct pp_settings *settings,
-		      struct pp_settings_error *error)
+/* The error number, where that is a failure that may pass. */
+static int is_passing(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? error
+								     : 0;
+}
+
+static int read_open(int fd, char *bytes, struct pp_settings *settings,
+		     struct pp_settings_error *error)
 {
 	ssize_t length = read_whole(fd, bytes, TEXT_SIZE - 1);
 	char program[1024];
@@ -96,32 +103,36 @@ static void read_open(int fd, char *bytes, struct pp_settings *settings,
 					 .bytes = bytes };
 
 	if (length < 0) {
+		int number = errno;
+
 		pp_settings_fail(error,
 				 "%s: cannot be read: %s: it takes a regular "
 				 "file of up to %zu bytes",
-				 settings->config, strerror(errno),
+				 settings->config, strerror(number),
 				 PP_SETTINGS_FILE_MAX);
-		return;
+		return is_passing(number);
 	}
 	text.length = (size_t)length;
 	text.program = program_name(program, sizeof(program));
 	pp_settings_file(pp_server_settings, &text, settings, error);
+	return 0;
 }
 
-void pp_settings_read(struct pp_settings *settings,
-		      struct pp_settings_error *error)
+int pp_settings_read(struct pp_settings *settings,
+		     struct pp_settings_error *error)
 {
 	int fd = open(settings->config,
 		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int number = errno, passing = ENOMEM;
 	void *bytes;
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) &&
+	if (fd < 0 && (number == ENOENT || number == ENOTDIR) &&
 	    is_optional(settings))
-		return;
+		return 0;
 	if (fd < 0) {
 		pp_settings_fail(error, "%s: cannot be opened: %s",
-				 settings->config, strerror(errno));
-		return;
+				 settings->config, strerror(number));
+		return is_passing(number);
 	}
 	bytes = mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -129,8 +140,9 @@ void pp_settings_read(struct pp_settings *settings,
 		pp_settings_fail(error, "%s: no memory for it",
 				 settings->config);
 	} else {
-		read_open(fd, bytes, settings, error);
+		passing = read_open(fd, bytes, settings, error);
 		munmap(bytes, TEXT_SIZE);
 	}
 	real_close(fd);
+	return passing;
 }

@@ -366,6 +366,8 @@ static long plain_call(const struct command *command, bool *known)
 		return syscall(SYS_close, a);
 	if (strcmp(name, "rawaccept") == 0)
 		return syscall(SYS_accept4, a, NULL, NULL, 0);
+	if (strcmp(name, "rawlisten") == 0)
+		return syscall(SYS_listen, a, b);
 	if (strcmp(name, "ignore") == 0)
 		return signal(number(command, 1), SIG_IGN) == SIG_ERR ? -1 : 0;
 	if (strcmp(name, "chroot") == 0)

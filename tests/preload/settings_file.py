@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -289,6 +290,62 @@ class Errors(FileCase):
         os.symlink(self.path, link)
         calls = self.start(CONFIG=link)
         self.assertEqual(self.outcome(calls, v1()), "handed over")
+
+
+class Passing(FileCase):
+    """Where descriptors are short the next call tries again."""
+
+    def at_the_limit(self, calls, *command):
+        """What a call answers where no descriptor is left."""
+        limits = resource.prlimit(calls.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(calls.pid, resource.RLIMIT_NOFILE,
+                         (max(calls.descriptors()) + 1, limits[1]))
+        try:
+            return calls.do(*command).outcome
+        finally:
+            resource.prlimit(calls.pid, resource.RLIMIT_NOFILE, limits)
+
+    def check(self, calls, outcome):
+        fd = calls.bound()
+        for _ in range(2):
+            self.assertEqual(self.at_the_limit(calls, "listen", fd, 8),
+                             (-1, "EMFILE"))
+        self.assertEqual(calls.do("listen", fd, 8).outcome, (0, "KEPT"))
+        self.assertEqual(self.outcome(calls, v1()), outcome)
+        self.assertNotIn("libproxyproto", calls.output())
+
+    def test_no_file(self):
+        self.check(self.start(), "believed")
+
+    def test_file(self):
+        self.check(self.begin("version = 0"), "handed over")
+
+    def test_accept(self):
+        """An inherited listener, so to speak: listen was not called by name."""
+        calls = self.begin("trusted = 10.0.0.1")
+        fd = calls.bound()
+        calls.ok("rawlisten", fd, 8)
+        self.assertEqual(self.at_the_limit(calls, "accept", fd, 128),
+                         (-1, "EMFILE"))
+        self.assertEqual(self.outcome(calls, v1()), "handed over")
+
+    def test_bad_file(self):
+        calls = self.begin("timeout = abc")
+        self.assertEqual(self.at_the_limit(calls, "listen", calls.bound(), 8),
+                         (-1, "EMFILE"))
+        self.assert_refused(
+            calls, f'{self.path}:1: timeout = "abc" is not valid: it takes '
+            f"{VALID_TIMEOUT}")
+
+    def test_chroot(self):
+        """In jail there would be another file, or none."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root for chroot")
+        calls = self.begin("trusted = 10.0.0.1")
+        self.assertEqual(self.at_the_limit(calls, "chroot", self.directory),
+                         (0, "KEPT"))
+        self.assert_refused(
+            calls, f"{self.path}: cannot be opened: Too many open files")
 
 
 class Environment(FileCase):
