@@ -31,24 +31,28 @@ static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
 	return rooms;
 }
 
-bool pp_readiness_concerns_poll(struct pollfd *fds, nfds_t count)
+/* Notes which listeners the program waits for, where poll(2) is content. */
+static int note_polled(int result, const struct pollfd *fds, nfds_t count)
 {
-	int error = errno;
-	bool concerns;
-
-	if (fds == NULL)
-		return false;
-	if (pp_listeners_any_unwatched())
+	if (result >= 0 && pp_listeners_any_unwatched())
 		for (nfds_t i = 0; i < count; i++)
 			if (is_readable_asked(&fds[i]))
 				pp_readiness_note_watched(fds[i].fd);
-	concerns = pp_readiness_may_concern() && count_rooms(fds, count) > 0;
-	errno = error;
-	return concerns;
+	return result;
 }
 
-const struct timespec *pp_readiness_time(int milliseconds,
-					 struct timespec *time)
+/* Is a listener with an open room among them? Keeps errno. */
+static bool concerns(const struct pollfd *fds, nfds_t count)
+{
+	int error = errno;
+	bool rooms = count_rooms(fds, count) > 0;
+
+	errno = error;
+	return rooms;
+}
+
+/* The timeout of poll(2) in that of ppoll(2): NULL for a negative one. */
+static const struct timespec *to_time(int milliseconds, struct timespec *time)
 {
 	if (milliseconds < 0)
 		return NULL;
@@ -138,6 +142,10 @@ static int poll_extended(struct pollfd *fds, nfds_t count,
 		fill_polling(&polling, size, fds, count);
 		result = real_ppoll(polling.fds, polling.all,
 				    pp_timer_left(&timer, &left), mask);
+		/* with the rooms there may be more than the program may open */
+		if (result < 0 && errno == EINVAL)
+			return real_ppoll(fds, count,
+					  pp_timer_left(&timer, &left), mask);
 		if (result < 0)
 			return result;
 		show_rooms(&polling);
@@ -146,16 +154,15 @@ static int poll_extended(struct pollfd *fds, nfds_t count,
 	return answers;
 }
 
-int pp_readiness_poll(struct pollfd *fds, nfds_t count,
-		      const struct timespec *timeout, const sigset_t *mask)
+static int poll_with_rooms(struct pollfd *fds, nfds_t count,
+			   const struct timespec *timeout,
+			   const sigset_t *mask)
 {
 	nfds_t size = count + count_rooms(fds, count);
 	struct pollfd near[NEAR_POLL];
 	struct pp_mapping memory = { .size = size * sizeof(*fds) };
 	int result;
 
-	if (!pp_is_timeout(timeout))
-		return real_ppoll(fds, count, timeout, mask);
 	if (size <= NEAR_POLL)
 		return poll_extended(fds, count, near, size, timeout, mask);
 	memory.at = pp_table_map(memory.size);
@@ -165,4 +172,42 @@ int pp_readiness_poll(struct pollfd *fds, nfds_t count,
 	result = poll_extended(fds, count, memory.at, size, timeout, mask);
 	pthread_cleanup_pop(1);
 	return result;
+}
+
+/*
+ * Before it is known whether a room is concerned, the kernel is asked who is
+ * ready now: it says what is wrong with the call, as a bad address. Only who
+ * has to wait asks twice, and by the name that the program did.
+ */
+int pp_readiness_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	struct timespec time;
+	int ready;
+
+	if (!pp_readiness_may_concern())
+		return note_polled(real_poll(fds, count, timeout), fds, count);
+	ready = note_polled(real_poll(fds, count, 0), fds, count);
+	if (ready >= 0 && concerns(fds, count))
+		return poll_with_rooms(fds, count, to_time(timeout, &time),
+				       NULL);
+	if (ready != 0 || timeout == 0)
+		return ready;
+	return real_poll(fds, count, timeout);
+}
+
+int pp_readiness_ppoll(struct pollfd *fds, nfds_t count,
+		       const struct timespec *timeout, const sigset_t *mask)
+{
+	const struct timespec now = { .tv_sec = 0 };
+	int ready;
+
+	if (!pp_readiness_may_concern() || !pp_is_timeout(timeout))
+		return note_polled(real_ppoll(fds, count, timeout, mask), fds,
+				   count);
+	ready = note_polled(real_ppoll(fds, count, &now, mask), fds, count);
+	if (ready >= 0 && concerns(fds, count))
+		return poll_with_rooms(fds, count, timeout, mask);
+	if (ready != 0)
+		return ready;
+	return real_ppoll(fds, count, timeout, mask);
 }

@@ -13,17 +13,27 @@
 #include <sys/select.h>
 #include <time.h>
 
-/* Is a listener with an open room among those waited for? Reads memory. */
-bool pp_readiness_concerns_poll(struct pollfd *fds, nfds_t count);
+/*
+ * As the functions of these names, with their errno. Cancellation points. The
+ * program's memory is for the kernel to look at first.
+ */
+int pp_readiness_poll(struct pollfd *fds, nfds_t count, int timeout);
+int pp_readiness_ppoll(struct pollfd *fds, nfds_t count,
+		       const struct timespec *timeout, const sigset_t *mask);
+
+/*
+ * Is a listener with an open room among those waited for? Reads the program's
+ * memory, where there may be any.
+ */
 bool pp_readiness_concerns_select(int count, const fd_set *readable);
 
-/* The timeout of poll(2) in that of ppoll(2): NULL for a negative one. */
-const struct timespec *pp_readiness_time(int milliseconds,
-					 struct timespec *time);
+/*
+ * Notes the listeners that the program was told of by a select(2) that
+ * returned result. Returns that, keeps errno.
+ */
+int pp_readiness_selected(int result, int count, const fd_set *readable);
 
 /* As the functions of these names, with their errno. Cancellation points. */
-int pp_readiness_poll(struct pollfd *fds, nfds_t count,
-		      const struct timespec *timeout, const sigset_t *mask);
 int pp_readiness_select(int count, fd_set *readable, fd_set *writable,
 			fd_set *exceptional, struct timeval *timeout);
 int pp_readiness_pselect(int count, fd_set *readable, fd_set *writable,

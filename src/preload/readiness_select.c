@@ -97,19 +97,33 @@ static int given_count(int count)
 bool pp_readiness_concerns_select(int count, const fd_set *readable)
 {
 	int error = errno;
-	bool concerns = false, may = pp_readiness_may_concern();
+	bool concerns = false;
 
-	if (readable == NULL || (!may && !pp_listeners_any_unwatched()))
+	if (readable == NULL || !pp_readiness_may_concern())
 		return false;
 	count = given_count(count);
 	for (int fd = 0; fd < count; fd++) {
 		if (!is_set((const unsigned long *)(const void *)readable, fd))
 			continue;
 		pp_readiness_note_watched(fd);
-		concerns |= may && pp_readiness_room(fd) >= 0;
+		concerns |= pp_readiness_room(fd) >= 0;
 	}
 	errno = error;
 	return concerns;
+}
+
+int pp_readiness_selected(int result, int count, const fd_set *readable)
+{
+	int error = errno;
+
+	if (result <= 0 || readable == NULL || !pp_listeners_any_unwatched())
+		return result;
+	count = given_count(count);
+	for (int fd = 0; fd < count; fd++)
+		if (is_set((const unsigned long *)(const void *)readable, fd))
+			pp_readiness_note_watched(fd);
+	errno = error;
+	return result;
 }
 
 /* Copies the program's sets and adds the rooms. */

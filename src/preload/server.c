@@ -98,20 +98,13 @@ PP_EXPORT int epoll_create1(int flags)
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	struct timespec time;
-
-	if (!pp_readiness_concerns_poll(fds, count))
-		return real_poll(fds, count, timeout);
-	return pp_readiness_poll(fds, count, pp_readiness_time(timeout, &time),
-				 NULL);
+	return pp_readiness_poll(fds, count, timeout);
 }
 
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *mask)
 {
-	if (!pp_readiness_concerns_poll(fds, count))
-		return real_ppoll(fds, count, timeout, mask);
-	return pp_readiness_poll(fds, count, timeout, mask);
+	return pp_readiness_ppoll(fds, count, timeout, mask);
 }
 
 #ifdef HAVE___POLL_CHK
@@ -146,8 +139,10 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
 	if (!pp_readiness_concerns_select(count, readable))
-		return real_select(count, readable, writable, exceptional,
-				   timeout);
+		return pp_readiness_selected(
+			real_select(count, readable, writable, exceptional,
+				    timeout),
+			count, readable);
 	return pp_readiness_select(count, readable, writable, exceptional,
 				   timeout);
 }
@@ -157,8 +152,10 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      const sigset_t *mask)
 {
 	if (!pp_readiness_concerns_select(count, readable))
-		return real_pselect(count, readable, writable, exceptional,
-				    timeout, mask);
+		return pp_readiness_selected(
+			real_pselect(count, readable, writable, exceptional,
+				     timeout, mask),
+			count, readable);
 	return pp_readiness_pselect(count, readable, writable, exceptional,
 				    timeout, mask);
 }

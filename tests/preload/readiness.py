@@ -33,6 +33,16 @@ class Readiness(unittest.TestCase):
         """The time is over all the same."""
         self.check("poll-robbed", "poll = 0")
 
+    def test_more_than_may_be_open(self):
+        """There is no place for a room beside what the program gives."""
+        self.check("poll-limit", "poll = 0", "poll = -1 EINVAL")
+
+    def test_bad_addresses(self):
+        """The kernel says so, and nobody ends of it."""
+        self.check("poll-fault", "ppoll = -1 EFAULT")
+        self.check("poll-fault-threads", "ppoll = -1 EFAULT")
+        self.check("select-fault", "pselect = -1 EFAULT")
+
 
 if __name__ == "__main__":
     fixture.main()
