@@ -236,6 +236,17 @@ static bool admit_from_room(struct arrival *arrival)
 	return admitted;
 }
 
+/* Does the program's accept block, on whatever it is called? */
+static bool is_blocking(const struct arrival *arrival)
+{
+	int flags;
+
+	if (arrival->listener != NULL)
+		return pp_wait_blocks(arrival->listener);
+	flags = real_fcntl(arrival->call->listener, F_GETFL, 0);
+	return !(flags & O_NONBLOCK);
+}
+
 /* May accept(2), which failed, be tried again? */
 static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
 {
@@ -248,12 +259,12 @@ static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
 	case EMFILE:
 	case ENFILE:
 		/* accept(2) says so even where nobody is there */
-		if (real_poll(&queue, 1, 0) == 1) {
+		if (real_poll(&queue, 1, 0) == 1)
 			again = pp_listeners_give_up_oldest();
-		} else if (pp_listeners_any_open()) {
+		else if (turn == PP_TURN_KERNEL_NOW)
+			again = pp_listeners_any_open();
+		else if (pp_listeners_any_open() && !is_blocking(arrival))
 			error = EAGAIN;
-			again = turn == PP_TURN_KERNEL_NOW;
-		}
 		break;
 	case EAGAIN:
 		again = turn == PP_TURN_KERNEL_NOW ||

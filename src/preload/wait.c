@@ -61,6 +61,11 @@ static bool blocks(struct pp_listener *listener)
 	return blocking;
 }
 
+bool pp_wait_blocks(struct pp_listener *listener)
+{
+	return blocks(listener);
+}
+
 /*
  * Do several threads accept from this listener? The first accept of a process
  * with threads counts as if they did: who comes next is not known yet.
@@ -81,13 +86,18 @@ static bool is_shared(struct pp_listener *listener)
 	return first != self;
 }
 
-/* The program's SO_RCVTIMEO in milliseconds; 0 for none. */
+/*
+ * The program's SO_RCVTIMEO in milliseconds; 0 for none. The kernel takes more
+ * seconds than there are milliseconds in the type: 68 years will do.
+ */
 static int64_t receive_timeout(int fd)
 {
 	struct timeval timeout = { .tv_sec = 0 };
 	socklen_t length = sizeof(timeout);
 
 	getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &length);
+	if (timeout.tv_sec > INT32_MAX)
+		timeout.tv_sec = INT32_MAX;
 	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
 }
 

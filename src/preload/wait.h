@@ -40,6 +40,9 @@ int pp_wait_accept(const struct pp_accept_call *call, enum pp_turn turn,
  */
 bool pp_wait_was_transient(struct pp_listener *listener);
 
+/* Does the program's accept on it block? One system call. */
+bool pp_wait_blocks(struct pp_listener *listener);
+
 /* False as long as the process certainly has one thread. */
 bool pp_has_threads(void);
 

@@ -224,6 +224,41 @@ class Failure(CallsCase):
         self.assertEqual(calls.accept(listener.fd).address,
                          ("192.0.2.1", 1111))
 
+    def beside_a_room(self, nonblocking):
+        """accept with no descriptor left, where one waits elsewhere."""
+        calls = self.start(TIMEOUT=3600)
+        other = calls.listener(nonblocking=True)
+        self.client(other, v1()[:10])
+        self.assertEqual(calls.accept(other.fd).outcome, (-1, "EAGAIN"))
+        fd = calls.listener(nonblocking=nonblocking).fd
+        limits = resource.prlimit(calls.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(calls.pid, resource.RLIMIT_NOFILE,
+                         (max(calls.descriptors()) + 1, limits[1]))
+        return calls.accept(fd).outcome
+
+    def test_no_descriptor_left_and_somebody_waits(self):
+        """Where nobody came EAGAIN says so, if accept does not block."""
+        self.assertEqual(self.beside_a_room(False), (-1, "EMFILE"))
+        self.assertEqual(self.beside_a_room(True), (-1, "EAGAIN"))
+
+    def test_receive_timeout_that_is_very_long(self):
+        """In milliseconds it would be 24 of them, beyond 64 bits."""
+        calls = self.start(TIMEOUT=3600)
+        listener = calls.listener()
+        if calls.do("setsockopt", listener.fd, socket.SOL_SOCKET,
+                    socket.SO_RCVTIMEO, struct.pack(
+                        "qq", 18446744073709551, 640000).hex()).result < 0:
+            self.skipTest("the kernel takes no such timeout")
+        client = self.client(listener, v1()[:10])
+        calls.begin("accept", listener.fd, 128)
+        with self.assertRaises(socket.timeout):
+            # nothing ends this wait
+            client.settimeout(0.5)
+            client.recv(1)
+        client.sendall(v1()[10:])
+        self.assertEqual(calls.finish("accept").address,
+                         ("192.0.2.1", 1111))
+
     def test_receive_timeout_of_the_listener(self):
         """SO_RCVTIMEO ends accept with EAGAIN, also behind a dropped one."""
         calls = self.start()
