@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -39,25 +38,24 @@ struct configuration {
 	struct pp_settings_error error;
 };
 
-/* What the environment says. */
-static struct configuration start;
+/* What the environment says; NULL as long as nobody has asked. */
+static _Atomic(const struct configuration *) start;
+
+/* With the file's settings, or where no file will be read; NULL before. */
+static _Atomic(const struct configuration *) complete;
 
 static const struct configuration no_memory = {
 	.error.text = "no memory for the settings"
 };
-
-/* Whether that is there to be read. */
-enum { UNREAD, BEING_READ, READ };
-static _Atomic int state = UNREAD;
-
-/* With the file's settings, or where no file will be read; NULL before. */
-static _Atomic(const struct configuration *) complete;
 
 /* Of a copy of the library, which leaves the work to the other one. */
 static struct configuration off;
 
 /* What comes later than the start was looked up, and whether this is a copy. */
 static _Atomic bool is_prepared;
+
+/* The constructor found that the environment says nothing. */
+static bool environment_is_silent;
 
 static bool environment_has_settings(void)
 {
@@ -69,56 +67,83 @@ static bool environment_has_settings(void)
 	return false;
 }
 
-static void read_environment(void)
+static struct configuration *make(void)
 {
-	pp_settings_defaults(TABLE, &start.settings);
+	void *memory = mmap(NULL, sizeof(struct configuration),
+			    PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void read_environment(struct configuration *read)
+{
+	pp_settings_defaults(TABLE, &read->settings);
 	/* whoever runs a setuid program must not steer what it believes */
-	if (!environment_has_settings() || getauxval(AT_SECURE) != 0)
+	if (environment_is_silent || getauxval(AT_SECURE) != 0)
 		return;
-	pp_settings_environment(TABLE, environ, &start.settings, &start.error);
+	pp_settings_environment(TABLE, environ, &read->settings, &read->error);
 #ifdef PP_CLIENT
-	pp_settings_agree(environ, &start.settings, &start.error);
+	pp_settings_agree(environ, &read->settings, &read->error);
 #endif
 }
 
 /*
- * Reads it in the constructor, when nobody else is there to wait, or earlier
- * where that of another library calls a hook.
+ * Reads the environment. Threads, signal handlers and forked children that come
+ * at once each read it for themselves, and the first to end gives it to all:
+ * nobody waits for anybody. False without memory; the next one may have more
+ * luck.
  */
-static void read_start(void)
+static bool read_start(void)
 {
-	int expected = UNREAD;
+	static struct configuration for_the_first;
+	static atomic_flag is_taken = ATOMIC_FLAG_INIT;
+	const struct configuration *expected = NULL;
+	struct configuration *read = &for_the_first;
 
-	if (atomic_compare_exchange_strong(&state, &expected, BEING_READ)) {
-		read_environment();
-		atomic_store_explicit(&state, READ, memory_order_release);
+	if (atomic_load(&start) != NULL)
+		return true;
+	if (atomic_flag_test_and_set(&is_taken))
+		read = make();
+	if (read == NULL)
+		return false;
+	read_environment(read);
+	if (!atomic_compare_exchange_strong(&start, &expected, read) &&
+	    read != &for_the_first) {
+		pp_settings_drop(&read->settings, &expected->settings);
+		munmap(read, sizeof(*read));
 	}
-	while (atomic_load_explicit(&state, memory_order_acquire) != READ)
-		sched_yield();
+	return true;
 }
 
-/*
- * Threads, signal handlers and forked children that come meanwhile do the same
- * again: nobody waits for anybody.
- */
+/* What is not needed at the start of a process. */
 static void prepare(void)
 {
-	read_start();
+	if (!read_start())
+		return;
 	pp_real_resolve();
 	if (pp_real_is_copy())
 		atomic_store(&complete, &off);
 	atomic_store_explicit(&is_prepared, true, memory_order_release);
 }
 
-const struct pp_settings *pp_configuration(void)
+/* As far as they are read. */
+static const struct configuration *get_configuration(void)
 {
 	const struct configuration *configuration;
 
 	if (!atomic_load_explicit(&is_prepared, memory_order_acquire))
 		prepare();
 	configuration = atomic_load_explicit(&complete, memory_order_acquire);
-	return configuration == NULL ? &start.settings
-				     : &configuration->settings;
+	if (configuration == NULL)
+		configuration = atomic_load_explicit(&start,
+						     memory_order_acquire);
+	return configuration == NULL ? &no_memory : configuration;
+}
+
+const struct pp_settings *pp_configuration(void)
+{
+	return &get_configuration()->settings;
 }
 
 /*
@@ -128,9 +153,15 @@ const struct pp_settings *pp_configuration(void)
 __attribute__((constructor)) static void construct(void)
 {
 	pp_real_resolve_for_children();
-	read_start();
 #ifndef PP_CLIENT
 	pp_fork_prepare();
+#endif
+	if (!environment_has_settings()) {
+		environment_is_silent = true;
+		return;
+	}
+	read_start();
+#ifndef PP_CLIENT
 	pp_inetd_start();
 #endif
 }
@@ -139,61 +170,61 @@ __attribute__((constructor)) static void construct(void)
  * The environment's settings and the file's. *passing is an error number where
  * these could not be read, but may be the next time.
  */
-static const struct configuration *read_complete(int *passing)
+static const struct configuration *
+read_complete(const struct configuration *before, int *passing)
 {
 #ifdef PP_CLIENT
 	(void)passing;
-	return &start;
+	return before;
 #else
 	struct configuration *read;
 
-	if (start.error.text[0] != '\0')
-		return &start;
-	read = mmap(NULL, sizeof(*read), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (read == MAP_FAILED) {
+	if (before->error.text[0] != '\0')
+		return before;
+	read = make();
+	if (read == NULL) {
 		*passing = ENOMEM;
 		return &no_memory;
 	}
-	read->settings = start.settings;
+	read->settings = before->settings;
 	*passing = pp_settings_read(&read->settings, &read->error);
 	return read;
 #endif
 }
 
 /* Gives the memory back of what is not used, if it has any of its own. */
-static void discard(const struct configuration *read)
+static void discard(const struct configuration *read,
+		    const struct configuration *before)
 {
 	struct pp_settings settings = read->settings;
 
-	if (read == &start || read == &no_memory)
+	if (read == before || read == &no_memory)
 		return;
-	pp_settings_drop(&settings, &start.settings);
+	pp_settings_drop(&settings, &before->settings);
 	munmap((void *)(uintptr_t)read, sizeof(*read));
 }
 
 /*
- * Reads what is still to be read. Threads (and signal handlers) that come at
- * once each read it for themselves, and the first to end gives it to all: a
- * lock could be held when the process forks.
+ * Reads what is still to be read, as prepare does.
  *
  * What may pass is given to nobody, and NULL is returned with errno set, unless
  * this is the last time that the file can be read.
  */
-static const struct configuration *read_and_publish(bool last)
+static const struct configuration *
+read_and_publish(const struct configuration *before, bool last)
 {
 	const struct configuration *expected = NULL;
-	int passing = 0;
-	const struct configuration *read = read_complete(&passing);
+	int passing = before == &no_memory ? ENOMEM : 0;
+	const struct configuration *read = read_complete(before, &passing);
 
 	if (passing != 0 && !last) {
-		discard(read);
+		discard(read, before);
 		errno = passing;
 		return NULL;
 	}
 	if (atomic_compare_exchange_strong(&complete, &expected, read))
 		return read;
-	discard(read);
+	discard(read, before);
 	return expected;
 }
 
@@ -203,16 +234,16 @@ static const struct configuration *read_and_publish(bool last)
  */
 static const struct configuration *complete_configuration(bool last)
 {
+	const struct configuration *before = get_configuration();
 	const struct configuration *configuration;
 	int error = errno;
 	int cancel;
 
-	pp_configuration();
 	configuration = atomic_load_explicit(&complete, memory_order_acquire);
 	if (configuration != NULL)
 		return configuration;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	configuration = read_and_publish(last);
+	configuration = read_and_publish(before, last);
 	pthread_setcancelstate(cancel, NULL);
 	if (configuration != NULL)
 		errno = error;

@@ -17,8 +17,12 @@ static const char *const names[] = {
 };
 #undef PP_REAL_NAME
 
-/* Addresses rather than pointers: ISO C keeps functions and data apart. */
-static _Atomic uintptr_t addresses[PP_REAL_COUNT];
+/*
+ * Addresses rather than pointers: ISO C keeps functions and data apart. Each
+ * process writes some: the page of .data is written to anyway.
+ */
+static _Atomic uintptr_t addresses[PP_REAL_COUNT]
+	__attribute__((section(".data")));
 
 static uintptr_t get_address(enum pp_real index)
 {

@@ -342,6 +342,7 @@ class Passing(FileCase):
         if os.geteuid() != 0:
             self.skipTest("needs root for chroot")
         calls = self.begin("trusted = 10.0.0.1")
+        calls.socket()   # it has started, with all that it loads
         self.assertEqual(self.at_the_limit(calls, "chroot", self.directory),
                          (0, "KEPT"))
         self.assert_refused(
