@@ -9,6 +9,7 @@
 #include "log.h"
 #include "real.h"
 #include "settings_read.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -152,8 +153,12 @@ const struct pp_settings *pp_configuration(void)
  */
 __attribute__((constructor)) static void construct(void)
 {
+#ifdef PP_CLIENT
 	pp_real_resolve_for_children();
-#ifndef PP_CLIENT
+#else
+	/* otherwise the hook of pthread_create does */
+	if (pp_has_threads())
+		pp_real_resolve_for_children();
 	pp_fork_prepare();
 #endif
 	if (!environment_has_settings()) {

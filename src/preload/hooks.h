@@ -13,6 +13,7 @@
 #include "export.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -246,7 +247,11 @@ typedef unsigned pp_mmsg_flags;
 	     (int epoll, int operation, int fd, struct epoll_event *event), \
 	     (epoll, operation, fd, event))                                \
 	PP_WAIT_HOOKS(HOOK)                                                \
-	HOOK(int, chroot, (const char *path), (path))
+	HOOK(int, chroot, (const char *path), (path))                      \
+	HOOK(int, pthread_create,                                          \
+	     (pthread_t * thread, const pthread_attr_t *attributes,        \
+	      void *(*begin)(void *), void *argument),                     \
+	     (thread, attributes, begin, argument))
 
 #define PP_SERVER_HOOKS(HOOK)                                              \
 	PP_ACCEPT_HOOKS(HOOK)                                              \

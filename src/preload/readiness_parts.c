@@ -5,7 +5,7 @@
 #include "readiness_parts.h"
 
 #include "listeners.h"
-#include "wait.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <sys/mman.h>

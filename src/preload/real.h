@@ -30,7 +30,7 @@ pp_real_function pp_real_get(enum pp_real index);
 /*
  * Looks up what programs call between fork and exec. A child of _Fork(3) may
  * wait for ever for the loader's lock, which a thread held that is not there:
- * to be called at start.
+ * to be called before there are threads.
  */
 void pp_real_resolve_for_children(void);
 

@@ -63,6 +63,15 @@ PP_EXPORT int chroot(const char *path)
 	return real_chroot(path);
 }
 
+/* From now on another thread may be in the loader when this one forks. */
+PP_EXPORT int pthread_create(pthread_t *thread,
+			     const pthread_attr_t *attributes,
+			     void *(*function)(void *), void *argument)
+{
+	pp_real_resolve_for_children();
+	return real_pthread_create(thread, attributes, function, argument);
+}
+
 PP_EXPORT int close(int fd)
 {
 	pp_listeners_note_close(fd);

@@ -21,6 +21,7 @@
 #include "wait.h"
 
 #include "real.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,23 +30,11 @@
 #include <stdint.h>
 #include <sys/time.h>
 #include <unistd.h>
-#ifdef HAVE_SYS_SINGLE_THREADED_H
-#include <sys/single_threaded.h>
-#endif
 
 #define MOMENT (O_NONBLOCK | O_APPEND)
 
 /* Half of them at once, then one a millisecond. */
 #define MOMENT_TRIES 2000
-
-bool pp_has_threads(void)
-{
-#ifdef HAVE_SYS_SINGLE_THREADED_H
-	return !__libc_single_threaded;
-#else
-	return true;
-#endif
-}
 
 /*
  * Does the program's accept block? Not where O_NONBLOCK is its own; that of

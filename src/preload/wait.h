@@ -43,7 +43,4 @@ bool pp_wait_was_transient(struct pp_listener *listener);
 /* Does the program's accept on it block? One system call. */
 bool pp_wait_blocks(struct pp_listener *listener);
 
-/* False as long as the process certainly has one thread. */
-bool pp_has_threads(void);
-
 #endif
