@@ -17,8 +17,15 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-/* Memory is mapped for so many at a time, and kept for the next ones. */
+/* Memory is first mapped for so many, and kept for the next ones. */
 #define BATCH 32
+
+/* Seconds after which the timer would repeat: no program's timer does. */
+#define REPEAT 2000000000
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
 
 int64_t pp_now(void)
 {
@@ -32,6 +39,8 @@ int64_t pp_now(void)
 static void set_timer(const struct pp_room *room, int64_t moment)
 {
 	const struct itimerspec timer = {
+		.it_interval = { .tv_sec = REPEAT,
+				 .tv_nsec = room->timer_mark },
 		.it_value = { .tv_sec = (time_t)(moment / 1000),
 			      .tv_nsec = (long)(moment % 1000) * 1000000 },
 	};
@@ -51,63 +60,215 @@ static int control(const struct pp_room *room, int operation, int fd,
 	return room->policy.epoll_ctl(room->epoll, operation, fd, event);
 }
 
+/*
+ * A timer cannot be told from another but by what it is set to. Its interval
+ * is one that no program sets, and no other room.
+ */
+static void mark_timer(struct pp_room *room)
+{
+	room->opened++;
+	room->timer_mark = (long)(((uintptr_t)room / 64 * 31 + room->opened) %
+				  1000000000);
+	set_timer(room, 0);
+}
+
+static bool has_timer(const struct pp_room *room)
+{
+	struct itimerspec timer;
+
+	return timerfd_gettime(room->timer, &timer) == 0 &&
+	       timer.it_interval.tv_sec == REPEAT &&
+	       timer.it_interval.tv_nsec == room->timer_mark;
+}
+
+/*
+ * Only an epoll that the room's timer was registered with lets that be
+ * changed, and the same again is no change.
+ */
+static bool watches_timer(const struct pp_room *room, int epoll,
+			  uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = 0 };
+
+	return room->policy.epoll_ctl(epoll, EPOLL_CTL_MOD, room->timer,
+				      &event) == 0;
+}
+
+bool pp_room_stands(const struct pp_room *room)
+{
+	return has_timer(room) && watches_timer(room, room->epoll, EPOLLIN);
+}
+
+bool pp_room_has(const struct pp_room *room, int fd)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	if (fd == room->epoll || fd == room->timer)
+		return true;
+	/* what is in the epoll already cannot be added */
+	if (control(room, EPOLL_CTL_ADD, fd, &nothing) != 0)
+		return errno == EEXIST;
+	control(room, EPOLL_CTL_DEL, fd, NULL);
+	return false;
+}
+
+bool pp_room_introduce(const struct pp_room *room, int epoll)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	return room->policy.epoll_ctl(epoll, EPOLL_CTL_ADD, room->timer,
+				      &nothing) == 0;
+}
+
+bool pp_room_knows(const struct pp_room *room, int epoll)
+{
+	return watches_timer(room, epoll, 0);
+}
+
+/* Gives up a descriptor of the room's, and closes it if it is still that. */
+static void let_go(const struct pp_room *room, int fd, bool own)
+{
+	room->policy.mark(fd, false);
+	if (own)
+		room->policy.close(fd);
+}
+
+static void empty(struct pp_room *room)
+{
+	room->oldest = NULL;
+	room->newest = NULL;
+	room->ready = NULL;
+	room->shown = false;
+	room->count = 0;
+}
+
 bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 {
-	/* NULL stands for the timer; a connection has its own address */
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
-	struct pp_waiting *spare = room->spare;
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
 
-	memset(room, 0, sizeof(*room));
-	room->spare = spare;
+	empty(room);
 	room->policy = *policy;
 	room->epoll = policy->epoll_create1(EPOLL_CLOEXEC);
 	if (room->epoll < 0)
 		return false;
+	policy->mark(room->epoll, true);
 	room->timer = timerfd_create(CLOCK_MONOTONIC,
 				     TFD_CLOEXEC | TFD_NONBLOCK);
-	if (room->timer >= 0 &&
-	    control(room, EPOLL_CTL_ADD, room->timer, &event) == 0)
-		return true;
-	if (room->timer >= 0)
-		room->policy.close(room->timer);
-	room->policy.close(room->epoll);
+	if (room->timer >= 0) {
+		policy->mark(room->timer, true);
+		mark_timer(room);
+		if (control(room, EPOLL_CTL_ADD, room->timer, &event) == 0)
+			return true;
+		let_go(room, room->timer, true);
+	}
+	let_go(room, room->epoll, true);
 	return false;
+}
+
+/*
+ * Where a connection of that index is in the room's memory: the first batch
+ * has BATCH of them, each further one twice as many as that before.
+ */
+static struct pp_waiting *at_index(const struct pp_room *room, uint32_t index)
+{
+	size_t batch = 0, first = 0, size = BATCH;
+
+	while (batch < PP_ROOM_BATCHES && index >= first + size) {
+		first += size;
+		size *= 2;
+		batch++;
+	}
+	return batch < PP_ROOM_BATCHES && room->batches[batch] != NULL
+		       ? &room->batches[batch][index - first]
+		       : NULL;
+}
+
+/* Maps the batch that follows those there are. */
+static bool add_batch(struct pp_room *room)
+{
+	size_t batch = 0;
+
+	while (batch < PP_ROOM_BATCHES && room->batches[batch] != NULL)
+		batch++;
+	if (batch == PP_ROOM_BATCHES)
+		return false;
+	room->batches[batch] = pp_table_map(((size_t)BATCH << batch) *
+					    sizeof(struct pp_waiting));
+	return room->batches[batch] != NULL;
 }
 
 static struct pp_waiting *get_memory(struct pp_room *room)
 {
 	struct pp_waiting *waiting = room->spare;
 
-	if (waiting == NULL) {
-		waiting = pp_table_map(BATCH * sizeof(*waiting));
-		if (waiting == NULL)
-			return NULL;
-		for (size_t i = 0; i + 1 < BATCH; i++)
-			waiting[i].next = &waiting[i + 1];
+	if (waiting != NULL) {
+		room->spare = waiting->next;
+		return waiting;
 	}
-	room->spare = waiting->next;
+	if (at_index(room, room->made) == NULL && !add_batch(room))
+		return NULL;
+	waiting = at_index(room, room->made);
+	waiting->index = room->made++;
 	return waiting;
 }
 
 static void give_memory_back(struct pp_room *room, struct pp_waiting *waiting)
 {
+	waiting->generation++;
+	waiting->queued = false;
 	waiting->next = room->spare;
 	room->spare = waiting;
 }
 
-bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
+/*
+ * What the epoll has for a connection. A pointer would outlive it, where the
+ * socket does: a child of the program may hold it open.
+ */
+static uint64_t key_of(const struct pp_waiting *waiting)
 {
-	struct pp_waiting *waiting = get_memory(room);
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
-				     .data.ptr = waiting };
+	return (uint64_t)waiting->generation << 32 | (waiting->index + 1);
+}
 
-	if (waiting == NULL)
-		return false;
+/* Whom a key, not the timer's, is of. NULL if he has left. */
+static struct pp_waiting *find(const struct pp_room *room, uint64_t key)
+{
+	struct pp_waiting *waiting = at_index(room, (uint32_t)key - 1);
+
+	return waiting != NULL && waiting->queued && key_of(waiting) == key
+		       ? waiting
+		       : NULL;
+}
+
+uint64_t pp_room_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
+	return cookie;
+}
+
+/* Is his connection still behind his descriptor? */
+static bool is_there(const struct pp_waiting *waiting)
+{
+	return pp_room_cookie(waiting->receive.fd) == waiting->cookie;
+}
+
+/* Copies what the caller knows of a connection. */
+static void fill(struct pp_waiting *waiting, const struct pp_waiting *from)
+{
+	const uint32_t index = waiting->index;
+	const uint32_t generation = waiting->generation;
+
 	*waiting = *from;
-	if (control(room, EPOLL_CTL_ADD, waiting->receive.fd, &event) != 0) {
-		give_memory_back(room, waiting);
-		return false;
-	}
+	waiting->index = index;
+	waiting->generation = generation;
+	waiting->cookie = pp_room_cookie(from->receive.fd);
+	waiting->queued = true;
+}
+
+static void append(struct pp_room *room, struct pp_waiting *waiting)
+{
 	PP_CHECK(room->newest == NULL ||
 		 room->newest->deadline <= waiting->deadline);
 	waiting->next = NULL;
@@ -120,6 +281,24 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		room->oldest = waiting;
 		set_timer_to_oldest(room);
 	}
+}
+
+bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
+{
+	struct pp_waiting *waiting = get_memory(room);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP |
+					       EPOLLET };
+
+	if (waiting == NULL)
+		return false;
+	fill(waiting, from);
+	event.data.u64 = key_of(waiting);
+	if (control(room, EPOLL_CTL_ADD, waiting->receive.fd, &event) != 0) {
+		give_memory_back(room, waiting);
+		return false;
+	}
+	room->policy.mark(waiting->receive.fd, true);
+	append(room, waiting);
 	return true;
 }
 
@@ -128,6 +307,7 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
 	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+	waiting->queued = false;
 	room->count--;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
@@ -141,15 +321,24 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	}
 }
 
+/* Frees him whose connection is closed, or is not there any more. */
+static void forget(struct pp_room *room, struct pp_waiting *waiting, bool own)
+{
+	pp_receive_end(&waiting->receive);
+	let_go(room, waiting->receive.fd, own);
+	give_memory_back(room, waiting);
+}
+
 static void drop(struct pp_room *room, struct pp_waiting *waiting,
 		 const char *reason)
 {
-	if (reason != NULL)
+	bool there = is_there(waiting);
+
+	if (there && reason != NULL)
 		room->policy.tell_drop(waiting, reason);
-	pp_receive_end(&waiting->receive);
-	pp_receive_stop_linger(waiting->receive.fd);
-	room->policy.close(waiting->receive.fd);
-	give_memory_back(room, waiting);
+	if (there)
+		pp_receive_stop_linger(waiting->receive.fd);
+	forget(room, waiting, there);
 }
 
 /* Looks at one connection; last says that no more of it will come. */
@@ -157,6 +346,11 @@ static void judge(struct pp_room *room, struct pp_waiting *waiting, bool last)
 {
 	uint8_t peeked[PP_RECEIVE_PEEK];
 
+	if (!is_there(waiting)) {
+		unlink_waiting(room, waiting);
+		forget(room, waiting, false);
+		return;
+	}
 	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
 	if (waiting->received == PP_RECEIVED_MORE)
 		return;
@@ -184,29 +378,40 @@ static void judge_overdue(struct pp_room *room)
 bool pp_room_advance(struct pp_room *room)
 {
 	const uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+	struct pp_waiting *waiting;
 	struct epoll_event event;
 
 	while (room->ready == NULL &&
 	       epoll_wait(room->epoll, &event, 1, 0) == 1) {
-		if (event.data.ptr == NULL)
+		if (event.data.u64 == 0) {
 			judge_overdue(room);
-		else
-			judge(room, event.data.ptr,
-			      (event.events & ended) != 0);
+			continue;
+		}
+		waiting = find(room, event.data.u64);
+		if (waiting != NULL)
+			judge(room, waiting, (event.events & ended) != 0);
 	}
 	return room->ready != NULL;
 }
 
-bool pp_room_leave(struct pp_room *room, struct pp_waiting *waiting)
+bool pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 {
-	if (room->ready == NULL)
+	struct pp_waiting *waiting = room->ready;
+	bool there = waiting != NULL && is_there(waiting);
+
+	if (waiting == NULL)
 		return false;
-	*waiting = *room->ready;
-	give_memory_back(room, room->ready);
 	room->ready = NULL;
 	if (room->shown)
 		set_timer_to_oldest(room);
 	room->shown = false;
+	if (!there) {
+		forget(room, waiting, false);
+		return false;
+	}
+	*to = *waiting;
+	room->policy.mark(to->receive.fd, false);
+	give_memory_back(room, waiting);
 	return true;
 }
 
@@ -229,22 +434,6 @@ bool pp_room_give_up_oldest(struct pp_room *room)
 	return true;
 }
 
-/* Closes every connection's descriptor and empties the queue. */
-static void drop_all(struct pp_room *room)
-{
-	struct pp_waiting *waiting;
-
-	while ((waiting = room->oldest) != NULL) {
-		room->oldest = waiting->next;
-		drop(room, waiting, NULL);
-	}
-	if (room->ready != NULL)
-		drop(room, room->ready, NULL);
-	room->newest = NULL;
-	room->ready = NULL;
-	room->count = 0;
-}
-
 bool pp_room_is_used(const struct pp_room *room)
 {
 	return room->oldest != NULL || room->ready != NULL;
@@ -252,17 +441,28 @@ bool pp_room_is_used(const struct pp_room *room)
 
 void pp_room_abandon(struct pp_room *room)
 {
-	room->policy.close(room->timer);
-	room->policy.close(room->epoll);
-	drop_all(room);
+	bool stands = pp_room_stands(room), timed = has_timer(room);
+	struct pp_waiting *waiting, *next;
+
+	let_go(room, room->timer, timed);
+	let_go(room, room->epoll, stands);
+	for (waiting = room->oldest; waiting != NULL; waiting = next) {
+		next = waiting->next;
+		drop(room, waiting, NULL);
+	}
+	if (room->ready != NULL)
+		drop(room, room->ready, NULL);
+	empty(room);
 }
 
 void pp_room_close(struct pp_room *room)
 {
-	struct pp_waiting *waiting;
+	struct pp_waiting *waiting = NULL;
 
 	/* out of the epoll first, see unlink_waiting */
-	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next)
+	if (pp_room_stands(room))
+		waiting = room->oldest;
+	for (; waiting != NULL; waiting = waiting->next)
 		control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
 	pp_room_abandon(room);
 }

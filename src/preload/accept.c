@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "real.h"
 #include "receive.h"
+#include "shortage.h"
 #include "tell.h"
 #include "wait.h"
 
@@ -65,6 +66,7 @@ static void let_wait(const struct arrival *arrival,
 	if (!(flags & SOCK_CLOEXEC))
 		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
 	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
+	pp_shortage_make_room();
 	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
 	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
@@ -260,7 +262,7 @@ static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
 	case ENFILE:
 		/* accept(2) says so even where nobody is there */
 		if (real_poll(&queue, 1, 0) == 1)
-			again = pp_listeners_give_up_oldest();
+			again = pp_shortage_give_up_oldest();
 		else if (turn == PP_TURN_KERNEL_NOW)
 			again = pp_listeners_any_open();
 		else if (pp_listeners_any_open() && !is_blocking(arrival))

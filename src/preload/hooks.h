@@ -230,7 +230,23 @@ typedef unsigned pp_mmsg_flags;
 	PP_HOOK_POLL_CHK(HOOK)                                             \
 	PP_HOOK_PPOLL_CHK(HOOK)
 
-#define PP_CLOSE_HOOK(HOOK) HOOK(int, close, (int fd), (fd))
+#ifdef HAVE_CLOSE_RANGE
+#define PP_HOOK_CLOSE_RANGE(HOOK)                                          \
+	HOOK(int, close_range, (unsigned first, unsigned last, int flags), \
+	     (first, last, flags))
+#else
+#define PP_HOOK_CLOSE_RANGE(HOOK)
+#endif
+#ifdef HAVE_CLOSEFROM
+#define PP_HOOK_CLOSEFROM(HOOK) HOOK(void, closefrom, (int first), (first))
+#else
+#define PP_HOOK_CLOSEFROM(HOOK)
+#endif
+
+#define PP_CLOSE_HOOKS(HOOK)                                               \
+	HOOK(int, close, (int fd), (fd))                                   \
+	PP_HOOK_CLOSE_RANGE(HOOK)                                          \
+	PP_HOOK_CLOSEFROM(HOOK)
 #define PP_ACCEPT_HOOKS(HOOK)                                              \
 	HOOK(int, accept,                                                  \
 	     (int fd, struct sockaddr *address, socklen_t *length),        \
@@ -240,7 +256,7 @@ typedef unsigned pp_mmsg_flags;
 	      int flags),                                                  \
 	     (fd, address, length, flags))                                 \
 	HOOK(int, listen, (int fd, int backlog), (fd, backlog))            \
-	PP_CLOSE_HOOK(HOOK)                                                \
+	PP_CLOSE_HOOKS(HOOK)                                               \
 	HOOK(int, epoll_create, (int size), (size))                        \
 	HOOK(int, epoll_create1, (int flags), (flags))                     \
 	HOOK(int, epoll_ctl,                                               \
@@ -338,12 +354,12 @@ typedef unsigned pp_mmsg_flags;
 #else
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_CHILD_REALS(HOOK)                                               \
-	PP_CLOSE_HOOK(HOOK)                                                \
+	PP_CLOSE_HOOKS(HOOK)                                                \
 	PP_DUP_HOOKS(HOOK)                                                 \
 	PP_EXECV_HOOKS(HOOK)                                               \
 	PP_FCNTL_ROWS(HOOK)
 #else
-#define PP_CHILD_REALS(HOOK) PP_CLOSE_HOOK(HOOK)
+#define PP_CHILD_REALS(HOOK) PP_CLOSE_HOOKS(HOOK)
 #endif
 #define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)

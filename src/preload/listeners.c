@@ -12,21 +12,15 @@
 #include "epolls.h"
 #include "identity.h"
 #include "lock.h"
+#include "own.h"
 #include "policy.h"
 #include "real.h"
 #include "registrations.h"
 #include "table.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
 
 /* What is known of a descriptor. */
 struct entry {
@@ -45,20 +39,12 @@ static _Atomic int unwatched_count;
 static struct pp_lock lock;
 static struct pp_listener *open_listeners;
 static _Atomic int open_count;
+static _Atomic pid_t owner;	/* the process that opened them */
 
 static struct entry *get_entry(int fd, bool make)
 {
 	return pp_table_slot(&table, near_entries, sizeof(*near_entries), fd,
 			     make);
-}
-
-static uint64_t get_cookie(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t length = sizeof(cookie);
-
-	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
-	return cookie;
 }
 
 static void note_used(struct pp_listener *listener)
@@ -79,12 +65,17 @@ static void unlink_open(struct pp_listener *listener)
 	atomic_fetch_sub(&open_count, 1);
 }
 
+/* Gives up the gate; closes it if the program has not. */
 static void close_gate(struct pp_listener *listener)
 {
-	int gate = atomic_exchange(&listener->gate, 0);
+	int gate = atomic_exchange(&listener->gate, 0) - 1;
+	bool known = gate >= 0 && pp_room_stands(&listener->room) &&
+		     pp_room_knows(&listener->room, gate);
 
-	if (gate != 0)
-		real_close(gate - 1);
+	if (gate >= 0)
+		pp_own_mark(gate, false);
+	if (known)
+		real_close(gate);
 }
 
 static void discard_room(struct pp_listener *listener,
@@ -95,6 +86,11 @@ static void discard_room(struct pp_listener *listener,
 	close_gate(listener);
 	unlink_open(listener);
 	how(&listener->room);
+}
+
+void pp_listeners_discard_room(struct pp_listener *listener)
+{
+	discard_room(listener, pp_room_close);
 }
 
 void pp_listeners_before_fork(void)
@@ -119,21 +115,23 @@ void pp_listeners_after_fork_in_child(void)
 		pp_lock_renew(&lock);
 }
 
-/*
- * Is the room there, of this process and of the socket that is on the
- * descriptor now? What is not is discarded.
- */
-static bool room_holds(struct pp_listener *listener)
+bool pp_listeners_have_own_rooms(void)
 {
+	if (!pp_listeners_any_open())
+		return false;
+	return atomic_load(&owner) == getpid();
+}
+
+bool pp_listeners_room_holds(struct pp_listener *listener)
+{
+	while (open_listeners != NULL && !pp_listeners_have_own_rooms())
+		discard_room(open_listeners, pp_room_abandon);
 	if (atomic_load(&listener->wake) == 0)
 		return false;
-	if (listener->owner != getpid()) {
-		discard_room(listener, pp_room_abandon);
-		return false;
-	}
-	if (listener->cookie == get_cookie(listener->fd))
+	if (listener->cookie == pp_room_cookie(listener->fd) &&
+	    pp_room_stands(&listener->room))
 		return true;
-	discard_room(listener, pp_room_close);
+	pp_listeners_discard_room(listener);
 	return false;
 }
 
@@ -143,14 +141,15 @@ static bool open_room(struct pp_listener *listener)
 					 .tell_drop = pp_tell_drop,
 					 .close = real_close,
 					 .epoll_create1 = real_epoll_create1,
-					 .epoll_ctl = real_epoll_ctl };
+					 .epoll_ctl = real_epoll_ctl,
+					 .mark = pp_own_mark };
 
-	if (room_holds(listener))
+	if (pp_listeners_room_holds(listener))
 		return true;
 	if (!pp_room_open(&listener->room, &policy))
 		return false;
-	listener->owner = getpid();
-	listener->cookie = get_cookie(listener->fd);
+	atomic_store(&owner, getpid());
+	listener->cookie = pp_room_cookie(listener->fd);
 	listener->next_open = open_listeners;
 	open_listeners = listener;
 	atomic_fetch_add(&open_count, 1);
@@ -160,45 +159,16 @@ static bool open_room(struct pp_listener *listener)
 	return true;
 }
 
-/* Half of what the process may open is the program's. */
-static bool rooms_are_full(void)
+bool pp_listeners_give_up_oldest(struct pp_listener *listener)
 {
-	struct rlimit limit;
-	size_t count = 0;
-
-	for (struct pp_listener *l = open_listeners; l != NULL;
-	     l = l->next_open)
-		count += l->room.count;
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	       count >= limit.rlim_cur / 2;
-}
-
-static bool give_up_oldest(void)
-{
-	struct pp_listener *oldest = NULL;
-
-	for (struct pp_listener *l = open_listeners; l != NULL;
-	     l = l->next_open)
-		if (l->room.oldest != NULL &&
-		    (oldest == NULL || l->room.oldest->deadline <
-					       oldest->room.oldest->deadline))
-			oldest = l;
-	if (oldest == NULL || oldest->owner != getpid())
-		return false;
-	pp_room_give_up_oldest(&oldest->room);
-	note_used(oldest);
-	return true;
-}
-
-bool pp_listeners_give_up_oldest(void)
-{
+	bool given_up = false;
 	sigset_t before;
-	bool given_up;
 
-	if (!pp_listeners_any_open())
-		return false;
 	pp_lock_take(&lock, &before);
-	given_up = give_up_oldest();
+	if (pp_listeners_room_holds(listener)) {
+		given_up = pp_room_give_up_oldest(&listener->room);
+		note_used(listener);
+	}
 	pp_lock_release(&lock, &before);
 	return given_up;
 }
@@ -211,8 +181,6 @@ bool pp_listeners_enter(struct pp_listener *listener,
 
 	pp_lock_take(&lock, &before);
 	if (open_room(listener)) {
-		if (rooms_are_full())
-			give_up_oldest();
 		entered = pp_room_enter(&listener->room, waiting);
 		note_used(listener);
 	}
@@ -227,7 +195,7 @@ bool pp_listeners_leave(struct pp_listener *listener,
 	sigset_t before;
 
 	pp_lock_take(&lock, &before);
-	if (room_holds(listener)) {
+	if (pp_listeners_room_holds(listener)) {
 		pp_room_advance(&listener->room);
 		left = pp_room_leave(&listener->room, waiting);
 		note_used(listener);
@@ -242,7 +210,7 @@ bool pp_listeners_ready(struct pp_listener *listener)
 	sigset_t before;
 
 	pp_lock_take(&lock, &before);
-	if (room_holds(listener)) {
+	if (pp_listeners_room_holds(listener)) {
 		ready = pp_room_advance(&listener->room);
 		pp_room_show_ready(&listener->room);
 		note_used(listener);
@@ -265,18 +233,21 @@ bool pp_listeners_open(struct pp_listener *listener)
 static int make_gate(struct pp_listener *listener)
 {
 	struct epoll_event connection = { .events = EPOLLIN | EPOLLONESHOT,
-					  .data.fd = listener->fd };
+					  .data.ptr = listener };
 	struct epoll_event room = { .events = EPOLLIN,
-				    .data.fd = listener->room.epoll };
+				    .data.ptr = &listener->room };
 	int gate = real_epoll_create1(EPOLL_CLOEXEC);
 
 	if (gate < 0)
 		return -1;
-	if (real_epoll_ctl(gate, EPOLL_CTL_ADD, listener->fd, &connection) == 0 &&
+	pp_own_mark(gate, true);
+	if (pp_room_introduce(&listener->room, gate) &&
+	    real_epoll_ctl(gate, EPOLL_CTL_ADD, listener->fd, &connection) == 0 &&
 	    real_epoll_ctl(gate, EPOLL_CTL_ADD, listener->room.epoll, &room) == 0) {
 		atomic_store(&listener->gate, gate + 1);
 		return gate;
 	}
+	pp_own_mark(gate, false);
 	real_close(gate);
 	return -1;
 }
@@ -289,34 +260,13 @@ int pp_listeners_gate(struct pp_listener *listener)
 	pp_lock_take(&lock, &before);
 	if (open_room(listener)) {
 		gate = atomic_load(&listener->gate) - 1;
-		if (gate < 0)
+		if (gate < 0 || !pp_room_knows(&listener->room, gate)) {
+			close_gate(listener);
 			gate = make_gate(listener);
+		}
 	}
 	pp_lock_release(&lock, &before);
 	return gate;
-}
-
-/*
- * Lets the kernel keep a silent client to itself for a second. Only where all
- * clients are expected to speak first, and where the program has not decided.
- */
-static void defer_accept(int fd)
-{
-	const struct pp_settings *settings = pp_configuration();
-	int seconds = 0;
-	socklen_t length = sizeof(seconds);
-
-	if (!settings->must_use && settings->trusted.ranges != NULL)
-		return;
-	if (!pp_policy_has_port(settings, fd))
-		return;
-	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-		       &length) != 0 ||
-	    seconds != 0)
-		return;
-	seconds = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-		   sizeof(seconds));
 }
 
 void pp_listeners_note_watched(struct pp_listener *listener)
@@ -337,7 +287,7 @@ static void renew(struct pp_listener *listener)
 	sigset_t before;
 
 	pp_lock_take(&lock, &before);
-	room_holds(listener);
+	pp_listeners_room_holds(listener);
 	pp_lock_release(&lock, &before);
 	atomic_store(&listener->blocking, PP_BLOCKING_UNKNOWN);
 	atomic_store(&listener->shared, false);
@@ -389,7 +339,7 @@ void pp_listeners_note(int fd)
 	else
 		renew(listener);
 	atomic_store(&any_listener, true);
-	defer_accept(fd);
+	pp_policy_defer_accept(pp_configuration(), fd);
 }
 
 bool pp_listeners_is_something_else(int fd)
@@ -440,10 +390,11 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	pp_registrations_note(listener, epoll, operation, event);
 	if (operation != EPOLL_CTL_DEL)
 		pp_listeners_note_watched(listener);
-	if (atomic_load(&listener->wake) == 0)
+	if (atomic_load(&listener->wake) == 0 ||
+	    !pp_listeners_have_own_rooms())
 		return;
 	pp_lock_take(&lock, &before);
-	if (room_holds(listener))
+	if (pp_listeners_room_holds(listener))
 		pp_registrations_follow(listener, epoll, operation, event);
 	pp_lock_release(&lock, &before);
 }
@@ -458,12 +409,34 @@ void pp_listeners_note_close(int fd)
 	listener = pp_listeners_find(fd);
 	/* not for a child of vfork, which has our memory for a while */
 	if (listener == NULL || atomic_load(&listener->wake) == 0 ||
-	    listener->owner != getpid())
+	    !pp_listeners_have_own_rooms())
 		return;
 	pp_lock_take(&lock, &before);
 	if (atomic_load(&listener->wake) != 0)
-		discard_room(listener, pp_room_close);
+		pp_listeners_discard_room(listener);
 	pp_lock_release(&lock, &before);
+}
+
+bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
+				      void *argument),
+			   void *argument)
+{
+	struct pp_listener *next = NULL;
+	int error = errno;
+	sigset_t before;
+	bool found = false;
+
+	if (!pp_listeners_any_open())
+		return false;
+	pp_lock_take(&lock, &before);
+	for (struct pp_listener *l = open_listeners; l != NULL && !found;
+	     l = next) {
+		next = l->next_open;
+		found = is(l, argument);
+	}
+	pp_lock_release(&lock, &before);
+	errno = error;
+	return found;
 }
 
 bool pp_listeners_any_open(void)

@@ -39,7 +39,6 @@ struct pp_listener {
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
 	/* what follows is for the holder of the lock */
-	pid_t owner;		/* the process that opened the room */
 	uint64_t cookie;	/* the socket that the room belongs to */
 	struct pp_room room;
 	struct pp_listener *next_open;
@@ -83,8 +82,8 @@ bool pp_listeners_leave(struct pp_listener *listener,
 /* Can one be handed over? The program is about to be told so. */
 bool pp_listeners_ready(struct pp_listener *listener);
 
-/* Gives up who has waited longest in this process. False if nobody waits. */
-bool pp_listeners_give_up_oldest(void);
+/* Gives up who has waited longest in this room. False if nobody waits. */
+bool pp_listeners_give_up_oldest(struct pp_listener *listener);
 
 /* Opens the room before anybody needs it, for those who wait for it. */
 bool pp_listeners_open(struct pp_listener *listener);
@@ -103,6 +102,29 @@ void pp_listeners_before_fork(void);
 void pp_listeners_after_fork(void);
 /* The same; those who wait are the parent's. */
 void pp_listeners_after_fork_in_child(void);
+/*
+ * Is any of the listeners with an open room what is asked? *is may discard the
+ * room that it is asked about, and is called locked. Keeps errno.
+ */
+bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
+				      void *argument),
+			   void *argument);
+
+/*
+ * Are there open rooms, and are they of this process? A child of vfork has our
+ * memory, and one of a bare clone(2) a copy of it, of which nobody told us.
+ */
+bool pp_listeners_have_own_rooms(void);
+
+/*
+ * Is the room there, of this process and of the socket that is on the
+ * descriptor now, and has the program left it alone? What is not is discarded.
+ * Locked.
+ */
+bool pp_listeners_room_holds(struct pp_listener *listener);
+
+/* Closes the room and whoever waits in it. Locked. */
+void pp_listeners_discard_room(struct pp_listener *listener);
 
 /* Is any room open? One load. */
 bool pp_listeners_any_open(void);

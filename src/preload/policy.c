@@ -6,6 +6,9 @@
 
 #include "real.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 /* The local port of a connection; 0 where the kernel does not tell. */
 static uint16_t local_port(int fd)
 {
@@ -38,4 +41,22 @@ enum pp_policy pp_policy(const struct pp_settings *settings, int fd,
 	if (!pp_policy_has_port(settings, fd))
 		return PP_POLICY_OTHER_PORT;
 	return trusted ? PP_POLICY_LOOK : PP_POLICY_UNTRUSTED;
+}
+
+void pp_policy_defer_accept(const struct pp_settings *settings, int fd)
+{
+	int seconds = 0;
+	socklen_t length = sizeof(seconds);
+
+	if (!settings->must_use && settings->trusted.ranges != NULL)
+		return;
+	if (!pp_policy_has_port(settings, fd))
+		return;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+		       &length) != 0 ||
+	    seconds != 0)
+		return;
+	seconds = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+		   sizeof(seconds));
 }

@@ -22,4 +22,10 @@ bool pp_policy_has_port(const struct pp_settings *settings, int fd);
 enum pp_policy pp_policy(const struct pp_settings *settings, int fd,
 			 const union pp_address *peer);
 
+/*
+ * Lets the kernel keep a silent client to itself for a second. Only where all
+ * clients are expected to speak first, and where the program has not decided.
+ */
+void pp_policy_defer_accept(const struct pp_settings *settings, int fd);
+
 #endif

@@ -5,6 +5,7 @@
 #include "readiness.h"
 
 #include "listeners.h"
+#include "own.h"
 #include "readiness_parts.h"
 #include "real.h"
 #include "table.h"
@@ -206,7 +207,7 @@ static int select_extended(const struct selection *selection,
 			   const struct pp_timer *timer, const sigset_t *mask)
 {
 	struct timespec left;
-	int result, answers;
+	int result, answers = 0;
 
 	do {
 		fill_sets(selection);
@@ -215,10 +216,12 @@ static int select_extended(const struct selection *selection,
 				      (fd_set *)(void *)selection->own[1],
 				      (fd_set *)(void *)selection->own[2],
 				      pp_timer_left(timer, &left), mask);
-		if (result < 0)
+		if (result >= 0)
+			answers = show_sets(selection);
+		else if (errno != EBADF || !pp_own_forget_lost())
 			return result;
-		answers = show_sets(selection);
-	} while (answers == 0 && result > 0 && !pp_timer_is_over(timer));
+	} while (result < 0 ||
+		 (answers == 0 && result > 0 && !pp_timer_is_over(timer)));
 	copy_sets(selection);
 	return answers;
 }

@@ -11,11 +11,14 @@
 #include "epolls.h"
 #include "identity.h"
 #include "listeners.h"
+#include "own.h"
 #include "proxyproto.h"
 #include "readiness.h"
 #include "real.h"
+#include "wait.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
@@ -74,10 +77,47 @@ PP_EXPORT int pthread_create(pthread_t *thread,
 
 PP_EXPORT int close(int fd)
 {
+	if (pp_own_is(fd)) {
+		errno = EBADF;
+		return -1;
+	}
 	pp_listeners_note_close(fd);
 	pp_identity_close(fd);
 	return real_close(fd);
 }
+
+#ifdef HAVE_CLOSE_RANGE
+#define CLOEXEC (1 << 2)	/* CLOSE_RANGE_CLOEXEC: ours have it */
+#define UNSHARE (1 << 1)	/* CLOSE_RANGE_UNSHARE */
+int close_range(unsigned first, unsigned last, int flags);
+
+PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	int result;
+
+	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
+		return real_close_range(first, last, flags);
+	result = pp_own_close_range(first, last, flags);
+	/* what a thread unshares is still open in the others */
+	if (result == 0 && !((flags & UNSHARE) && pp_has_threads()))
+		pp_own_note_closed(first, last);
+	return result;
+}
+#endif
+
+#ifdef HAVE_CLOSEFROM
+void closefrom(int first);
+
+PP_EXPORT void closefrom(int first)
+{
+	if (!pp_listeners_any_open()) {
+		real_closefrom(first);
+		return;
+	}
+	pp_own_close_from(first);
+	pp_own_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+}
+#endif
 
 PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 			struct epoll_event *event)

@@ -6,6 +6,8 @@
 #include <config.h>
 
 #include "identity.h"
+#include "listeners.h"
+#include "own.h"
 #include "real.h"
 
 #include <errno.h>
@@ -47,14 +49,32 @@ PP_EXPORT int dup(int fd)
 	return duplicated(fd, real_dup(fd));
 }
 
+/* The program takes the number to; from may be no descriptor. */
+static void take(int from, int to)
+{
+	if (from != to && pp_listeners_any_open() &&
+	    real_fcntl(from, F_GETFD, 0) >= 0)
+		pp_own_give_way(to);
+}
+
+/* As duplicated; what was open on to is closed. */
+static int replaced(int from, int to)
+{
+	if (to >= 0 && from != to)
+		pp_own_note_closed((unsigned)to, (unsigned)to);
+	return duplicated(from, to);
+}
+
 PP_EXPORT int dup2(int from, int to)
 {
-	return duplicated(from, real_dup2(from, to));
+	take(from, to);
+	return replaced(from, real_dup2(from, to));
 }
 
 PP_EXPORT int dup3(int from, int to, int flags)
 {
-	return duplicated(from, real_dup3(from, to, flags));
+	take(from, to);
+	return replaced(from, real_dup3(from, to, flags));
 }
 
 /* What fcntl returned is a descriptor for these commands. */

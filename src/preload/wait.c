@@ -20,6 +20,7 @@
 
 #include "wait.h"
 
+#include "own.h"
 #include "real.h"
 #include "threads.h"
 
@@ -169,10 +170,14 @@ struct gate {
 static void arm_gate(void *argument)
 {
 	const struct gate *gate = argument;
+	struct pp_listener *listener = pp_listeners_find(gate->listener);
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
-				     .data.fd = gate->listener };
+				     .data.ptr = listener };
 	int error = errno;
 
+	/* while this thread was in accept(2) it may have been closed */
+	if (listener == NULL || atomic_load(&listener->gate) != gate->epoll + 1)
+		return;
 	real_epoll_ctl(gate->epoll, EPOLL_CTL_MOD, gate->listener, &event);
 	errno = error;
 }
@@ -182,8 +187,13 @@ static enum pp_turn pass_gate(struct pp_listener *listener, int gate,
 			      const struct epoll_event *event,
 			      struct pp_patience *patience)
 {
-	if (event->data.fd != listener->fd)
+	if (event->data.ptr != listener) {
+		/* nobody was there to move: the gate may be another's */
+		if (event->data.ptr != &listener->room ||
+		    !atomic_load(&listener->used))
+			pp_listeners_gate(listener);
 		return PP_TURN_ROOM;
+	}
 	patience->gate = gate + 1;
 	return atomic_load(&listener->used) ? PP_TURN_KERNEL_NOW
 					    : PP_TURN_KERNEL;
@@ -238,6 +248,9 @@ static enum pp_turn wait_for_either(struct pp_listener *listener,
 
 	if (result <= 0)
 		return turn_after(result, patience);
+	/* nobody was there to move: the number may be another's */
+	if (fds[1].revents != 0 && !atomic_load(&listener->used))
+		pp_own_forget_lost();
 	return fds[1].revents != 0 ? PP_TURN_ROOM : PP_TURN_KERNEL_NOW;
 }
 

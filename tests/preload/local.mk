@@ -70,6 +70,17 @@ tests_preload_killed_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_LTLIBRARIES += tests/preload/far.la
 tests_preload_far_la_SOURCES = tests/preload/far.c
 tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+check_LTLIBRARIES += tests/preload/behind.la
+tests_preload_behind_la_SOURCES = tests/preload/behind.c
+tests_preload_behind_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+check_PROGRAMS += tests/preload/closing
+tests_preload_closing_SOURCES = tests/preload/closing.c
+tests_preload_closing_CFLAGS = $(AM_CFLAGS) -pthread
+tests_preload_closing_LDFLAGS = -Wl,--export-dynamic-symbol=behind_accept
+EXTRA_DIST += tests/preload/closing.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/closing.py
+endif
 check_PROGRAMS += tests/preload/shapes
 tests_preload_shapes_SOURCES = tests/preload/shapes.c \
 	tests/preload/uring.c tests/preload/uring.h

@@ -365,7 +365,7 @@ class Waiting(CallsCase):
         """Its number goes to another one, and nobody told the library."""
         calls, listener, client, _ = self.begin()
         other = calls.listener(nonblocking=True)
-        calls.ok("dup2", other.fd, listener.fd)
+        calls.ok("rawdup", other.fd, listener.fd)
         client.sendall(v1()[10:])
         self.client(other, v2("192.0.2.9"))
         self.assertEqual(calls.accept(listener.fd).address,

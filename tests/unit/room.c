@@ -32,13 +32,22 @@ static void note_drop(const struct pp_waiting *waiting, const char *reason)
 	dropped_count++;
 }
 
+/* The descriptors that the room says are its own. */
+static bool marked[1024];
+
+static void note_mark(int fd, bool own)
+{
+	marked[fd] = own;
+}
+
 static void open_room(bool must_use)
 {
 	const struct pp_room_policy policy = { .must_use = must_use,
 					       .tell_drop = note_drop,
 					       .close = close,
 					       .epoll_create1 = epoll_create1,
-					       .epoll_ctl = epoll_ctl };
+					       .epoll_ctl = epoll_ctl,
+					       .mark = note_mark };
 
 	dropped = NULL;
 	dropped_count = 0;

@@ -18,10 +18,17 @@ static void no_drop(const struct pp_waiting *waiting, const char *reason)
 	ck_abort_msg("fd %d: %s", waiting->receive.fd, reason);
 }
 
+static void no_mark(int fd, bool own)
+{
+	(void)fd;
+	(void)own;
+}
+
 static const struct pp_room_policy policy = { .tell_drop = no_drop,
 					     .close = close,
 					     .epoll_create1 = epoll_create1,
-					     .epoll_ctl = epoll_ctl };
+					     .epoll_ctl = epoll_ctl,
+					     .mark = no_mark };
 
 static int lowest_free(void)
 {

@@ -30,6 +30,7 @@ Suite *pp_suite_receive(void);
 Suite *pp_suite_receive_faults(void);
 Suite *pp_suite_room(void);
 Suite *pp_suite_room_faults(void);
+Suite *pp_suite_room_lost(void);
 Suite *pp_suite_send(void);
 Suite *pp_suite_settings(void);
 Suite *pp_suite_settings_client(void);

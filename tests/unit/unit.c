@@ -34,6 +34,7 @@ int main(void)
 		pp_suite_receive_faults,
 		pp_suite_room,
 		pp_suite_room_faults,
+		pp_suite_room_lost,
 		pp_suite_send,
 		pp_suite_settings,
 		pp_suite_settings_client,

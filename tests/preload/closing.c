@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A server that closes descriptors it knows nothing of, or its listener by
+ * other means than close(2), while a client waits for its header.
+ *
+ *	closing CASE [HOW]
+ *
+ * Says "ok" in the end, or what was not as without the library. HOW it closes:
+ * see close_all.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* not in every C library */
+int close_range(unsigned first, unsigned last, int flags)
+	__attribute__((weak));
+void closefrom(int first) __attribute__((weak));
+
+/* Called by tests/preload/behind.c when accept(2) has returned. */
+void behind_accept(void);
+
+#define FILES 8
+/* Descriptors of clients, and the last that is closed. */
+#define FAR 600
+#define LAST 500
+#define UNUSED 0xabcabcabcabcu
+
+static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
+static struct sockaddr_in address;
+static int listener;
+static int client = -1;
+static int files[FILES];
+static const char *how;
+
+static void expect(bool so, const char *what)
+{
+	if (so)
+		return;
+	dprintf(STDERR_FILENO, "not so: %s, errno %d\n", what, errno);
+	_exit(1);
+}
+#define EXPECT(condition) expect(condition, #condition)
+
+static bool is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int start_listener(int flags)
+{
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+
+	address = (struct sockaddr_in){ .sin_family = AF_INET };
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	EXPECT(bind(fd, (struct sockaddr *)&address, length) == 0);
+	EXPECT(listen(fd, 16) == 0);
+	EXPECT(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+	return fd;
+}
+
+/* A client that has sent so much, its number where it is in nobody's way. */
+static int start_client(size_t size)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int far = fcntl(fd, F_DUPFD_CLOEXEC, FAR);
+
+	EXPECT(connect(fd, (struct sockaddr *)&address,
+		       sizeof(address)) == 0);
+	EXPECT(close(fd) == 0);
+	EXPECT(send(far, header, size, 0) == (ssize_t)size);
+	return far;
+}
+
+/* Lets a client wait. */
+static void start_waiting(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+
+	client = start_client(10);
+	EXPECT(syscall(SYS_ppoll, &fds, 1, NULL, NULL, 0) == 1);
+	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+}
+
+/* The client that waits is there, and is served. */
+static void check_served(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+	int fd;
+
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	EXPECT(poll(&fds, 1, -1) == 1);
+	fd = accept(listener, NULL, NULL);
+	EXPECT(fd >= 0);
+	EXPECT(close(fd) == 0);
+}
+
+/* The client that waited has been let go. */
+static void check_gone(void)
+{
+	char byte;
+
+	EXPECT(recv(client, &byte, 1, 0) <= 0);
+}
+
+/* Closes what is above the listener: only the library's are there. */
+static void close_all(int first)
+{
+	if (is(how, "loop"))
+		for (int fd = first; fd < LAST; fd++)
+			EXPECT(close(fd) == -1 && errno == EBADF);
+	else if (is(how, "raw"))
+		EXPECT(syscall(SYS_close_range, first, LAST, 0) == 0);
+	else if (is(how, "close_range") && close_range != NULL)
+		EXPECT(close_range((unsigned)first, LAST, 0) == 0);
+	else if (is(how, "closefrom") && closefrom != NULL) {
+		/* nothing of the test is lost */
+		int kept = client;
+
+		closefrom(first);
+		EXPECT(!is_open(kept));
+	} else {
+		_exit(77);
+	}
+}
+
+static void open_files(void)
+{
+	for (int i = 0; i < FILES; i++) {
+		files[i] = open("/dev/null", O_RDWR);
+		EXPECT(files[i] >= 0 && files[i] < FAR);
+	}
+}
+
+static void check_files(void)
+{
+	for (int i = 0; i < FILES; i++)
+		EXPECT(is_open(files[i]));
+}
+
+/* Does /proc call it so? */
+static bool is_a(int fd, const char *name)
+{
+	char path[64], link[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, link, sizeof(link) - 1) > 0 &&
+	       strstr(link, name) != NULL;
+}
+
+/* The number of the first, or the last, that is so; -1 for none. */
+static int find_number(const char *name)
+{
+	for (int fd = listener + 1; fd < LAST; fd++)
+		if (is_a(fd, name))
+			return fd;
+	return -1;
+}
+
+static int find_last(const char *name)
+{
+	for (int fd = LAST; fd > listener; fd--)
+		if (is_a(fd, name))
+			return fd;
+	return -1;
+}
+
+static void *sleep_in_thread(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void start_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	EXPECT(pthread_create(&thread, NULL, run, NULL) == 0);
+}
+
+/* ---- the cases ---- */
+
+/* What the program opens under those numbers is its own. */
+static void case_files(void)
+{
+	start_waiting();
+	close_all(listener + 1);
+	open_files();
+	if (is(how, "loop") || is(how, "close_range"))
+		check_served();
+	EXPECT(close(listener) == 0);
+	check_files();
+	for (int i = 0; i < FILES; i++)
+		EXPECT(close(files[i]) == 0);
+}
+
+/* The same in a child. */
+static void case_fork(void)
+{
+	int status;
+	pid_t child;
+
+	start_waiting();
+	close_all(listener + 1);
+	open_files();
+	child = fork();
+	if (child == 0) {
+		check_files();
+		_exit(0);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	check_files();
+}
+
+/* A child that nobody told of closes all, and opens its own. */
+static void case_clone(void)
+{
+	int status;
+	pid_t child;
+
+	start_waiting();
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		close_all(listener + 1);
+		open_files();
+		EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+		check_files();
+		_exit(0);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	check_served();
+}
+
+/* Is number still open in a child of vfork that closed it? */
+static __attribute__((noinline)) bool survives_vfork(int number)
+{
+	int status;
+	pid_t child = vfork();
+
+	if (child == 0) {
+		if (close_range != NULL)
+			close_range((unsigned)listener + 1, LAST, 0);
+		else
+			close(number);
+		_exit(is_open(number) ? 1 : 0);
+	}
+	EXPECT(waitpid(child, &status, 0) == child);
+	return status != 0;
+}
+
+/* It closes what it says, and the parent does not lose it. */
+static void case_vfork(void)
+{
+	start_waiting();
+	EXPECT(!survives_vfork(find_number("eventpoll")));
+	check_served();
+}
+
+/* Gives a descriptor a number, past the library. */
+static void move(int fd, int number)
+{
+	int far = fcntl(fd, F_DUPFD_CLOEXEC, FAR);
+
+	syscall(SYS_close, fd);
+	EXPECT(syscall(SYS_dup3, far, number, O_CLOEXEC) == number);
+}
+
+/* The program's own epoll and what it waits for have the room's numbers. */
+static void case_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.u64 = UNUSED };
+	int epoll, timer;
+
+	start_waiting();
+	epoll = find_number("eventpoll");
+	timer = find_number("timerfd");
+	EXPECT(epoll >= 0 && timer >= 0);
+	how = "raw";
+	close_all(listener + 1);
+	move(epoll_create1(0), epoll);
+	move(eventfd(1, 0), timer);
+	EXPECT(epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) == 0);
+	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	event.data.u64 = 0;
+	EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
+	EXPECT(event.data.u64 == UNUSED && event.events == EPOLLIN);
+	EXPECT(is_open(timer));
+}
+
+/* Who waited is another connection now, which is the program's already. */
+static void case_connection(void)
+{
+	int other = start_client(strlen(header));
+	int fd = fcntl(accept(listener, NULL, NULL), F_DUPFD, FAR);
+	char bytes[4] = "";
+	int waiting;
+
+	EXPECT(close(listener + 1) == 0);
+	start_waiting();
+	waiting = find_number("socket");
+	EXPECT(syscall(SYS_dup3, fd, waiting, 0) == waiting);
+	check_gone();
+	/* the time of who waited is over */
+	sleep(2);
+	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	EXPECT(send(other, "data", 4, 0) == 4);
+	EXPECT(recv(waiting, bytes, 4, MSG_WAITALL) == 4);
+	EXPECT(memcmp(bytes, "data", 4) == 0);
+	EXPECT(close(waiting) == 0);
+}
+
+/* A number of the room's is taken on purpose. */
+static void case_take(void)
+{
+	static const char *const names[] = { "eventpoll", "timerfd", "socket" };
+	int file = open("/dev/null", O_RDWR);
+
+	for (size_t i = 0; i < 3; i++) {
+		int number;
+
+		start_waiting();
+		number = find_number(names[i]);
+		EXPECT(dup2(file, number) == number);
+		EXPECT(find_number("timerfd") == -1);
+		check_gone();
+		EXPECT(close(number) == 0);
+	}
+	start_waiting();
+	check_served();
+}
+
+/* Waiting with a room that the program has closed. */
+static void case_wait(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+	struct timeval time = { .tv_usec = 10000 };
+	fd_set set;
+
+	start_thread(sleep_in_thread);
+	EXPECT(poll(&fds, 1, 0) == 0);
+	close_all(listener + 1);
+	EXPECT(poll(&fds, 1, 10) == 0);
+	close_all(listener + 1);
+	FD_ZERO(&set);
+	FD_SET(listener, &set);
+	EXPECT(select(listener + 1, &set, NULL, NULL, &time) == 0);
+}
+
+/* accept(2) with one. */
+static void case_accept(void)
+{
+	start_waiting();
+	close_all(listener + 1);
+	EXPECT(fcntl(listener, F_SETFL, 0) == 0);
+	start_client(strlen(header));
+	EXPECT(accept(listener, NULL, NULL) >= 0);
+}
+
+static void *accept_in_thread(void *unused)
+{
+	(void)unused;
+	EXPECT(accept(listener, NULL, NULL) >= 0);
+	return NULL;
+}
+
+/* accept(2) of several threads, which have a gate, too. */
+static void case_gate(void)
+{
+	pthread_t thread;
+
+	EXPECT(fcntl(listener, F_SETFL, 0) == 0);
+	for (int i = 0; i < 2; i++) {
+		start_client(strlen(header));
+		EXPECT(pthread_create(&thread, NULL, accept_in_thread,
+				      NULL) == 0);
+		EXPECT(pthread_join(thread, NULL) == 0);
+		start_client(strlen(header));
+		accept_in_thread(NULL);
+		close_all(listener + 1);
+	}
+	/* those that were accepted are closed as well */
+	EXPECT(find_number("socket") == -1);
+}
+
+static _Atomic bool behind, go_on;
+
+void behind_accept(void)
+{
+	behind = true;
+	while (!go_on)
+		usleep(1000);
+}
+
+/* While a thread is in accept(2), its gate becomes an epoll of the program. */
+static void case_arm(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = UNUSED };
+	int gate, epoll = epoll_create1(0), old = listener;
+	pthread_t thread;
+
+	EXPECT(fcntl(listener, F_SETFL, 0) == 0);
+	start_client(strlen(header));
+	EXPECT(pthread_create(&thread, NULL, accept_in_thread, NULL) == 0);
+	while (!behind)
+		usleep(1000);
+	gate = find_last("eventpoll");
+	EXPECT(gate > epoll);
+	EXPECT(close(listener) == 0);
+	listener = start_listener(0);
+	EXPECT(listener == old);
+	EXPECT(dup2(epoll, gate) == gate);
+	EXPECT(epoll_ctl(gate, EPOLL_CTL_ADD, listener, &event) == 0);
+	go_on = true;
+	EXPECT(pthread_join(thread, NULL) == 0);
+	start_client(strlen(header));
+	for (int i = 0; i < 2; i++) {
+		event.data.u64 = 0;
+		EXPECT(epoll_wait(gate, &event, 1, -1) == 1);
+		EXPECT(event.data.u64 == UNUSED);
+	}
+}
+
+/* Closes the listener by other means than close(2). */
+static void close_listener(void)
+{
+	int file = open("/dev/null", O_RDWR);
+
+	if (is(how, "dup2"))
+		EXPECT(dup2(file, listener) == listener);
+	else if (is(how, "dup3"))
+		EXPECT(dup3(file, listener, O_CLOEXEC) == listener);
+	else if (is(how, "close_range") && close_range != NULL)
+		EXPECT(close_range((unsigned)listener, (unsigned)listener,
+				   0) == 0);
+	else if (is(how, "closefrom") && closefrom != NULL)
+		closefrom(listener);
+	else
+		_exit(77);
+}
+
+/* Nothing of it is left in the program's epoll. */
+static void case_listener(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	char line[128];
+	bool watched = false;
+	FILE *file;
+
+	/* below the listener, as all above may be closed */
+	EXPECT(dup2(epoll_create1(0), STDOUT_FILENO) == STDOUT_FILENO);
+	EXPECT(epoll_ctl(STDOUT_FILENO, EPOLL_CTL_ADD, listener, &event) == 0);
+	start_waiting();
+	close_listener();
+	if (!is(how, "closefrom"))
+		check_gone();
+	file = fopen("/proc/self/fdinfo/1", "r");
+	EXPECT(file != NULL);
+	while (fgets(line, sizeof(line), file) != NULL)
+		watched |= strncmp(line, "tfd:", 4) == 0;
+	EXPECT(!watched);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "files", case_files },     { "fork", case_fork },
+	{ "clone", case_clone },     { "vfork", case_vfork },
+	{ "epoll", case_epoll },     { "connection", case_connection },
+	{ "take", case_take },	     { "wait", case_wait },
+	{ "accept", case_accept },   { "gate", case_gate },
+	{ "arm", case_arm },	     { "listener", case_listener },
+};
+
+int main(int count, char **words)
+{
+	how = count > 2 ? words[2] : "";
+	listener = start_listener(SOCK_NONBLOCK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (is(words[1], cases[i].name)) {
+			cases[i].run();
+			if (write(STDERR_FILENO, "ok\n", 3) != 3)
+				return 1;
+			return 0;
+		}
+	return 1;
+}
