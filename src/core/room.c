@@ -334,10 +334,10 @@ static void drop(struct pp_room *room, struct pp_waiting *waiting,
 {
 	bool there = is_there(waiting);
 
-	if (there && reason != NULL)
+	if (there) {
 		room->policy.tell_drop(waiting, reason);
-	if (there)
 		pp_receive_stop_linger(waiting->receive.fd);
+	}
 	forget(room, waiting, there);
 }
 
@@ -448,21 +448,26 @@ void pp_room_abandon(struct pp_room *room)
 	let_go(room, room->epoll, stands);
 	for (waiting = room->oldest; waiting != NULL; waiting = next) {
 		next = waiting->next;
-		drop(room, waiting, NULL);
+		forget(room, waiting, is_there(waiting));
 	}
 	if (room->ready != NULL)
-		drop(room, room->ready, NULL);
+		forget(room, room->ready, is_there(room->ready));
 	empty(room);
 }
 
 void pp_room_close(struct pp_room *room)
 {
-	struct pp_waiting *waiting = NULL;
+	bool stands = pp_room_stands(room);
+	struct pp_waiting *waiting;
 
-	/* out of the epoll first, see unlink_waiting */
-	if (pp_room_stands(room))
-		waiting = room->oldest;
-	for (; waiting != NULL; waiting = waiting->next)
-		control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next) {
+		/* out of the epoll first, see unlink_waiting */
+		if (stands)
+			control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+		if (is_there(waiting))
+			pp_receive_stop_linger(waiting->receive.fd);
+	}
+	if (room->ready != NULL && is_there(room->ready))
+		pp_receive_stop_linger(room->ready->receive.fd);
 	pp_room_abandon(room);
 }

@@ -425,11 +425,19 @@ static int abandon_in_child(void)
 /* A child of fork has no business with those who wait in its parent. */
 START_TEST(a_child_takes_nothing_from_its_parent)
 {
+	struct linger linger = { .l_onoff = 1, .l_linger = 7 };
+	socklen_t length = sizeof(linger);
+
 	open_room(false);
 	shared = enter(line, 20, NEVER);
+	ck_assert_int_eq(setsockopt(shared.server, SOL_SOCKET, SO_LINGER,
+				    &linger, length), 0);
 	ck_assert_int_eq(in_child(abandon_in_child), 0);
 	deliver(&shared, line + 20, strlen(line) - 20);
 	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
+	ck_assert_int_eq(getsockopt(shared.server, SOL_SOCKET, SO_LINGER,
+				    &linger, &length), 0);
+	ck_assert_int_eq(linger.l_onoff, 1);
 	disconnect(&shared);
 	pp_room_close(&room);
 }
