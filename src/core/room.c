@@ -20,13 +20,6 @@
 /* Memory is first mapped for so many, and kept for the next ones. */
 #define BATCH 32
 
-/* Seconds after which the timer would repeat: no program's timer does. */
-#define REPEAT 2000000000
-
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 int64_t pp_now(void)
 {
 	struct timespec now;
@@ -39,7 +32,7 @@ int64_t pp_now(void)
 static void set_timer(const struct pp_room *room, int64_t moment)
 {
 	const struct itimerspec timer = {
-		.it_interval = { .tv_sec = REPEAT,
+		.it_interval = { .tv_sec = PP_ROOM_REPEAT,
 				 .tv_nsec = room->timer_mark },
 		.it_value = { .tv_sec = (time_t)(moment / 1000),
 			      .tv_nsec = (long)(moment % 1000) * 1000000 },
@@ -70,59 +63,6 @@ static void mark_timer(struct pp_room *room)
 	room->timer_mark = (long)(((uintptr_t)room / 64 * 31 + room->opened) %
 				  1000000000);
 	set_timer(room, 0);
-}
-
-static bool has_timer(const struct pp_room *room)
-{
-	struct itimerspec timer;
-
-	return timerfd_gettime(room->timer, &timer) == 0 &&
-	       timer.it_interval.tv_sec == REPEAT &&
-	       timer.it_interval.tv_nsec == room->timer_mark;
-}
-
-/*
- * Only an epoll that the room's timer was registered with lets that be
- * changed, and the same again is no change.
- */
-static bool watches_timer(const struct pp_room *room, int epoll,
-			  uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.u64 = 0 };
-
-	return room->policy.epoll_ctl(epoll, EPOLL_CTL_MOD, room->timer,
-				      &event) == 0;
-}
-
-bool pp_room_stands(const struct pp_room *room)
-{
-	return has_timer(room) && watches_timer(room, room->epoll, EPOLLIN);
-}
-
-bool pp_room_has(const struct pp_room *room, int fd)
-{
-	struct epoll_event nothing = { .events = 0 };
-
-	if (fd == room->epoll || fd == room->timer)
-		return true;
-	/* what is in the epoll already cannot be added */
-	if (control(room, EPOLL_CTL_ADD, fd, &nothing) != 0)
-		return errno == EEXIST;
-	control(room, EPOLL_CTL_DEL, fd, NULL);
-	return false;
-}
-
-bool pp_room_introduce(const struct pp_room *room, int epoll)
-{
-	struct epoll_event nothing = { .events = 0 };
-
-	return room->policy.epoll_ctl(epoll, EPOLL_CTL_ADD, room->timer,
-				      &nothing) == 0;
-}
-
-bool pp_room_knows(const struct pp_room *room, int epoll)
-{
-	return watches_timer(room, epoll, 0);
 }
 
 /* Gives up a descriptor of the room's, and closes it if it is still that. */
@@ -239,15 +179,6 @@ static struct pp_waiting *find(const struct pp_room *room, uint64_t key)
 		       : NULL;
 }
 
-uint64_t pp_room_cookie(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t length = sizeof(cookie);
-
-	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
-	return cookie;
-}
-
 /* Is his connection still behind his descriptor? */
 static bool is_there(const struct pp_waiting *waiting)
 {
@@ -321,12 +252,42 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	}
 }
 
-/* Frees him whose connection is closed, or is not there any more. */
-static void forget(struct pp_room *room, struct pp_waiting *waiting, bool own)
+/* Ends with him whose connection is to be closed, or is not there any more. */
+static void end(struct pp_room *room, struct pp_waiting *waiting, bool own)
 {
 	pp_receive_end(&waiting->receive);
 	let_go(room, waiting->receive.fd, own);
+}
+
+static void forget(struct pp_room *room, struct pp_waiting *waiting, bool own)
+{
+	end(room, waiting, own);
 	give_memory_back(room, waiting);
+}
+
+/* To tell may block: that is for the caller, when nothing is locked. */
+static void keep_dropped(struct pp_room *room, struct pp_waiting *waiting,
+			 const char *reason)
+{
+	waiting->reason = reason;
+	waiting->next = NULL;
+	if (room->first_dropped == NULL)
+		room->first_dropped = waiting;
+	else
+		room->last_dropped->next = waiting;
+	room->last_dropped = waiting;
+}
+
+bool pp_room_next_dropped(struct pp_room *room, struct pp_waiting *to)
+{
+	struct pp_waiting *waiting = room->first_dropped;
+
+	if (waiting == NULL)
+		return false;
+	room->first_dropped = waiting->next;
+	*to = *waiting;
+	give_memory_back(room, waiting);
+	return true;
 }
 
 static void drop(struct pp_room *room, struct pp_waiting *waiting,
@@ -334,11 +295,13 @@ static void drop(struct pp_room *room, struct pp_waiting *waiting,
 {
 	bool there = is_there(waiting);
 
-	if (there) {
-		room->policy.tell_drop(waiting, reason);
+	if (there)
 		pp_receive_stop_linger(waiting->receive.fd);
-	}
-	forget(room, waiting, there);
+	end(room, waiting, there);
+	if (there && room->policy.tell)
+		keep_dropped(room, waiting, reason);
+	else
+		give_memory_back(room, waiting);
 }
 
 /* Looks at one connection; last says that no more of it will come. */
@@ -439,9 +402,9 @@ bool pp_room_is_used(const struct pp_room *room)
 	return room->oldest != NULL || room->ready != NULL;
 }
 
-void pp_room_abandon(struct pp_room *room)
+static void close_all(struct pp_room *room)
 {
-	bool stands = pp_room_stands(room), timed = has_timer(room);
+	bool stands = pp_room_stands(room), timed = pp_room_has_timer(room);
 	struct pp_waiting *waiting, *next;
 
 	let_go(room, room->timer, timed);
@@ -453,6 +416,16 @@ void pp_room_abandon(struct pp_room *room)
 	if (room->ready != NULL)
 		forget(room, room->ready, is_there(room->ready));
 	empty(room);
+}
+
+void pp_room_abandon(struct pp_room *room)
+{
+	struct pp_waiting told;
+
+	close_all(room);
+	/* the parent tells of them */
+	while (pp_room_next_dropped(room, &told))
+		;
 }
 
 void pp_room_close(struct pp_room *room)
@@ -469,5 +442,5 @@ void pp_room_close(struct pp_room *room)
 	}
 	if (room->ready != NULL && is_there(room->ready))
 		pp_receive_stop_linger(room->ready->receive.fd);
-	pp_room_abandon(room);
+	close_all(room);
 }

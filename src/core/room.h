@@ -30,6 +30,7 @@ struct pp_waiting {
 	uint32_t index;			/* in the room's memory */
 	uint32_t generation;		/* who was there before has another */
 	bool queued;
+	const char *reason;		/* why he was dropped */
 	struct pp_waiting *previous;
 	struct pp_waiting *next;
 };
@@ -41,7 +42,7 @@ struct pp_waiting {
  */
 struct pp_room_policy {
 	bool must_use;	/* no header: drop it */
-	void (*tell_drop)(const struct pp_waiting *waiting, const char *reason);
+	bool tell;	/* keep who was dropped for pp_room_next_dropped */
 	int (*close)(int fd);
 	int (*epoll_create1)(int flags);
 	int (*epoll_ctl)(int epoll, int operation, int fd,
@@ -49,6 +50,9 @@ struct pp_room_policy {
 	/* told of each descriptor that becomes the room's, or no longer is */
 	void (*mark)(int fd, bool own);
 };
+
+/* Seconds after which the timer would repeat: no program's timer does. */
+#define PP_ROOM_REPEAT 2000000000
 
 /* Memory for those who wait, twice as much each time; see room.c. */
 #define PP_ROOM_BATCHES 26
@@ -63,6 +67,8 @@ struct pp_room {
 	struct pp_waiting *ready;	/* has left the queue, to be handed over */
 	bool shown;	/* the timer is set because of ready */
 	size_t count;	/* in the queue */
+	struct pp_waiting *first_dropped;	/* not told of yet */
+	struct pp_waiting *last_dropped;
 	/* what follows outlives the room, for the next one */
 	struct pp_waiting *batches[PP_ROOM_BATCHES];
 	uint32_t made;	/* of the memory in them, so many were used */
@@ -84,6 +90,9 @@ bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy);
  * and all that can be done with it is to close it.
  */
 bool pp_room_stands(const struct pp_room *room);
+
+/* Is its timer, even where it does not stand? */
+bool pp_room_has_timer(const struct pp_room *room);
 
 /* Is fd one of the room's descriptors, now? The room stands. Changes errno. */
 bool pp_room_has(const struct pp_room *room, int fd);
@@ -127,6 +136,12 @@ void pp_room_show_ready(struct pp_room *room);
 
 /* Drops who has waited longest. False where nobody waits. */
 bool pp_room_give_up_oldest(struct pp_room *room);
+
+/*
+ * Moves the next one out to *waiting who was dropped, with the reason why, for
+ * the caller to tell of. False if there is none. The room need not be open.
+ */
+bool pp_room_next_dropped(struct pp_room *room, struct pp_waiting *waiting);
 
 /* Is anybody in it? */
 bool pp_room_is_used(const struct pp_room *room);

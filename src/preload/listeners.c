@@ -138,7 +138,7 @@ bool pp_listeners_room_holds(struct pp_listener *listener)
 static bool open_room(struct pp_listener *listener)
 {
 	struct pp_room_policy policy = { .must_use = pp_configuration()->must_use,
-					 .tell_drop = pp_tell_drop,
+					 .tell = pp_configuration()->debug,
 					 .close = real_close,
 					 .epoll_create1 = real_epoll_create1,
 					 .epoll_ctl = real_epoll_ctl,
@@ -159,6 +159,33 @@ static bool open_room(struct pp_listener *listener)
 	return true;
 }
 
+static bool next_dropped(struct pp_listener *listener,
+			 struct pp_waiting *waiting)
+{
+	sigset_t before;
+	bool dropped;
+
+	pp_lock_take(&lock, &before);
+	dropped = pp_room_next_dropped(&listener->room, waiting);
+	pp_lock_release(&lock, &before);
+	return dropped;
+}
+
+/*
+ * Releases the lock, and tells of those who were dropped meanwhile. Where
+ * nobody reads stderr that takes for ever, for this thread alone.
+ */
+static void release_and_tell(struct pp_listener *listener,
+			     const sigset_t *before)
+{
+	bool dropped = listener->room.first_dropped != NULL;
+	struct pp_waiting waiting;
+
+	pp_lock_release(&lock, before);
+	while (dropped && next_dropped(listener, &waiting))
+		pp_tell_drop(&waiting, waiting.reason);
+}
+
 bool pp_listeners_give_up_oldest(struct pp_listener *listener)
 {
 	bool given_up = false;
@@ -169,7 +196,7 @@ bool pp_listeners_give_up_oldest(struct pp_listener *listener)
 		given_up = pp_room_give_up_oldest(&listener->room);
 		note_used(listener);
 	}
-	pp_lock_release(&lock, &before);
+	release_and_tell(listener, &before);
 	return given_up;
 }
 
@@ -200,7 +227,7 @@ bool pp_listeners_leave(struct pp_listener *listener,
 		left = pp_room_leave(&listener->room, waiting);
 		note_used(listener);
 	}
-	pp_lock_release(&lock, &before);
+	release_and_tell(listener, &before);
 	return left;
 }
 
@@ -215,7 +242,7 @@ bool pp_listeners_ready(struct pp_listener *listener)
 		pp_room_show_ready(&listener->room);
 		note_used(listener);
 	}
-	pp_lock_release(&lock, &before);
+	release_and_tell(listener, &before);
 	return ready;
 }
 

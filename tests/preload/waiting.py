@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import struct
+import tempfile
 from termios import TIOCOUTQ
 
 import fixture
@@ -385,6 +386,48 @@ class Waiting(CallsCase):
         reply = calls.accept(other.fd)
         self.assertEqual((reply.result, reply.address),
                          (listener.fd, ("192.0.2.9", 1111)))
+
+
+class Told(CallsCase):
+    """LIBPROXYPROTO_DEBUG, where nobody reads what it tells."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = folder.name + "/stderr"
+        os.mkfifo(path)
+        self.pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, self.pipe)
+        self.calls = self.start(
+            argv=["sh", "-c", 'exec "$0" 2> "$1"', fixture.probe("calls"),
+                  path], TIMEOUT=NEVER, DEBUG=1)
+
+    def fill(self):
+        try:
+            while True:
+                os.write(self.pipe, b"\n")
+        except BlockingIOError:
+            pass
+
+    def test_a_thread_that_tells_holds_up_no_other(self):
+        """Others wait for their listeners, and fork."""
+        calls = self.calls
+        listener, other = (calls.listener(nonblocking=True) for _ in "12")
+        client = self.client(listener, b"PROXY TCP4 ")
+        self.assertEqual(calls.accept(listener.fd).outcome, (-1, "EAGAIN"))
+        self.fill()
+        client.sendall(b"nonsense")
+        self.assertEqual(calls.ok("thread", "accept", listener.fd, 128), 0)
+        # it tells who was dropped, for ever
+        self.assertEqual(fixture.read_all(client), b"")
+        calls.wait_asleep()
+        self.assertEqual(calls.do("poll", other.fd, 1, 0).result, 0)
+        calls.ok("fork")
+        self.assertEqual(calls.do("exit", 0).result, 0)
+        self.assertNotIn(b"bad source address", os.read(self.pipe, 1 << 20))
+        self.assertEqual(calls.finish("accept").outcome, (-1, "EAGAIN"))
+        self.assertRegex(os.read(self.pipe, 1 << 20),
+                         b"^libproxyproto: accept: .* bad source address")
 
 
 class Killed(CallsCase):

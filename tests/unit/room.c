@@ -25,11 +25,17 @@ static int dropped_count;
 /* Somebody entered with SOON: on a slow machine that may be over already. */
 static bool overdue_any_time;
 
-static void note_drop(const struct pp_waiting *waiting, const char *reason)
+/* Looks into the room, and at who was dropped. */
+static bool advance(void)
 {
-	(void)waiting;
-	dropped = reason;
-	dropped_count++;
+	bool ready = pp_room_advance(&room);
+	struct pp_waiting waiting;
+
+	while (pp_room_next_dropped(&room, &waiting)) {
+		dropped = waiting.reason;
+		dropped_count++;
+	}
+	return ready;
 }
 
 /* The descriptors that the room says are its own. */
@@ -43,7 +49,7 @@ static void note_mark(int fd, bool own)
 static void open_room(bool must_use)
 {
 	const struct pp_room_policy policy = { .must_use = must_use,
-					       .tell_drop = note_drop,
+					       .tell = true,
 					       .close = close,
 					       .epoll_create1 = epoll_create1,
 					       .epoll_ctl = epoll_ctl,
@@ -82,7 +88,7 @@ static struct connection enter(const void *bytes, size_t size, int timeout)
 	ck_assert(pp_room_is_used(&room));
 	/* what is there already moves nobody a second time */
 	overdue_any_time |= timeout == SOON;
-	ck_assert(!pp_room_advance(&room) || overdue_any_time);
+	ck_assert(!advance() || overdue_any_time);
 	ck_assert(overdue_any_time || !is_readable(0));
 	return connection;
 }
@@ -94,7 +100,7 @@ static struct pp_waiting leave(const struct connection *connection)
 
 	do
 		ck_assert(room.ready != NULL || is_readable(60 * 1000));
-	while (!pp_room_advance(&room) && overdue_any_time);
+	while (!advance() && overdue_any_time);
 	ck_assert(pp_room_leave(&room, &waiting));
 	ck_assert_int_eq(waiting.receive.fd, connection->server);
 	ck_assert(!pp_room_leave(&room, &waiting));
@@ -106,7 +112,7 @@ static void assert_dropped(struct connection *connection, const char *reason)
 {
 	do {
 		ck_assert(dropped != NULL || is_readable(60 * 1000));
-		ck_assert(!pp_room_advance(&room));
+		ck_assert(!advance());
 	} while (dropped == NULL && overdue_any_time);
 	ck_assert_str_eq(dropped, reason);
 	ck_assert_int_eq(fcntl(connection->server, F_GETFD), -1);
@@ -137,7 +143,7 @@ START_TEST(a_header_that_comes_in_pieces)
 		while (at < strlen(line)) {
 			size_t size = strlen(line) - at;
 
-			ck_assert(!pp_room_advance(&room));
+			ck_assert(!advance());
 			if (size > piece)
 				size = piece;
 			deliver(&connection, line + at, size);
@@ -163,7 +169,7 @@ START_TEST(half_a_header_wakes_nobody_twice)
 	connection = enter(line, 10, NEVER);
 	deliver(&connection, line + 10, 10);
 	ck_assert(is_readable(60 * 1000));
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
 	pp_room_close(&room);
 	close(connection.client);
@@ -181,7 +187,7 @@ START_TEST(a_long_header_that_comes_in_pieces)
 	open_room(false);
 	connection = enter(stream.at, 20, NEVER);
 	for (size_t at = 20; at < stream.size; at += 373) {
-		ck_assert(!pp_room_advance(&room));
+		ck_assert(!advance());
 		deliver(&connection, stream.at + at, 373);
 	}
 	waiting = leave(&connection);
@@ -218,7 +224,7 @@ START_TEST(time_runs_out)
 	patient = enter(line, 20, NEVER);
 	ck_assert_int_eq(leave(&silent).received, PP_RECEIVED_NONE);
 	ck_assert_int_eq(leave(&half).received, PP_RECEIVED_NONE);
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
 	ck_assert(pp_room_is_used(&room));
 	assert_left(&half, line, 20);
@@ -251,9 +257,9 @@ START_TEST(time_runs_out_for_nobody_else)
 	patient = enter(line, 20, NEVER);
 	while (dropped == NULL) {
 		ck_assert(is_readable(60 * 1000));
-		ck_assert(!pp_room_advance(&room));
+		ck_assert(!advance());
 	}
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
 	ck_assert_int_eq(dropped_count, 1);
 	ck_assert_uint_eq(room.count, 1);
@@ -357,7 +363,7 @@ START_TEST(who_is_ready_can_be_shown)
 	open_room(false);
 	connection = enter(line, 20, NEVER);
 	deliver(&connection, line + 20, strlen(line) - 20);
-	ck_assert(pp_room_advance(&room));
+	ck_assert(advance());
 	ck_assert(!is_readable(0));
 	pp_room_show_ready(&room);
 	ck_assert(is_readable(60 * 1000));
@@ -382,6 +388,7 @@ START_TEST(the_oldest_is_given_up)
 	deliver(&second, line + 20, strlen(line) - 20);
 	leave(&second);
 	ck_assert(!pp_room_give_up_oldest(&room));
+	advance();
 	ck_assert_int_eq(dropped_count, 1);
 	close(first.client);
 	disconnect(&second);
@@ -400,7 +407,7 @@ START_TEST(closing_it_closes_all)
 	for (size_t i = 0; i < COUNT(connections); i++)
 		connections[i] = enter(line, i, NEVER);
 	deliver(&connections[1], "x", 1);
-	ck_assert(pp_room_advance(&room));
+	ck_assert(advance());
 	pp_room_close(&room);
 	ck_assert_int_eq(fcntl(epoll, F_GETFD), -1);
 	ck_assert_int_eq(fcntl(timer, F_GETFD), -1);

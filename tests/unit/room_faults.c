@@ -13,18 +13,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static void no_drop(const struct pp_waiting *waiting, const char *reason)
-{
-	ck_abort_msg("fd %d: %s", waiting->receive.fd, reason);
-}
-
 static void no_mark(int fd, bool own)
 {
 	(void)fd;
 	(void)own;
 }
 
-static const struct pp_room_policy policy = { .tell_drop = no_drop,
+static const struct pp_room_policy policy = { .tell = true,
 					     .close = close,
 					     .epoll_create1 = epoll_create1,
 					     .epoll_ctl = epoll_ctl,

@@ -21,11 +21,6 @@ static struct pp_room room;
 /* The descriptors that the room says are its own. */
 static bool marked[1024];
 
-static void no_drop(const struct pp_waiting *waiting, const char *reason)
-{
-	ck_abort_msg("fd %d: %s", waiting->receive.fd, reason);
-}
-
 static void note_mark(int fd, bool own)
 {
 	ck_assert(marked[fd] != own);
@@ -34,7 +29,7 @@ static void note_mark(int fd, bool own)
 
 static void open_room(void)
 {
-	const struct pp_room_policy policy = { .tell_drop = no_drop,
+	const struct pp_room_policy policy = { .tell = true,
 					       .close = close,
 					       .epoll_create1 = epoll_create1,
 					       .epoll_ctl = epoll_ctl,
@@ -71,6 +66,8 @@ static void replace(int number)
 static void close_room(void)
 {
 	pp_room_close(&room);
+	/* nobody is told of who got lost */
+	ck_assert(room.first_dropped == NULL);
 	for (size_t fd = 0; fd < COUNT(marked); fd++)
 		ck_assert_msg(!marked[fd], "%zu is marked", fd);
 	ck_assert(!pp_room_is_used(&room));
