@@ -27,7 +27,7 @@ struct entry {
 	/* NULL: nothing; &something_else: it is no TCP listener */
 	struct pp_listener *_Atomic listener;
 	/* for an inherited listener that is not known as one yet */
-	struct pp_registration last;
+	struct pp_early early;
 };
 
 static struct entry near_entries[PP_TABLE_NEAR];
@@ -331,8 +331,7 @@ static struct pp_listener *make_listener(struct entry *entry, int fd)
 	if (fresh == NULL)
 		return NULL;
 	fresh->fd = fd;
-	pp_registrations_adopt(fresh, &entry->last);
-	fresh->watched = atomic_load(&entry->last.epoll) != 0;
+	fresh->watched = pp_registrations_adopt(fresh, &entry->early);
 	if (atomic_load(&entry->listener) == &something_else)
 		expected = &something_else;
 	if (atomic_compare_exchange_strong(&entry->listener, &expected,
@@ -411,7 +410,8 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 		return;
 	listener = atomic_load(&entry->listener);
 	if (listener == NULL || listener == &something_else) {
-		pp_registration_note(&entry->last, epoll, operation, event);
+		pp_registrations_note_early(&entry->early, epoll, operation,
+					    event);
 		return;
 	}
 	pp_registrations_note(listener, epoll, operation, event);

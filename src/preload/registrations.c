@@ -22,8 +22,8 @@ static struct epoll_event for_room(uint32_t events, uint64_t data)
 	return event;
 }
 
-void pp_registration_note(struct pp_registration *registration, int epoll,
-			  int operation, const struct epoll_event *event)
+static void note(struct pp_registration *registration, int epoll,
+		 int operation, const struct epoll_event *event)
 {
 	if (operation == EPOLL_CTL_DEL) {
 		if (atomic_load(&registration->epoll) == epoll + 1)
@@ -38,43 +38,69 @@ void pp_registration_note(struct pp_registration *registration, int epoll,
 			      memory_order_seq_cst);
 }
 
-/* The place of an epoll among the registrations, or with make a free one. */
-static struct pp_registration *find_place(struct pp_listener *listener,
-					  int epoll, bool make)
+/* The place of an epoll among count of them, or with make a free one. */
+static struct pp_registration *find_place(struct pp_registration *places,
+					  size_t count, int epoll, bool make)
 {
 	int none;
 
-	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++)
-		if (atomic_load(&listener->registrations[i].epoll) == epoll + 1)
-			return &listener->registrations[i];
-	for (size_t i = 0; make && i < PP_LISTENER_EPOLLS; i++) {
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&places[i].epoll) == epoll + 1)
+			return &places[i];
+	for (size_t i = 0; make && i < count; i++) {
 		none = 0;
-		if (atomic_compare_exchange_strong(
-			    &listener->registrations[i].epoll, &none,
-			    epoll + 1))
-			return &listener->registrations[i];
+		if (atomic_compare_exchange_strong(&places[i].epoll, &none,
+						   epoll + 1))
+			return &places[i];
 	}
 	return NULL;
+}
+
+/*
+ * Nobody tells when the descriptor is closed: those of others that had its
+ * number are here as well, and give way.
+ */
+void pp_registrations_note_early(struct pp_early *early, int epoll,
+				 int operation, const struct epoll_event *event)
+{
+	bool make = operation != EPOLL_CTL_DEL;
+	struct pp_registration *place = find_place(
+		early->registrations, PP_EARLY_EPOLLS, epoll, make);
+
+	if (place == NULL && make)
+		place = &early->registrations[atomic_fetch_add(&early->turn,
+							       1) %
+					      PP_EARLY_EPOLLS];
+	if (place != NULL)
+		note(place, epoll, operation, event);
 }
 
 void pp_registrations_note(struct pp_listener *listener, int epoll,
 			   int operation, const struct epoll_event *event)
 {
 	struct pp_registration *place =
-		find_place(listener, epoll, operation != EPOLL_CTL_DEL);
+		find_place(listener->registrations, PP_LISTENER_EPOLLS, epoll,
+			   operation != EPOLL_CTL_DEL);
 
 	if (place != NULL)
-		pp_registration_note(place, epoll, operation, event);
+		note(place, epoll, operation, event);
 }
 
-void pp_registrations_adopt(struct pp_listener *listener,
-			    struct pp_registration *from)
+bool pp_registrations_adopt(struct pp_listener *listener,
+			    struct pp_early *early)
 {
-	struct pp_registration *to = &listener->registrations[0];
+	bool any = false;
 
-	atomic_store(&to->events, atomic_load(&from->events));
-	atomic_store(&to->data, atomic_load(&from->data));
-	atomic_store(&to->epoll, atomic_load(&from->epoll));
+	for (size_t i = 0; i < PP_EARLY_EPOLLS; i++) {
+		struct pp_registration *from = &early->registrations[i];
+		struct pp_registration *to = &listener->registrations[i];
+
+		atomic_store(&to->events, atomic_load(&from->events));
+		atomic_store(&to->data, atomic_load(&from->data));
+		atomic_store(&to->epoll, atomic_load(&from->epoll));
+		any |= atomic_load(&to->epoll) != 0;
+	}
+	return any;
 }
 
 bool pp_registrations_any(const struct pp_listener *listener)

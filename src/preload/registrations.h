@@ -9,17 +9,18 @@
 
 #include "listeners.h"
 
-/* Notes a successful epoll_ctl(2) in one place. */
-void pp_registration_note(struct pp_registration *registration, int epoll,
-			  int operation, const struct epoll_event *event);
+/* Notes a successful epoll_ctl(2) of what is not known as a listener. */
+void pp_registrations_note_early(struct pp_early *early, int epoll,
+				 int operation,
+				 const struct epoll_event *event);
 
-/* The same for a listener, which may be registered with several epolls. */
+/* The same of a listener. */
 void pp_registrations_note(struct pp_listener *listener, int epoll,
 			   int operation, const struct epoll_event *event);
 
-/* Takes what was noted before the listener was known as one. */
-void pp_registrations_adopt(struct pp_listener *listener,
-			    struct pp_registration *from);
+/* Takes what was noted before the listener was known as one. Was anything? */
+bool pp_registrations_adopt(struct pp_listener *listener,
+			    struct pp_early *early);
 
 /* Is any registration of the listener known? */
 bool pp_registrations_any(const struct pp_listener *listener);

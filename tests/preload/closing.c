@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A server that closes descriptors it knows nothing of, or its listener by
- * other means than close(2), while a client waits for its header.
+ * other means than close(2), while a client waits for its header; or did not
+ * make it a listener itself.
  *
  *	closing CASE [HOW]
  *
@@ -486,6 +487,42 @@ static void case_listener(void)
 	EXPECT(!watched);
 }
 
+/*
+ * A listener that the program was given, and so not known as one, is
+ * registered with several epolls before its first accept.
+ */
+static void case_inherited(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = UNUSED };
+	int epolls[6], fd;
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	address.sin_port = 0;
+	EXPECT(bind(listener, (struct sockaddr *)&address,
+		    sizeof(address)) == 0);
+	EXPECT(syscall(SYS_listen, listener, 16) == 0);
+	EXPECT(getsockname(listener, (struct sockaddr *)&address,
+			   &(socklen_t){ sizeof(address) }) == 0);
+	for (int i = 0; i < 6; i++) {
+		epolls[i] = epoll_create1(0);
+		/* those of the program's past, which nobody took back */
+		EXPECT(epoll_ctl(epolls[i], EPOLL_CTL_ADD, listener,
+				 &event) == 0);
+		if (i < 3)
+			EXPECT(syscall(SYS_epoll_ctl, epolls[i],
+				       EPOLL_CTL_DEL, listener, NULL) == 0);
+	}
+	EXPECT(epoll_ctl(epolls[5], EPOLL_CTL_DEL, listener, NULL) == 0);
+	start_waiting();
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	for (int i = 3; i < 5; i++) {
+		EXPECT(epoll_wait(epolls[i], &event, 1, -1) == 1);
+		EXPECT(event.data.u64 == UNUSED);
+	}
+	fd = accept(listener, NULL, NULL);
+	EXPECT(fd >= 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -496,6 +533,7 @@ static const struct {
 	{ "take", case_take },	     { "wait", case_wait },
 	{ "accept", case_accept },   { "gate", case_gate },
 	{ "arm", case_arm },	     { "listener", case_listener },
+	{ "inherited", case_inherited },
 };
 
 int main(int count, char **words)

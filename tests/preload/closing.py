@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Programs that close descriptors they know nothing of: the waiting room's.
+"""Programs that close descriptors they know nothing of: the waiting room's;
+and listeners that the library learns of late, or loses.
 
 tests/preload/closing.c does it; without the library, those are not there.
 """
@@ -62,6 +63,14 @@ class Closing(unittest.TestCase):
 
     def test_gate_closed_during_accept(self):
         self.check("arm", library=f"{fixture.SERVER_LIBRARY} {BEHIND}")
+
+
+class Inherited(unittest.TestCase):
+    check = Closing.check
+
+    def test_registered_with_several_epolls(self):
+        """Each is woken, whatever the order, and though one let it go."""
+        self.check("inherited")
 
 
 class Listener(unittest.TestCase):
