@@ -103,3 +103,9 @@ int pp_client_header_say(int fd, const union pp_address *connected)
 	munmap(far, size);
 	return error;
 }
+
+void pp_client_header_unsaid(int fd, const char *why)
+{
+	if (pp_configuration()->debug)
+		pp_log(pp_library, "connect: fd %d: no header: %s", fd, why);
+}

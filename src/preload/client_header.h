@@ -11,4 +11,7 @@
  */
 int pp_client_header_say(int fd, const union pp_address *connected);
 
+/* In debug mode tells why no header is said on fd. Signal-safe. */
+void pp_client_header_unsaid(int fd, const char *why);
+
 #endif

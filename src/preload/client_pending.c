@@ -116,12 +116,24 @@ static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
 	return false;
 }
 
-/* Has the kernel given the attempt up? */
+/* Has the kernel given the attempt up, or the peer the connection? */
 static bool is_ended(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd };
 
 	return real_poll(&poll_fd, 1, 0) != 0;
+}
+
+/*
+ * Is the connection over before its header? An error that the kernel has to
+ * tell is the program's: what is sent would take it away.
+ */
+static bool is_over(int fd)
+{
+	if (!is_ended(fd))
+		return false;
+	pp_client_header_unsaid(fd, "the connection is over");
+	return true;
 }
 
 /*
@@ -144,7 +156,7 @@ static int say_first(int fd, const struct sockaddr_storage *name,
 	union pp_address connected;
 
 	/* by another process, or by a system call of the program's own */
-	if (!pp_send_is_first(fd))
+	if (!pp_send_is_first(fd) || is_over(fd))
 		return SAID;
 	pp_address_from_kernel(&connected, (const struct sockaddr *)name,
 			       length);
@@ -159,7 +171,7 @@ static int say_claimed(int fd)
 	int result;
 
 	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0)
-		return is_ended(fd) ? SAID : NOT_YET;
+		return is_over(fd) ? SAID : NOT_YET;
 	lock(fd, F_WRLCK);
 	result = say_first(fd, &name, length);
 	lock(fd, F_UNLCK);
@@ -353,6 +365,8 @@ static void say_connected(int fd, const struct sockaddr *address,
 		say_first(fd, &name, name_length);
 		return;
 	}
+	if (is_over(fd))
+		return;
 	pp_address_from_kernel(&given, address, length);
 	pp_client_header_say(fd, &given);
 }

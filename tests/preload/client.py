@@ -327,6 +327,19 @@ class Kept(ClientCase):
             self.assertEqual(calls.do("send", fd, "00").outcome,
                              (-1, "EPIPE"))
 
+    def test_a_reset_is_left_for_the_program(self):
+        """The header's send does not take it away: what is read is no end."""
+        server = self.serve()
+        calls = self.begin_rough("PP_ENDED", DEBUG=1)
+        fd = calls.socket()
+        calls.begin("connect", fd, pack_address(*server.getsockname()))
+        fixture.reset(self.accept(server))
+        self.assertEqual(calls.finish("connect").outcome, (0, "KEPT"))
+        self.assertEqual(calls.do("recv", fd, 1, 0).outcome,
+                         (-1, "ECONNRESET"))
+        calls.wait_line(f"connect: fd {fd}: no header: the connection is "
+                        "over")
+
     def test_reset_at_once(self):
         server = self.serve(backlog=64)
         calls = self.begin()
