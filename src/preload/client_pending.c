@@ -20,13 +20,6 @@
 /* Descriptors that are looked at together. */
 #define TOGETHER 64
 
-/*
- * What became of a try to say a header, beside the -errno of sending it.
- * NOT_YET: there is no connection; BUSY: another thread is at it, or this one,
- * and a signal came.
- */
-enum { SAID = 0, NOT_YET = 1, BUSY = 2 };
-
 struct slot {
 	_Atomic uint32_t socket;	/* cookie, 0 where nothing is pending */
 	_Atomic int owner;		/* the thread that is at it, or 0 */
@@ -157,7 +150,7 @@ static int say_first(int fd, const struct sockaddr_storage *name,
 
 	/* by another process, or by a system call of the program's own */
 	if (!pp_send_is_first(fd) || is_over(fd))
-		return SAID;
+		return PP_TRIED_SAID;
 	pp_address_from_kernel(&connected, (const struct sockaddr *)name,
 			       length);
 	return pp_client_header_say(fd, &connected);
@@ -171,28 +164,33 @@ static int say_claimed(int fd)
 	int result;
 
 	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0)
-		return is_over(fd) ? SAID : NOT_YET;
+		return is_over(fd) ? PP_TRIED_SAID : PP_TRIED_EARLY;
 	lock(fd, F_WRLCK);
 	result = say_first(fd, &name, length);
 	lock(fd, F_UNLCK);
 	return result;
 }
 
-/* SAID, NOT_YET, BUSY, or the -errno that the header could not be said for. */
-static int say(int fd)
+/* Is it this thread that was at it when a signal came? */
+static bool is_own(struct slot *slot)
+{
+	return atomic_load(&slot->owner) == self();
+}
+
+int pp_pending_try(int fd)
 {
 	struct slot *slot = slot_of(fd, false);
 	uint32_t cookie;
-	int result = SAID;
+	int result = PP_TRIED_SAID;
 
 	if (slot == NULL || !is_current(fd, slot, &cookie))
-		return SAID;
+		return PP_TRIED_SAID;
 	if (!claim(slot))
-		return BUSY;
+		return is_own(slot) ? PP_TRIED_WITHIN : PP_TRIED_BUSY;
 	/* another thread may have been at it until now */
 	if (atomic_load(&slot->socket) == cookie) {
 		result = say_claimed(fd);
-		if (result != NOT_YET)
+		if (result != PP_TRIED_EARLY)
 			drop(slot, cookie);
 	}
 	release(slot);
@@ -204,7 +202,7 @@ void pp_pending_say(int fd)
 	int error = errno, cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	say(fd);
+	pp_pending_try(fd);
 	pthread_setcancelstate(cancel, NULL);
 	errno = error;
 }
@@ -216,7 +214,7 @@ static void say_some(struct pollfd *fds, nfds_t count)
 		return;
 	for (nfds_t i = 0; i < count; i++)
 		if (fds[i].revents != 0)
-			say(fds[i].fd);
+			pp_pending_try(fds[i].fd);
 }
 
 void pp_pending_say_all(void)
@@ -252,54 +250,11 @@ bool pp_pending_is_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
-/* Is it this thread that was at it when a signal came? */
-static bool is_own(int fd)
+bool pp_pending_is_noted(int fd)
 {
 	struct slot *slot = slot_of(fd, false);
 
-	return slot != NULL && atomic_load(&slot->owner) == self();
-}
-
-/*
- * Waits until it is worth another try. False where the program must not be
- * kept waiting. Another thread's work is waited for in any case: when it is
- * done nothing tells of it.
- */
-static bool wait_for(int fd, int flags, int why)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
-
-	if (why == BUSY) {
-		if (is_own(fd))
-			return false;
-		real_poll(NULL, 0, 1);
-		return true;
-	}
-	if ((flags & MSG_DONTWAIT) || pp_pending_is_nonblocking(fd))
-		return false;
-	real_poll(&poll_fd, 1, -1);
-	return true;
-}
-
-bool pp_pending_allows(int fd, int flags)
-{
-	struct slot *slot = slot_of(fd, false);
-	int error = errno, cancel, result;
-
-	if (slot == NULL || atomic_load(&slot->socket) == 0)
-		return true;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	do
-		result = say(fd);
-	while (result > 0 && wait_for(fd, flags, result));
-	pthread_setcancelstate(cancel, NULL);
-	/* a write of its own raises the signal that the program may expect */
-	if (result == SAID || result == -EPIPE) {
-		errno = error;
-		return true;
-	}
-	errno = result > 0 ? EAGAIN : -result;
-	return false;
+	return slot != NULL && atomic_load(&slot->socket) != 0;
 }
 
 void pp_pending_duplicate(int from, int to)
@@ -383,7 +338,7 @@ static bool say_behind(const struct pp_connecting *connecting,
 		return true;
 	}
 	if (pp_pending_is_under_way(error) || connecting->again)
-		return say_claimed(connecting->fd) != NOT_YET;
+		return say_claimed(connecting->fd) != PP_TRIED_EARLY;
 	return true;
 }
 

@@ -3,7 +3,7 @@
  * Connections that are being made and whose header is still to be said. A
  * record stands under the descriptor and counts for that very socket alone
  * (SO_COOKIE), so that it can be stale without ever being wrong. All of this
- * is thread-safe and signal-safe, and no cancellation point.
+ * is thread-safe and signal-safe, and no cancellation point but where said.
  */
 #ifndef PP_CLIENT_PENDING_H
 #define PP_CLIENT_PENDING_H
@@ -62,11 +62,33 @@ void pp_pending_say(int fd);
 void pp_pending_say_all(void);
 
 /*
- * To be asked before the program writes to fd, with flags as of send(2). Says
- * a header that is still to be said; on a blocking socket waits until it can.
- * False where the write must fail, with errno as the kernel would have it.
+ * What became of a try to say a header, beside the -errno of sending it; the
+ * same where there is none to say.
  */
-bool pp_pending_allows(int fd, int flags);
+enum pp_tried {
+	PP_TRIED_SAID = 0,
+	PP_TRIED_EARLY = 1,	/* there is no connection yet */
+	PP_TRIED_BUSY = 2,	/* another thread is at it */
+	PP_TRIED_WITHIN = 3,	/* this thread is, and a signal came */
+};
+
+/*
+ * Says the header on fd if its connection has come to stand. To be called with
+ * cancellation disabled. Keeps no errno.
+ */
+int pp_pending_try(int fd);
+
+/* May a header be pending on fd? */
+bool pp_pending_is_noted(int fd);
+
+/*
+ * To be asked before the program writes to fd, with flags as of send(2) and
+ * the socket option that limits the call's time. Says a header that is still
+ * to be said; on a blocking socket waits until it can, which is a cancellation
+ * point. False where the call must fail, with errno as the kernel would have
+ * it.
+ */
+bool pp_pending_allows(int fd, int flags, int option);
 
 /* Notes that to is now another descriptor of what from is. Keeps errno. */
 void pp_pending_duplicate(int from, int to);

@@ -18,7 +18,8 @@
 
 static bool is_allowed(int fd, int flags)
 {
-	return !pp_pending_any() || pp_pending_allows(fd, flags);
+	return !pp_pending_any() ||
+	       pp_pending_allows(fd, flags, SO_SNDTIMEO);
 }
 
 PP_EXPORT ssize_t write(int fd, const void *bytes, size_t size)

@@ -20,6 +20,7 @@
 
 #include "wait.h"
 
+#include "interrupted.h"
 #include "own.h"
 #include "real.h"
 #include "threads.h"
@@ -129,26 +130,6 @@ static int time_left(const struct pp_patience *patience)
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/*
- * poll(2) is interrupted by any handler, accept(2) only by one installed
- * without SA_RESTART, unless it has a timeout. Which one ran is not known:
- * where all of them restart, that one did.
- */
-static bool restarts(const struct pp_patience *patience)
-{
-	struct sigaction action;
-
-	if (patience->deadline >= 0)
-		return false;
-	for (int number = 1; number < NSIG; number++)
-		if (sigaction(number, NULL, &action) == 0 &&
-		    action.sa_handler != SIG_DFL &&
-		    action.sa_handler != SIG_IGN &&
-		    !(action.sa_flags & SA_RESTART))
-			return false;
-	return true;
-}
-
 /* What a wait that found nothing means. */
 static enum pp_turn turn_after(int result, const struct pp_patience *patience)
 {
@@ -156,7 +137,8 @@ static enum pp_turn turn_after(int result, const struct pp_patience *patience)
 		errno = patience->lapse;
 		return PP_TURN_NONE;
 	}
-	if (errno == EINTR && restarts(patience))
+	/* with a timeout accept(2) is not restarted */
+	if (errno == EINTR && patience->deadline < 0 && pp_handlers_restart())
 		return PP_TURN_ROOM;
 	return PP_TURN_NONE;
 }

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: ISC
+"""What libproxyproto_connect.so's clients do while a connection is being made.
+
+A listener whose backlog is full answers nobody; when it is emptied the kernel
+tries again, and the connections come to stand.
+"""
+import os
+import socket
+import unittest
+
+import fixture
+from fixture import CLIENT_LIBRARY, v2
+
+ADDR, PORT = "192.0.2.7", 4711
+BACKLOG = 3
+CALLS = ("write",)
+# What the C library of this system may be without.
+OPTIONAL = ()
+
+
+class PendingCase(unittest.TestCase):
+    """Several clients at once, as each waits for a second."""
+
+    def serve(self):
+        """A listener with a full backlog, and who fills it."""
+        server = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+        server.settimeout(fixture.PATIENCE)
+        self.addCleanup(server.close)
+        for _ in range(BACKLOG + 1):
+            self.addCleanup(fixture.connect(server.getsockname()[1]).close)
+        return server
+
+    def empty(self, server):
+        """Now there is room in the backlog."""
+        for _ in range(BACKLOG + 1):
+            server.accept()[0].close()
+
+    def accept(self, server):
+        connection, _ = server.accept()
+        connection.settimeout(fixture.PATIENCE)
+        self.addCleanup(connection.close)
+        return connection
+
+    def begin(self, server, *words, **settings):
+        settings = {"ADDR": ADDR, "PORT": PORT} | settings
+        client = fixture.Program(
+            [fixture.probe("pending"), str(server.getsockname()[1]), *words],
+            fixture.environment(CLIENT_LIBRARY, **settings))
+        self.addCleanup(client.stop)
+        return client
+
+    def begin_each(self, server, how, names=CALLS):
+        """A client a function, each with a connection that is being made."""
+        clients = {}
+        for name in names:
+            client = self.begin(server, how, name)
+            if name in OPTIONAL and client.process.wait() == 77:
+                continue
+            client.wait_line("^connect EINPROGRESS$")
+            clients[name] = client
+        return clients
+
+    def header(self, server):
+        return v2(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
+
+    def check_sent(self, server, data=b"data"):
+        self.assertEqual(fixture.read_all(self.accept(server)),
+                         self.header(server) + data)
+
+    def check_done(self, client, first="0"):
+        client.wait_line(f"^first {first}$")
+        client.wait_line("^done 0$")
+        self.assertEqual(client.wait(), 0)
+
+    def check_each(self, clients, first="0"):
+        for name, client in clients.items():
+            with self.subTest(name):
+                self.check_done(client, first)
+
+
+class Calls(PendingCase):
+    """Calls on a blocking socket: they end as the kernel's would."""
+
+    def test_timeout(self):
+        self.check_each(self.begin_each(self.serve(), "timeout"), "EAGAIN")
+
+    def test_signal(self):
+        self.check_each(self.begin_each(self.serve(), "interrupted"), "EINTR")
+
+    def test_signal_whose_handler_restarts(self):
+        server = self.serve()
+        clients = self.begin_each(server, "restarted", ["write"])
+        self.empty(server)
+        self.check_each(clients)
+        self.check_sent(server)
+
+    def test_cancelled(self):
+        self.check_each(self.begin_each(self.serve(), "cancelled"))
+
+
+if __name__ == "__main__":
+    os.environ.pop("LIBPROXYPROTO_VERSION", None)
+    fixture.main()
