@@ -5,6 +5,7 @@
 #include "client_pending.h"
 
 #include "client_header.h"
+#include "process.h"
 #include "real.h"
 #include "send.h"
 #include "table.h"
@@ -105,7 +106,9 @@ static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
 		return false;
 	if (cookie_of(fd) == *cookie)
 		return true;
-	drop(slot, *cookie);
+	/* in a child of vfork it is the parent's */
+	if (!pp_process_is_guest())
+		drop(slot, *cookie);
 	return false;
 }
 
@@ -263,7 +266,8 @@ void pp_pending_duplicate(int from, int to)
 	int error = errno;
 	uint32_t cookie;
 
-	if (slot != NULL && from != to && is_current(from, slot, &cookie)) {
+	if (slot != NULL && from != to && is_current(from, slot, &cookie) &&
+	    !pp_process_is_guest()) {
 		slot = slot_of(to, true);
 		if (slot != NULL)
 			add(slot, to, cookie);
@@ -297,6 +301,7 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
 					      .cookie = cookie_of(fd) };
 	if (slot == NULL || connecting->cookie == 0)
 		return;
+	pp_process_prepare();
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	connecting->again = atomic_load(&slot->socket) == connecting->cookie;
 	take(slot, connecting->cookie);

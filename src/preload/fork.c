@@ -5,8 +5,8 @@
 #include "fork.h"
 
 #include "headers_kept.h"
-#include "identity.h"
 #include "listeners.h"
+#include "process.h"
 
 #include <pthread.h>
 
@@ -24,7 +24,7 @@ static void after_in_parent(void)
 
 static void after_in_child(void)
 {
-	pp_identity_after_fork();
+	pp_process_note_fork();
 	pp_listeners_after_fork_in_child();
 	pp_headers_after_fork_in_child();
 }

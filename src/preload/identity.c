@@ -8,6 +8,7 @@
 #include "configuration.h"
 #include "headers_kept.h"
 #include "peers.h"
+#include "process.h"
 #include "real.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 void pp_identity_show(struct pp_kernel_name *name,
 		      const union pp_address *stated, const socklen_t *room)
@@ -37,35 +37,15 @@ void pp_identity_show(struct pp_kernel_name *name,
 
 static struct pp_peers peers;
 
-/* The process whose memory this is; 0 as long as nothing is remembered. */
-static _Atomic pid_t owner;
-
-void pp_identity_after_fork(void)
-{
-	if (atomic_load(&owner) != 0)
-		atomic_store(&owner, getpid());
-}
-
 void pp_identity_prepare(void)
 {
-	if (atomic_load(&owner) == 0)
-		atomic_store(&owner, getpid());
-}
-
-/*
- * Is this a child of vfork, whose memory is its parent's? A child of _Fork(3)
- * or a bare clone(2), which nobody told us of, is taken for one. It is not
- * seen where parent and child are the first of their process namespaces.
- */
-static bool memory_is_borrowed(void)
-{
-	return atomic_load(&owner) != getpid();
+	pp_process_prepare();
 }
 
 /* What was kept for fd was of another connection. */
 static void drop_header(int fd)
 {
-	if (pp_headers_have(fd) && !memory_is_borrowed())
+	if (pp_headers_have(fd) && !pp_process_is_guest())
 		pp_headers_drop(fd);
 }
 
@@ -82,7 +62,7 @@ void pp_identity_set(int fd, const union pp_address *proxy,
 	drop_header(fd);
 	if (pp_header_has_more(header)) {
 		peer.header |= PP_PEER_MORE;
-		if (bytes != NULL && !memory_is_borrowed())
+		if (bytes != NULL && !pp_process_is_guest())
 			pp_headers_keep(fd, proxy, bytes, header->length);
 	}
 	pp_peers_set(&peers, fd, &peer);
@@ -105,7 +85,7 @@ static void forget_older(int fd)
 	struct pp_peer peer;
 	int error = errno;
 
-	if (pp_peers_look(&peers, fd, &peer) && !memory_is_borrowed())
+	if (pp_peers_look(&peers, fd, &peer) && !pp_process_is_guest())
 		pp_identity_forget(fd);
 	errno = error;
 }
@@ -222,7 +202,7 @@ static size_t copy_header(int fd, const struct pp_peer *peer, void *bytes,
 	size_t length;
 
 	if (peer->header & PP_PEER_MORE)
-		return memory_is_borrowed() ? 0
+		return pp_process_is_guest() ? 0
 					    : pp_headers_get(fd, &peer->kernel,
 							     bytes, size);
 	length = format(peer, header, sizeof(header));
@@ -288,7 +268,7 @@ void pp_identity_duplicate(int from, int to)
 	if (!known && !pp_peers_look(&peers, to, &peer))
 		return;
 	/* for a child of vfork the socket itself keeps it */
-	if (memory_is_borrowed()) {
+	if (pp_process_is_guest()) {
 		leave(from);
 	} else if (known) {
 		if (pp_headers_have(from) || pp_headers_have(to))

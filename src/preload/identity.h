@@ -41,9 +41,6 @@ void pp_identity_show(struct pp_kernel_name *name,
 /* To be called before the first pp_identity_set: one system call. */
 void pp_identity_prepare(void);
 
-/* For fork.c: the memory is this process's own now. */
-void pp_identity_after_fork(void);
-
 /*
  * The connection on fd, from proxy, had this header, which lies at bytes; NULL
  * where there was no memory for it.
@@ -98,10 +95,6 @@ void pp_identity_arrive_by_message(const struct msghdr *message);
 #else
 
 static inline void pp_identity_prepare(void)
-{
-}
-
-static inline void pp_identity_after_fork(void)
 {
 }
 

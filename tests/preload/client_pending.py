@@ -98,6 +98,20 @@ class Calls(PendingCase):
         self.check_each(self.begin_each(self.serve(), "cancelled"))
 
 
+class Others(PendingCase):
+    """Children and threads that meet a connection."""
+
+    def test_vfork(self):
+        """What a child does to its descriptors is not done to its parent's."""
+        server = self.serve()
+        client = self.begin(server, "vfork")
+        client.wait_line("^first 0$")
+        self.empty(server)
+        self.check_done(client)
+        self.check_sent(server)
+        self.check_sent(server)
+
+
 if __name__ == "__main__":
     os.environ.pop("LIBPROXYPROTO_VERSION", None)
     fixture.main()

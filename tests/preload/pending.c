@@ -5,6 +5,7 @@
  * system calls of its own, which no library sees.
  *
  *	pending PORT timeout|interrupted|restarted|cancelled FUNCTION
+ *	pending PORT vfork
  *
  * Writes what came of its first call, and at last "done".
  */
@@ -147,6 +148,37 @@ static void check_cancelled(const struct function *function)
 	tell("first", result == PTHREAD_CANCELED ? 0 : EPROTO);
 }
 
+/* ---- other ways ---- */
+
+/* Once the connection stands, which the library is told by one poll. */
+static void finish(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	if (syscall(SYS_ppoll, &poll_fd, 1, NULL, NULL, 0) != 1 ||
+	    poll(&poll_fd, 1, 0) != 1)
+		fail("poll");
+	if (syscall(SYS_write, fd, "data", 4) != 4)
+		fail("raw write");
+}
+
+/* A child that has our memory for a while, and descriptors of its own. */
+static void check_vfork(void)
+{
+	int one = start(), other = start();
+	pid_t child = vfork();
+
+	if (child == 0) {
+		dup2(one, other);
+		close(one);
+		poll(NULL, 0, 0);
+		_exit(0);
+	}
+	tell("first", child > 0 ? 0 : errno);
+	finish(one);
+	finish(other);
+}
+
 int main(int count, char **words)
 {
 	const char *how = words[2];
@@ -162,6 +194,8 @@ int main(int count, char **words)
 		check_signal(function, SA_RESTART);
 	else if (is(how, "cancelled"))
 		check_cancelled(function);
+	else if (is(how, "vfork"))
+		check_vfork();
 	tell("done", 0);
 	return 0;
 }
