@@ -18,47 +18,21 @@ static bool is_ours(int fd)
 	return pp_is_tcp_socket(fd) && pp_is_internet_socket(fd);
 }
 
-/*
- * May another thread come to know of the connection, and write, before this
- * one is back from connect?
- */
-static bool is_shared(int fd)
-{
-	return pp_pending_any() || pp_pending_is_nonblocking(fd);
-}
-
-/* Is it worth a look what the socket is, after such a connect? */
-static bool is_worth(const struct sockaddr *address, socklen_t length,
-		     int error)
-{
-	/* what the kernel has taken is there to be read */
-	return (error == 0 || pp_pending_is_under_way(error)) &&
-	       length >= sizeof(address->sa_family) &&
-	       pp_family_is_internet(address->sa_family);
-}
-
 static int connect_and_say(int fd, const struct sockaddr *address,
 			   socklen_t length)
 {
-	struct pp_connecting connecting = { .fd = fd };
-	int before = errno;
-	bool noted = is_shared(fd) && is_ours(fd);
-	int result, error;
+	struct pp_connecting connecting;
+	int before = errno, result;
+	bool ours = is_ours(fd);
 
-	if (noted)
+	/* another thread may come to know of the connection first, and write */
+	if (ours)
 		pp_pending_begin(&connecting, fd);
 	errno = before;
 	result = real_connect(fd, address, length);
-	error = result == 0 ? 0 : errno;
-	before = errno;
-	if (!noted && is_worth(address, length, error) && is_ours(fd)) {
-		noted = true;
-		if (error != 0)
-			pp_pending_begin(&connecting, fd);
-	}
-	if (noted)
-		pp_pending_connected(&connecting, address, length, error);
-	errno = before;
+	if (ours)
+		pp_pending_connected(&connecting, address, length,
+				     result == 0 ? 0 : errno);
 	return result;
 }
 

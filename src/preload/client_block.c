@@ -11,9 +11,17 @@
 #include "real.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/time.h>
+
+static bool is_nonblocking(int fd)
+{
+	int flags = real_fcntl(fd, F_GETFL, 0);
+
+	return flags >= 0 && (flags & O_NONBLOCK);
+}
 
 /* The program's SO_SNDTIMEO (or that other option) for poll(2). */
 static int timeout_of(int fd, int option)
@@ -60,7 +68,7 @@ static int wait_for(int fd, int flags, int option, int cancel,
 		real_poll(NULL, 0, 1);
 		return 0;
 	case PP_TRIED_EARLY:
-		if (!(flags & MSG_DONTWAIT) && !pp_pending_is_nonblocking(fd))
+		if (!(flags & MSG_DONTWAIT) && !is_nonblocking(fd))
 			return wait_connected(fd, option, cancel);
 		return EAGAIN;
 	default:
@@ -76,7 +84,8 @@ static int say_or_wait(int fd, int flags, int option, int cancel)
 		int error;
 
 		/* a call of its own raises the signal that it may expect */
-		if (result == PP_TRIED_SAID || result == -EPIPE)
+		if (result == PP_TRIED_SAID || result == -EPIPE ||
+		    result == PP_TRIED_UNBEGUN)
 			return 0;
 		if (result < 0)
 			return -result;

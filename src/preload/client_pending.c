@@ -23,7 +23,8 @@
 
 struct slot {
 	_Atomic uint32_t socket;	/* cookie, 0 where nothing is pending */
-	_Atomic int owner;		/* the thread that is at it, or 0 */
+	_Atomic int owner;		/* the thread that says it, or 0 */
+	_Atomic uint32_t connecting;	/* one that is in connect(2), or left */
 };
 
 _Atomic int pp_pending_count;
@@ -87,6 +88,7 @@ static void drop(struct slot *slot, uint32_t cookie)
 		atomic_fetch_sub(&pp_pending_count, 1);
 }
 
+/* The count is never too low, so that nobody overlooks a record. */
 static void add(struct slot *slot, int fd, uint32_t cookie)
 {
 	int before = atomic_load(&highest);
@@ -94,8 +96,9 @@ static void add(struct slot *slot, int fd, uint32_t cookie)
 	while (before < fd &&
 	       !atomic_compare_exchange_weak(&highest, &before, fd))
 		;
-	if (atomic_exchange(&slot->socket, cookie) == 0)
-		atomic_fetch_add(&pp_pending_count, 1);
+	atomic_fetch_add(&pp_pending_count, 1);
+	if (atomic_exchange(&slot->socket, cookie) != 0)
+		atomic_fetch_sub(&pp_pending_count, 1);
 }
 
 /* Does the record speak of the socket that the descriptor is? */
@@ -112,24 +115,38 @@ static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
 	return false;
 }
 
-/* Has the kernel given the attempt up, or the peer the connection? */
-static bool is_ended(int fd)
+/* What the kernel says of a socket without being asked (poll(2)). */
+static short state_of(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd };
 
-	return real_poll(&poll_fd, 1, 0) != 0;
+	return real_poll(&poll_fd, 1, 0) > 0 ? poll_fd.revents : 0;
 }
 
 /*
- * Is the connection over before its header? An error that the kernel has to
+ * Is a connection of that state over before its header? An error that the kernel has to
  * tell is the program's: what is sent would take it away.
  */
-static bool is_over(int fd)
+static bool is_over(int fd, short state)
 {
-	if (!is_ended(fd))
+	if (state == 0)
 		return false;
 	pp_client_header_unsaid(fd, "the connection is over");
 	return true;
+}
+
+/*
+ * Why has the socket no peer? Before connect(2) has begun it looks as when the
+ * kernel has given up, but for the error.
+ */
+static enum pp_tried why_early(int fd, const struct slot *slot,
+			       uint32_t cookie)
+{
+	short state = state_of(fd);
+
+	if (state == POLLHUP && atomic_load(&slot->connecting) == cookie)
+		return PP_TRIED_UNBEGUN;
+	return is_over(fd, state) ? PP_TRIED_SAID : PP_TRIED_EARLY;
 }
 
 /*
@@ -152,7 +169,7 @@ static int say_first(int fd, const struct sockaddr_storage *name,
 	union pp_address connected;
 
 	/* by another process, or by a system call of the program's own */
-	if (!pp_send_is_first(fd) || is_over(fd))
+	if (!pp_send_is_first(fd) || is_over(fd, state_of(fd)))
 		return PP_TRIED_SAID;
 	pp_address_from_kernel(&connected, (const struct sockaddr *)name,
 			       length);
@@ -160,14 +177,14 @@ static int say_first(int fd, const struct sockaddr_storage *name,
 }
 
 /* Says the header on a socket that other threads keep their hands off. */
-static int say_claimed(int fd)
+static int say_claimed(int fd, const struct slot *slot, uint32_t cookie)
 {
 	struct sockaddr_storage name;
 	socklen_t length = sizeof(name);
 	int result;
 
 	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0)
-		return is_over(fd) ? PP_TRIED_SAID : PP_TRIED_EARLY;
+		return (int)why_early(fd, slot, cookie);
 	lock(fd, F_WRLCK);
 	result = say_first(fd, &name, length);
 	lock(fd, F_UNLCK);
@@ -183,17 +200,17 @@ static bool is_own(struct slot *slot)
 int pp_pending_try(int fd)
 {
 	struct slot *slot = slot_of(fd, false);
-	uint32_t cookie;
+	uint32_t cookie, still;
 	int result = PP_TRIED_SAID;
 
 	if (slot == NULL || !is_current(fd, slot, &cookie))
 		return PP_TRIED_SAID;
 	if (!claim(slot))
 		return is_own(slot) ? PP_TRIED_WITHIN : PP_TRIED_BUSY;
-	/* another thread may have been at it until now */
-	if (atomic_load(&slot->socket) == cookie) {
-		result = say_claimed(fd);
-		if (result != PP_TRIED_EARLY)
+	/* another thread may have been at it, or have closed it, until now */
+	if (is_current(fd, slot, &still) && still == cookie) {
+		result = say_claimed(fd, slot, cookie);
+		if (result <= PP_TRIED_SAID)
 			drop(slot, cookie);
 	}
 	release(slot);
@@ -246,13 +263,6 @@ void pp_pending_say_all(void)
 	errno = error;
 }
 
-bool pp_pending_is_nonblocking(int fd)
-{
-	int flags = real_fcntl(fd, F_GETFL, 0);
-
-	return flags >= 0 && (flags & O_NONBLOCK);
-}
-
 bool pp_pending_is_noted(int fd)
 {
 	struct slot *slot = slot_of(fd, false);
@@ -275,38 +285,19 @@ void pp_pending_duplicate(int from, int to)
 	errno = error;
 }
 
-/*
- * Makes this thread the one that is at it. One that is at another socket,
- * which had the number before, is no hindrance.
- */
-static void take(struct slot *slot, uint32_t cookie)
-{
-	while (!claim(slot)) {
-		if (atomic_load(&slot->owner) == self())
-			return;
-		if (atomic_load(&slot->socket) != cookie) {
-			atomic_store(&slot->owner, self());
-			return;
-		}
-		real_poll(NULL, 0, 1);
-	}
-}
-
 void pp_pending_begin(struct pp_connecting *connecting, int fd)
 {
 	struct slot *slot = slot_of(fd, true);
-	int cancel;
 
 	*connecting = (struct pp_connecting){ .fd = fd,
 					      .cookie = cookie_of(fd) };
 	if (slot == NULL || connecting->cookie == 0)
 		return;
 	pp_process_prepare();
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	connecting->again = atomic_load(&slot->socket) == connecting->cookie;
-	take(slot, connecting->cookie);
+	/* nobody is to find the record without this */
+	atomic_store(&slot->connecting, connecting->cookie);
 	add(slot, fd, connecting->cookie);
-	pthread_setcancelstate(cancel, NULL);
 }
 
 /*
@@ -325,7 +316,7 @@ static void say_connected(int fd, const struct sockaddr *address,
 		say_first(fd, &name, name_length);
 		return;
 	}
-	if (is_over(fd))
+	if (is_over(fd, state_of(fd)))
 		return;
 	pp_address_from_kernel(&given, address, length);
 	pp_client_header_say(fd, &given);
@@ -333,8 +324,8 @@ static void say_connected(int fd, const struct sockaddr *address,
 
 /* Says what connect has left to say. Is nothing left for later? */
 static bool say_behind(const struct pp_connecting *connecting,
-		       const struct sockaddr *address, socklen_t length,
-		       int error)
+		       const struct slot *slot, const struct sockaddr *address,
+		       socklen_t length, int error)
 {
 	/* an address that the kernel has read is there; it may be AF_UNSPEC */
 	if (error == 0 && length >= sizeof(address->sa_family) &&
@@ -342,8 +333,24 @@ static bool say_behind(const struct pp_connecting *connecting,
 		say_connected(connecting->fd, address, length);
 		return true;
 	}
-	if (pp_pending_is_under_way(error) || connecting->again)
-		return say_claimed(connecting->fd) != PP_TRIED_EARLY;
+	if (connecting->cookie != 0 &&
+	    (pp_pending_is_under_way(error) || connecting->again))
+		return say_claimed(connecting->fd, slot, connecting->cookie) <=
+		       PP_TRIED_SAID;
+	return true;
+}
+
+/*
+ * Makes this thread the one that says the header, whoever else is at it. False
+ * where it is at it already, and a signal came.
+ */
+static bool take(struct slot *slot)
+{
+	while (!claim(slot)) {
+		if (is_own(slot))
+			return false;
+		real_poll(NULL, 0, 1);
+	}
 	return true;
 }
 
@@ -352,14 +359,19 @@ void pp_pending_connected(const struct pp_connecting *connecting,
 			  int error)
 {
 	struct slot *slot = slot_of(connecting->fd, false);
+	uint32_t cookie = connecting->cookie;
 	int cancel, before = errno;
-	bool over;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	over = say_behind(connecting, address, length, error);
-	if (slot != NULL && connecting->cookie != 0) {
-		if (over)
-			drop(slot, connecting->cookie);
+	if (slot == NULL || cookie == 0) {
+		say_behind(connecting, slot, address, length, error);
+	} else if (take(slot)) {
+		atomic_compare_exchange_strong(&slot->connecting, &cookie, 0);
+		cookie = connecting->cookie;
+		/* another thread may have said it */
+		if (atomic_load(&slot->socket) == cookie &&
+		    say_behind(connecting, slot, address, length, error))
+			drop(slot, cookie);
 		release(slot);
 	}
 	pthread_setcancelstate(cancel, NULL);

@@ -29,9 +29,6 @@ static inline bool pp_pending_is_under_way(int error)
 	return error == EINPROGRESS || error == EALREADY || error == EINTR;
 }
 
-/* Does a descriptor not wait? Keeps no errno. */
-bool pp_pending_is_nonblocking(int fd);
-
 /* A call of connect(2). */
 struct pp_connecting {
 	int fd;
@@ -40,9 +37,9 @@ struct pp_connecting {
 };
 
 /*
- * Notes that fd, a TCP socket, is about to be connected: until
- * pp_pending_connected is called no other thread says its header, or writes
- * ahead of it.
+ * Notes that fd, a TCP socket, is about to be connected: from now on what
+ * other threads wait for and write says the header if the connection comes to
+ * stand, even where pp_pending_connected is never called. Keeps no errno.
  */
 void pp_pending_begin(struct pp_connecting *connecting, int fd);
 
@@ -70,6 +67,7 @@ enum pp_tried {
 	PP_TRIED_EARLY = 1,	/* there is no connection yet */
 	PP_TRIED_BUSY = 2,	/* another thread is at it */
 	PP_TRIED_WITHIN = 3,	/* this thread is, and a signal came */
+	PP_TRIED_UNBEGUN = 4,	/* connect(2) is called, but not begun */
 };
 
 /*

@@ -111,6 +111,27 @@ class Others(PendingCase):
         self.check_sent(server)
         self.check_sent(server)
 
+    def test_left_by_siglongjmp(self):
+        """A connect that a handler has left holds up no later call."""
+        server = self.serve()
+        client = self.begin(server, "jump")
+        client.wait_line("^jump 0$")
+        self.empty(server)
+        self.check_done(client)
+        self.check_sent(server)
+        self.check_sent(server)
+
+    def test_a_thread_that_waits_ahead(self):
+        """Of a connect that blocks, which is the only one."""
+        server = self.serve()
+        clients = [self.begin(server, "ahead") for _ in range(4)]
+        for client in clients:
+            client.wait_line("^first 0$")
+        self.empty(server)
+        for client in clients:
+            self.check_done(client)
+            self.check_sent(server)
+
 
 if __name__ == "__main__":
     os.environ.pop("LIBPROXYPROTO_VERSION", None)

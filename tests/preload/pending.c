@@ -5,7 +5,7 @@
  * system calls of its own, which no library sees.
  *
  *	pending PORT timeout|interrupted|restarted|cancelled FUNCTION
- *	pending PORT vfork
+ *	pending PORT vfork|jump|ahead
  *
  * Writes what came of its first call, and at last "done".
  */
@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -179,6 +180,67 @@ static void check_vfork(void)
 	finish(other);
 }
 
+static sigjmp_buf behind_connect;
+
+static void leave_connect(int number)
+{
+	(void)number;
+	siglongjmp(behind_connect, 1);
+}
+
+static void write_blocking(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	syscall(SYS_ppoll, &poll_fd, 1, NULL, NULL, 0);
+	tell("first", write(fd, "data", 4) < 0 ? errno : 0);
+}
+
+/* A signal ends a connect that blocks, and the program's patience. */
+static void check_jump(void)
+{
+	struct sigaction action = { .sa_handler = leave_connect };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	/* with this one the other is not alone */
+	int other = start();
+
+	sigaction(SIGALRM, &action, NULL);
+	if (sigsetjmp(behind_connect, 1) == 0) {
+		alarm(1);
+		connect(fd, (struct sockaddr *)&address, sizeof(address));
+		fail("no signal");
+	}
+	tell("jump", 0);
+	write_blocking(fd);
+	finish(other);
+}
+
+/* Writes as soon as the other thread's connection stands. */
+static void *write_ahead(void *argument)
+{
+	struct pollfd poll_fd = { .fd = *(int *)argument, .events = POLLOUT };
+
+	/* EPOLLHUP: it is not connected */
+	do
+		poll(&poll_fd, 1, -1);
+	while (poll_fd.revents & POLLHUP);
+	if (write(poll_fd.fd, "data", 4) != 4)
+		fail("write");
+	return NULL;
+}
+
+static void check_ahead(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, write_ahead, &fd);
+	tell("first", 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		fail("connect");
+	pthread_join(thread, NULL);
+}
+
 int main(int count, char **words)
 {
 	const char *how = words[2];
@@ -196,6 +258,10 @@ int main(int count, char **words)
 		check_cancelled(function);
 	else if (is(how, "vfork"))
 		check_vfork();
+	else if (is(how, "jump"))
+		check_jump();
+	else if (is(how, "ahead"))
+		check_ahead();
 	tell("done", 0);
 	return 0;
 }

@@ -258,7 +258,8 @@ class Cost(unittest.TestCase):
         self.assertEqual(self.difference(script), {})
 
     def test_nothing_but_its_own_calls_for_a_client(self):
-        """Asks what the socket is, and its state; sends; and that is all."""
+        """Asks what the socket is, which, and its state; sends; is done.
+        Which thread it is is asked to keep others off."""
         def script(calls, _):
             listener = socket.create_server(("127.0.0.1", 0))
             self.addCleanup(listener.close)
@@ -270,13 +271,13 @@ class Cost(unittest.TestCase):
             return action
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY),
-            {"fcntl": ROUNDS, "getsockopt": 3 * ROUNDS,
-             "getpeername": ROUNDS, "sendto": ROUNDS})
+            {"getsockopt": 4 * ROUNDS, "getpeername": ROUNDS, "poll": ROUNDS,
+             "sendto": ROUNDS, "gettid": 2 * ROUNDS, "getpid": 1})
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY, VERSION=0), {})
 
     def test_connects_that_are_not_of_a_tcp_socket_or_fail(self):
-        """May it block? That is asked before, and nothing else."""
+        """What the socket is is asked before; one of TCP is noted."""
         def script(calls, under):
             path = os.path.join(self.folder, f"server-{under}")
             listener = socket.socket(socket.AF_UNIX)
@@ -293,7 +294,7 @@ class Cost(unittest.TestCase):
                 calls.do("connect", 99, refused)
             return action
         self.assertEqual(self.difference(script, fixture.CLIENT_LIBRARY),
-                         {"fcntl": 4})
+                         {"getsockopt": 8, "gettid": 4, "getpid": 1})
 
 
 class LookUp(unittest.TestCase):
