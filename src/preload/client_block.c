@@ -23,7 +23,7 @@ static bool is_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
-/* The program's SO_SNDTIMEO (or that other option) for poll(2). */
+/* The program's SO_SNDTIMEO or SO_RCVTIMEO for poll(2). */
 static int timeout_of(int fd, int option)
 {
 	struct timeval time = { .tv_sec = 0 };

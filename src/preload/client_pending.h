@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 extern _Atomic int pp_pending_count;
 
@@ -80,13 +81,32 @@ int pp_pending_try(int fd);
 bool pp_pending_is_noted(int fd);
 
 /*
- * To be asked before the program writes to fd, with flags as of send(2) and
- * the socket option that limits the call's time. Says a header that is still
+ * May the program write to fd, or read from it, with flags as of send(2) and
+ * the socket option that limits the call's time? Says a header that is still
  * to be said; on a blocking socket waits until it can, which is a cancellation
  * point. False where the call must fail, with errno as the kernel would have
  * it.
  */
 bool pp_pending_allows(int fd, int flags, int option);
+
+/* The same, to be asked before each call. */
+static inline bool pp_pending_may_write(int fd, int flags)
+{
+	return !pp_pending_any() || pp_pending_allows(fd, flags, SO_SNDTIMEO);
+}
+
+/* What is no data is there without a connection. */
+static inline bool pp_pending_may_read(int fd, int flags)
+{
+	return !pp_pending_any() || (flags & (MSG_ERRQUEUE | MSG_OOB)) ||
+	       pp_pending_allows(fd, flags, SO_RCVTIMEO);
+}
+
+/* The flags of preadv2(2) and pwritev2(2) as those of send(2). */
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x08
+#endif
+#define PP_PENDING_RWF(flags) ((flags) & RWF_NOWAIT ? MSG_DONTWAIT : 0)
 
 /* Notes that to is now another descriptor of what from is. Keeps errno. */
 void pp_pending_duplicate(int from, int to);

@@ -16,40 +16,37 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static bool is_allowed(int fd, int flags)
-{
-	return !pp_pending_any() ||
-	       pp_pending_allows(fd, flags, SO_SNDTIMEO);
-}
-
 PP_EXPORT ssize_t write(int fd, const void *bytes, size_t size)
 {
-	return is_allowed(fd, 0) ? real_write(fd, bytes, size) : -1;
+	return pp_pending_may_write(fd, 0) ? real_write(fd, bytes, size) : -1;
 }
 
 PP_EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-	return is_allowed(fd, 0) ? real_writev(fd, vector, count) : -1;
+	return pp_pending_may_write(fd, 0) ? real_writev(fd, vector, count)
+					   : -1;
 }
 
 PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
-	return is_allowed(fd, flags) ? real_send(fd, bytes, size, flags) : -1;
+	return pp_pending_may_write(fd, flags)
+		       ? real_send(fd, bytes, size, flags)
+		       : -1;
 }
 
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 			 const struct sockaddr *address, socklen_t length)
 {
-	return is_allowed(fd, flags) ? real_sendto(fd, bytes, size, flags,
-						   address, length)
-				     : -1;
+	return pp_pending_may_write(fd, flags)
+		       ? real_sendto(fd, bytes, size, flags, address, length)
+		       : -1;
 }
 
 #define SENDMSG(name)                                                      \
 	PP_EXPORT ssize_t name(int fd, const struct msghdr *message,       \
 			       int flags)                                  \
 	{                                                                  \
-		return is_allowed(fd, flags)                               \
+		return pp_pending_may_write(fd, flags)                     \
 			       ? real_##name(fd, message, flags)           \
 			       : -1;                                       \
 	}
@@ -59,7 +56,7 @@ SENDMSG(sendmsg)
 	PP_EXPORT int name(int fd, struct mmsghdr *messages,               \
 			   unsigned count, pp_mmsg_flags flags)            \
 	{                                                                  \
-		return is_allowed(fd, (int)flags)                          \
+		return pp_pending_may_write(fd, (int)flags)                \
 			       ? real_##name(fd, messages, count, flags)   \
 			       : -1;                                       \
 	}
@@ -75,24 +72,31 @@ SENDMMSG(__sendmmsg64)
 
 PP_EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t size)
 {
-	return is_allowed(to, 0) ? real_sendfile(to, from, offset, size) : -1;
+	return pp_pending_may_write(to, 0)
+		       ? real_sendfile(to, from, offset, size)
+		       : -1;
 }
 
 #ifdef HAVE_SENDFILE64
 #undef sendfile64
 PP_EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
 {
-	return is_allowed(to, 0) ? real_sendfile64(to, from, offset, size)
-				 : -1;
+	return pp_pending_may_write(to, 0)
+		       ? real_sendfile64(to, from, offset, size)
+		       : -1;
 }
 #endif
 
+/* Reads, too. */
 PP_EXPORT ssize_t splice(int from, off64_t *from_offset, int to,
 			 off64_t *to_offset, size_t size, unsigned flags)
 {
-	return is_allowed(to, 0) ? real_splice(from, from_offset, to,
-					       to_offset, size, flags)
-				 : -1;
+	int how = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
+
+	return pp_pending_may_read(from, how) && pp_pending_may_write(to, 0)
+		       ? real_splice(from, from_offset, to, to_offset, size,
+				     flags)
+		       : -1;
 }
 
 PP_EXPORT int getsockopt(int fd, int level, int option, void *value,

@@ -101,6 +101,14 @@ typedef unsigned pp_mmsg_flags;
 	      pp_mmsg_flags flags),                                        \
 	     (fd, messages, count, flags))                                 \
 	PP_HOOK_SENDMSG64(HOOK)
+#define PP_RECVMSG_HOOKS(HOOK)                                             \
+	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
+	     (fd, message, flags))                                         \
+	HOOK(int, recvmmsg,                                                \
+	     (int fd, struct mmsghdr *messages, unsigned count,            \
+	      pp_mmsg_flags flags, struct timespec *timeout),              \
+	     (fd, messages, count, flags, timeout))                        \
+	PP_HOOK_RECVMSG64(HOOK)
 #define PP_EXECV_HOOKS(HOOK)                                               \
 	HOOK(int, execve,                                                  \
 	     (const char *path, char *const argv[], char *const envp[]),   \
@@ -136,13 +144,7 @@ typedef unsigned pp_mmsg_flags;
 	PP_CONNECT_HOOK(HOOK)                                              \
 	PP_DUP_HOOKS(HOOK)                                                 \
 	PP_SENDMSG_HOOKS(HOOK)                                             \
-	HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), \
-	     (fd, message, flags))                                         \
-	HOOK(int, recvmmsg,                                                \
-	     (int fd, struct mmsghdr *messages, unsigned count,            \
-	      pp_mmsg_flags flags, struct timespec *timeout),              \
-	     (fd, messages, count, flags, timeout))                        \
-	PP_HOOK_RECVMSG64(HOOK)                                            \
+	PP_RECVMSG_HOOKS(HOOK)                                             \
 	PP_HOOK_PIDFD_GETFD(HOOK)                                          \
 	PP_EXECV_HOOKS(HOOK)                                               \
 	HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]), \
@@ -300,7 +302,75 @@ typedef unsigned pp_mmsg_flags;
 #define PP_HOOK_EPOLL_PWAIT2(HOOK)
 #endif
 
-/* client.c, client_wait.c and client_write.c. */
+/* What _FORTIFY_SOURCE makes of reads. */
+#ifdef HAVE___READ_CHK
+#define PP_HOOK_READ_CHK(HOOK)                                             \
+	HOOK(ssize_t, __read_chk,                                          \
+	     (int fd, void *bytes, size_t size, size_t room),              \
+	     (fd, bytes, size, room))
+#else
+#define PP_HOOK_READ_CHK(HOOK)
+#endif
+#ifdef HAVE___RECV_CHK
+#define PP_HOOK_RECV_CHK(HOOK)                                             \
+	HOOK(ssize_t, __recv_chk,                                          \
+	     (int fd, void *bytes, size_t size, size_t room, int flags),   \
+	     (fd, bytes, size, room, flags))
+#else
+#define PP_HOOK_RECV_CHK(HOOK)
+#endif
+#ifdef HAVE___RECVFROM_CHK
+#define PP_HOOK_RECVFROM_CHK(HOOK)                                         \
+	HOOK(ssize_t, __recvfrom_chk,                                      \
+	     (int fd, void *bytes, size_t size, size_t room, int flags,    \
+	      struct sockaddr *address, socklen_t *length),                \
+	     (fd, bytes, size, room, flags, address, length))
+#else
+#define PP_HOOK_RECVFROM_CHK(HOOK)
+#endif
+
+/* Reads and writes with flags of their own, which sockets take, too. */
+#ifdef HAVE_PREADV2
+#define PP_HOOK_PREADV2(HOOK)                                              \
+	HOOK(ssize_t, preadv2,                                             \
+	     (int fd, const struct iovec *vector, int count, off_t offset, \
+	      int flags),                                                  \
+	     (fd, vector, count, offset, flags))
+#else
+#define PP_HOOK_PREADV2(HOOK)
+#endif
+#ifdef HAVE_PREADV64V2
+#define PP_HOOK_PREADV64V2(HOOK)                                           \
+	HOOK(ssize_t, preadv64v2,                                          \
+	     (int fd, const struct iovec *vector, int count,               \
+	      off64_t offset, int flags),                                  \
+	     (fd, vector, count, offset, flags))
+#else
+#define PP_HOOK_PREADV64V2(HOOK)
+#endif
+
+/* client_read.c */
+#define PP_READ_HOOKS(HOOK)                                                \
+	HOOK(ssize_t, read, (int fd, void *bytes, size_t size),            \
+	     (fd, bytes, size))                                            \
+	HOOK(ssize_t, readv,                                               \
+	     (int fd, const struct iovec *vector, int count),              \
+	     (fd, vector, count))                                          \
+	HOOK(ssize_t, recv,                                                \
+	     (int fd, void *bytes, size_t size, int flags),                \
+	     (fd, bytes, size, flags))                                     \
+	HOOK(ssize_t, recvfrom,                                            \
+	     (int fd, void *bytes, size_t size, int flags,                 \
+	      struct sockaddr *address, socklen_t *length),                \
+	     (fd, bytes, size, flags, address, length))                    \
+	PP_RECVMSG_HOOKS(HOOK)                                             \
+	PP_HOOK_READ_CHK(HOOK)                                             \
+	PP_HOOK_RECV_CHK(HOOK)                                             \
+	PP_HOOK_RECVFROM_CHK(HOOK)                                         \
+	PP_HOOK_PREADV2(HOOK)                                              \
+	PP_HOOK_PREADV64V2(HOOK)
+
+/* client.c, client_wait.c, client_read.c and client_write.c. */
 #define PP_CONNECT_HOOKS(HOOK)                                             \
 	PP_CONNECT_HOOK(HOOK)                                              \
 	PP_WAIT_HOOKS(HOOK)                                                \
@@ -313,6 +383,7 @@ typedef unsigned pp_mmsg_flags;
 	      int timeout, const sigset_t *mask),                          \
 	     (epoll, events, count, timeout, mask))                        \
 	PP_HOOK_EPOLL_PWAIT2(HOOK)                                         \
+	PP_READ_HOOKS(HOOK)                                                \
 	HOOK(ssize_t, write, (int fd, const void *bytes, size_t size),     \
 	     (fd, bytes, size))                                            \
 	HOOK(ssize_t, writev,                                              \

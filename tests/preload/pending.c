@@ -5,6 +5,7 @@
  * system calls of its own, which no library sees.
  *
  *	pending PORT timeout|interrupted|restarted|cancelled FUNCTION
+ *	pending PORT read|nonblocking FUNCTION
  *	pending PORT vfork|jump|ahead
  *
  * Writes what came of its first call, and at last "done".
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -74,12 +76,147 @@ static ssize_t call_write(int fd)
 	return write(fd, "data", 4);
 }
 
+static ssize_t call_read(int fd)
+{
+	char bytes[8];
+
+	return read(fd, bytes, sizeof(bytes));
+}
+
+static ssize_t call_readv(int fd)
+{
+	char bytes[8];
+	struct iovec parts[] = { { bytes, 1 }, { bytes + 1, 7 } };
+
+	return readv(fd, parts, 2);
+}
+
+static ssize_t call_recv(int fd)
+{
+	char bytes[8];
+
+	return recv(fd, bytes, sizeof(bytes), 0);
+}
+
+static ssize_t call_recvfrom(int fd)
+{
+	char bytes[8];
+
+	return recvfrom(fd, bytes, sizeof(bytes), 0, NULL, NULL);
+}
+
+static ssize_t call_recvmsg(int fd)
+{
+	char bytes[8];
+	struct iovec part = { bytes, sizeof(bytes) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	return recvmsg(fd, &message, 0);
+}
+
+static ssize_t call_recvmmsg(int fd)
+{
+	char bytes[8];
+	struct iovec part = { bytes, sizeof(bytes) };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &part,
+						.msg_iovlen = 1 } };
+	int got = recvmmsg(fd, &message, 1, 0, NULL);
+
+	return got < 0 ? got : (ssize_t)message.msg_len;
+}
+
+static ssize_t call_splice_from(int fd)
+{
+	int ends[2];
+
+	if (pipe(ends) != 0)
+		fail("pipe");
+	return splice(fd, NULL, ends[1], NULL, 8, 0);
+}
+
+#ifdef HAVE___READ_CHK
+ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
+
+static ssize_t call_read_chk(int fd)
+{
+	char bytes[8];
+
+	return __read_chk(fd, bytes, sizeof(bytes), sizeof(bytes));
+}
+#endif
+
+#ifdef HAVE___RECV_CHK
+ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
+
+static ssize_t call_recv_chk(int fd)
+{
+	char bytes[8];
+
+	return __recv_chk(fd, bytes, sizeof(bytes), sizeof(bytes), 0);
+}
+#endif
+
+#ifdef HAVE___RECVFROM_CHK
+ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room,
+		       int flags, struct sockaddr *from, socklen_t *length);
+
+static ssize_t call_recvfrom_chk(int fd)
+{
+	char bytes[8];
+
+	return __recvfrom_chk(fd, bytes, sizeof(bytes), sizeof(bytes), 0, NULL,
+			      NULL);
+}
+#endif
+
+#ifdef HAVE_PREADV2
+static ssize_t call_preadv2(int fd)
+{
+	char bytes[8];
+	struct iovec part = { bytes, sizeof(bytes) };
+
+	return preadv2(fd, &part, 1, -1, 0);
+}
+#endif
+
+#ifdef HAVE_PREADV64V2
+static ssize_t call_preadv64v2(int fd)
+{
+	char bytes[8];
+	struct iovec part = { bytes, sizeof(bytes) };
+
+	return preadv64v2(fd, &part, 1, -1, 0);
+}
+#endif
+
 static const struct function {
 	const char *name;
 	ssize_t (*call)(int fd);
 	int timeout;	/* the option that limits it */
 } functions[] = {
 	{ "write", call_write, SO_SNDTIMEO },
+	{ "read", call_read, SO_RCVTIMEO },
+	{ "readv", call_readv, SO_RCVTIMEO },
+	{ "recv", call_recv, SO_RCVTIMEO },
+	{ "recvfrom", call_recvfrom, SO_RCVTIMEO },
+	{ "recvmsg", call_recvmsg, SO_RCVTIMEO },
+	{ "recvmmsg", call_recvmmsg, SO_RCVTIMEO },
+	{ "splice_from", call_splice_from, SO_RCVTIMEO },
+#ifdef HAVE___READ_CHK
+	{ "__read_chk", call_read_chk, SO_RCVTIMEO },
+#endif
+#ifdef HAVE___RECV_CHK
+	{ "__recv_chk", call_recv_chk, SO_RCVTIMEO },
+#endif
+#ifdef HAVE___RECVFROM_CHK
+	{ "__recvfrom_chk", call_recvfrom_chk, SO_RCVTIMEO },
+#endif
+#ifdef HAVE_PREADV2
+	{ "preadv2", call_preadv2, SO_RCVTIMEO },
+#endif
+#ifdef HAVE_PREADV64V2
+	{ "preadv64v2", call_preadv64v2, SO_RCVTIMEO },
+#endif
 };
 
 static const struct function *find(const char *name)
@@ -87,6 +224,7 @@ static const struct function *find(const char *name)
 	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
 		if (is(functions[i].name, name))
 			return &functions[i];
+	puts("missing");
 	exit(77);
 }
 
@@ -147,6 +285,19 @@ static void check_cancelled(const struct function *function)
 	pthread_cancel(thread);
 	pthread_join(thread, &result);
 	tell("first", result == PTHREAD_CANCELED ? 0 : EPROTO);
+}
+
+/* What the server says behind the header. */
+static void check_read(const struct function *function, bool blocking)
+{
+	int fd = blocking ? start_blocking() : start();
+	ssize_t got;
+
+	while ((got = function->call(fd)) < 0 && errno == EAGAIN)
+		usleep(10000);
+	tell("first", got == 5 ? 0 : got < 0 ? errno : EPROTO);
+	if (syscall(SYS_write, fd, "data", 4) != 4)
+		fail("raw write");
 }
 
 /* ---- other ways ---- */
@@ -256,6 +407,8 @@ int main(int count, char **words)
 		check_signal(function, SA_RESTART);
 	else if (is(how, "cancelled"))
 		check_cancelled(function);
+	else if (is(how, "read") || is(how, "nonblocking"))
+		check_read(function, is(how, "read"));
 	else if (is(how, "vfork"))
 		check_vfork();
 	else if (is(how, "jump"))
