@@ -8,8 +8,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#define PAGE_SLOTS 4096
-#define PAGES ((size_t)INT_MAX / PAGE_SLOTS + 1)
+#define PAGES ((size_t)INT_MAX / PP_TABLE_PAGE + 1)
 
 void *pp_table_map(size_t size)
 {
@@ -64,7 +63,7 @@ void *pp_table_slot(struct pp_table *table, void *near, size_t slot_size,
 	directory = get_directory(table, make);
 	if (directory == NULL)
 		return NULL;
-	page = get_page(&directory[fd / PAGE_SLOTS], PAGE_SLOTS * slot_size,
+	page = get_page(&directory[fd / PP_TABLE_PAGE], PP_TABLE_PAGE * slot_size,
 			make);
-	return page == NULL ? NULL : page + (size_t)(fd % PAGE_SLOTS) * slot_size;
+	return page == NULL ? NULL : page + (size_t)(fd % PP_TABLE_PAGE) * slot_size;
 }

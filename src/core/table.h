@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define PP_TABLE_NEAR 1024	/* slots that the caller provides, zeroed */
+#define PP_TABLE_PAGE 4096	/* further ones that are made together */
 
 /* The pages; zeroed it is empty. */
 struct pp_table {

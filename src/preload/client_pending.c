@@ -237,20 +237,35 @@ static void say_some(struct pollfd *fds, nfds_t count)
 			pp_pending_try(fds[i].fd);
 }
 
+/* The next descriptor from fd on, up to last, that has a record; or -1. */
+static int next_noted(int fd, int last)
+{
+	for (; fd <= last; fd++) {
+		const struct slot *slot = slot_of(fd, false);
+
+		if (slot != NULL && atomic_load(&slot->socket) != 0)
+			return fd;
+		/* no slot is on this page */
+		if (slot == NULL && last - fd >= PP_TABLE_PAGE)
+			fd |= PP_TABLE_PAGE - 1;
+	}
+	return -1;
+}
+
+/*
+ * One look for many of them. Whether a record is current is only asked where
+ * something can be done.
+ */
 void pp_pending_say_all(void)
 {
-	int last = atomic_load(&highest);
+	int left = atomic_load(&pp_pending_count);
+	int last = atomic_load(&highest), fd = -1;
 	struct pollfd some[TOGETHER];
 	int error = errno, cancel;
-	uint32_t cookie;
 	nfds_t count = 0;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	for (int fd = 0; fd <= last; fd++) {
-		struct slot *slot = slot_of(fd, false);
-
-		if (slot == NULL || !is_current(fd, slot, &cookie))
-			continue;
+	for (; left > 0 && (fd = next_noted(fd + 1, last)) >= 0; left--) {
 		some[count++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 		if (count < TOGETHER)
 			continue;

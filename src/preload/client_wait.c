@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -113,20 +115,51 @@ static int milliseconds_of(const struct timespec *time)
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+/*
+ * A wait in steps has all signals blocked but for the waiting itself, so that
+ * a handler that comes in between ends it, too. The program's mask, or what it
+ * has given for the call; and what is there before.
+ */
+struct masks {
+	sigset_t before;
+	const sigset_t *mask;
+};
+
+static void begin_steps(struct masks *masks, const sigset_t *mask)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &masks->before);
+	masks->mask = mask == NULL ? &masks->before : mask;
+}
+
+/* Where the thread is cancelled, too. */
+static void end_steps(void *argument)
+{
+	const struct masks *masks = argument;
+
+	pthread_sigmask(SIG_SETMASK, &masks->before, NULL);
+}
+
 static int poll_in_steps(struct pollfd *fds, nfds_t count,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
 	struct limit limit = limit_of(timeout);
 	struct timespec step;
+	struct masks masks;
 	bool last;
 	int result;
 
+	begin_steps(&masks, mask);
+	pthread_cleanup_push(end_steps, &masks);
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
-		result = real_ppoll(fds, count, next, mask);
+		result = real_ppoll(fds, count, next, masks.mask);
 		pp_pending_say_all();
 	} while (result == 0 && !last);
+	pthread_cleanup_pop(1);
 	return result;
 }
 
@@ -205,19 +238,22 @@ static int select_in_steps(int count, struct sets *sets,
 			   const struct limit *limit, const sigset_t *mask)
 {
 	struct timespec step;
+	struct masks masks;
 	bool last;
 	int result;
 
-	for (;;) {
+	begin_steps(&masks, mask);
+	pthread_cleanup_push(end_steps, &masks);
+	do {
 		const struct timespec *next = next_step(limit, &step, &last);
 
-		result = real_pselect(count, sets->at[0], sets->at[1],
-				      sets->at[2], next, mask);
-		pp_pending_say_all();
-		if (result != 0 || last)
-			return result;
 		restore_sets(sets, count);
-	}
+		result = real_pselect(count, sets->at[0], sets->at[1],
+				      sets->at[2], next, masks.mask);
+		pp_pending_say_all();
+	} while (result == 0 && !last);
+	pthread_cleanup_pop(1);
+	return result;
 }
 
 PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
@@ -262,21 +298,38 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 	return result;
 }
 
-static int epoll_in_steps(int epoll, struct epoll_event *events, int count,
+/* epoll_pwait2(2), or what is like it. */
+typedef int (*epoll_call)(int epoll, struct epoll_event *events, int count,
+			  const struct timespec *timeout,
+			  const sigset_t *mask);
+
+static int wait_milliseconds(int epoll, struct epoll_event *events, int count,
+			     const struct timespec *timeout,
+			     const sigset_t *mask)
+{
+	return real_epoll_pwait(epoll, events, count, milliseconds_of(timeout),
+				mask);
+}
+
+static int epoll_in_steps(epoll_call call, int epoll,
+			  struct epoll_event *events, int count,
 			  const struct timespec *timeout, const sigset_t *mask)
 {
 	struct limit limit = limit_of(timeout);
 	struct timespec step;
+	struct masks masks;
 	bool last;
 	int result;
 
+	begin_steps(&masks, mask);
+	pthread_cleanup_push(end_steps, &masks);
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
-		result = real_epoll_pwait(epoll, events, count,
-					  milliseconds_of(next), mask);
+		result = call(epoll, events, count, next, masks.mask);
 		pp_pending_say_all();
 	} while (result == 0 && !last);
+	pthread_cleanup_pop(1);
 	return result;
 }
 
@@ -287,8 +340,8 @@ PP_EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count,
 
 	if (!pp_pending_any())
 		return told(real_epoll_wait(epoll, events, count, timeout));
-	return epoll_in_steps(epoll, events, count, time_of(timeout, &time),
-			      NULL);
+	return epoll_in_steps(wait_milliseconds, epoll, events, count,
+			      time_of(timeout, &time), NULL);
 }
 
 PP_EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count,
@@ -299,8 +352,8 @@ PP_EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count,
 	if (!pp_pending_any())
 		return told(real_epoll_pwait(epoll, events, count, timeout,
 					     mask));
-	return epoll_in_steps(epoll, events, count, time_of(timeout, &time),
-			      mask);
+	return epoll_in_steps(wait_milliseconds, epoll, events, count,
+			      time_of(timeout, &time), mask);
 }
 
 #ifdef HAVE_EPOLL_PWAIT2
@@ -311,6 +364,7 @@ PP_EXPORT int epoll_pwait2(int epoll, struct epoll_event *events, int count,
 	if (!pp_pending_any() || !is_timeout(timeout))
 		return told(real_epoll_pwait2(epoll, events, count, timeout,
 					      mask));
-	return epoll_in_steps(epoll, events, count, timeout, mask);
+	return epoll_in_steps(real_epoll_pwait2, epoll, events, count, timeout,
+			      mask);
 }
 #endif

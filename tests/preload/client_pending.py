@@ -6,13 +6,16 @@ tries again, and the connections come to stand.
 """
 import os
 import socket
+import subprocess
 import unittest
+import unittest.mock
 
 import fixture
 from fixture import CLIENT_LIBRARY, v2
 
 ADDR, PORT = "192.0.2.7", 4711
 BACKLOG = 15
+ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
 READS = ("read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg",
          "splice_from", "__read_chk", "__recv_chk", "__recvfrom_chk",
          "preadv2", "preadv64v2")
@@ -45,11 +48,11 @@ class PendingCase(unittest.TestCase):
         self.addCleanup(connection.close)
         return connection
 
-    def begin(self, server, *words, **settings):
+    def begin(self, server, *words, library=CLIENT_LIBRARY, **settings):
         settings = {"ADDR": ADDR, "PORT": PORT} | settings
         client = fixture.Program(
             [fixture.probe("pending"), str(server.getsockname()[1]), *words],
-            fixture.environment(CLIENT_LIBRARY, **settings))
+            fixture.environment(library, **settings))
         self.addCleanup(client.stop)
         return client
 
@@ -154,6 +157,35 @@ class Others(PendingCase):
         for client in clients:
             self.check_done(client)
             self.check_sent(server)
+
+
+class Waits(PendingCase):
+    """Calls that wait for something else meanwhile."""
+
+    def test_many(self):
+        """They are looked at together, not one by one."""
+        fixture.need("strace")
+        server = self.serve()
+        done = subprocess.run(
+            ["strace", "-o", "/dev/stdout", "-E",
+             "LD_PRELOAD=" + CLIENT_LIBRARY, fixture.probe("pending"),
+             str(server.getsockname()[1]), "many"],
+            env=fixture.environment(), stdout=subprocess.PIPE, check=True,
+            text=True)
+        self.assertIn("first 0", done.stdout)
+        waits = done.stdout.split("getppid()")[1]
+        self.assertLess(len(waits.splitlines()), 100)
+
+    def test_signals_in_between(self):
+        """Handlers end a wait even while the library looks at others."""
+        server = self.serve()
+        with unittest.mock.patch.dict(os.environ, PP_GAP="1"):
+            client = self.begin(server, "gap", library=ROUGH)
+        self.check_done(client)
+
+    def test_short(self):
+        """What waits for less than a millisecond does."""
+        self.check_done(self.begin(self.serve(), "short"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
  *
  *	pending PORT timeout|interrupted|restarted|cancelled FUNCTION
  *	pending PORT read|nonblocking FUNCTION
- *	pending PORT vfork|jump|ahead
+ *	pending PORT vfork|jump|ahead|many|gap|short
  *
  * Writes what came of its first call, and at last "done".
  */
@@ -24,10 +24,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -392,6 +394,68 @@ static void check_ahead(void)
 	pthread_join(thread, NULL);
 }
 
+/*
+ * So many connections are being made, a far descriptor among them: what a poll
+ * of something else costs counts, in system calls (strace).
+ */
+static void check_many(int pending)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	for (int i = 0; i < pending; i++)
+		start();
+	dup2(start(), 900);
+	getppid();
+	for (int i = 0; i < 10; i++) {
+		struct pollfd ready = { .fd = fd, .events = POLLOUT };
+
+		if (poll(&ready, 1, -1) != 1)
+			fail("poll");
+	}
+	getppid();
+	tell("first", 0);
+}
+
+/* Do handlers end a wait whatever the library does in between? */
+static void check_gap(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; i < 30; i++)
+		start();
+	for (int i = 0; i < 20; i++) {
+		struct itimerval timer = { { 0, 0 }, { 0, 30000 + i * 1000 } };
+
+		setitimer(ITIMER_REAL, &timer, NULL);
+		if (poll(NULL, 0, 2000) != -1 || errno != EINTR)
+			fail("gap");
+	}
+	tell("first", 0);
+}
+
+/* Many waits of next to nothing. */
+static void check_short(void)
+{
+#ifdef HAVE_EPOLL_PWAIT2
+	const struct timespec step = { .tv_nsec = 100 };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct timespec begin, end;
+	struct epoll_event event;
+
+	start();
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < 6000; i++)
+		if (epoll_pwait2(epoll, &event, 1, &step, NULL) != 0)
+			fail("epoll_pwait2");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	/* in milliseconds, which it had been rounded up to, they are 6000 */
+	tell("first", end.tv_sec - begin.tv_sec < 5 ? 0 : ETIME);
+#else
+	tell("first", 0);
+#endif
+}
+
 int main(int count, char **words)
 {
 	const char *how = words[2];
@@ -413,6 +477,12 @@ int main(int count, char **words)
 		check_vfork();
 	else if (is(how, "jump"))
 		check_jump();
+	else if (is(how, "many"))
+		check_many(50);
+	else if (is(how, "gap"))
+		check_gap();
+	else if (is(how, "short"))
+		check_short();
 	else if (is(how, "ahead"))
 		check_ahead();
 	tell("done", 0);

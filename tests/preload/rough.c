@@ -7,6 +7,7 @@
  *	PP_CANCELLED	the thread is cancelled when connect returns
  *	PP_LATE		the second poll for nothing is over when the connection
  *			stands, and says that it does not
+ *	PP_GAP		each poll for connections that stand takes its time
  *	PP_SLOW		send takes its time
  *	PP_PIECES	send takes one byte, then is interrupted, then finds no
  *			room, and so on
@@ -45,9 +46,13 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
+	const struct timespec time = { .tv_nsec = 50000000 };
 	static unsigned calls;
 	struct pollfd connected = { .events = POLLOUT };
 	int result = NEXT(poll)(fds, count, timeout);
+
+	if (getenv("PP_GAP") != NULL && count > 1)
+		nanosleep(&time, NULL);
 
 	if (getenv("PP_LATE") != NULL && result == 0 && count == 1 &&
 	    fds->events == 0 && ++calls == 2) {
