@@ -78,19 +78,29 @@ static int send_pieces(int fd, const struct pp_send_way *way,
 	return error;
 }
 
+/* Sets an option of TCP; what it was before. */
+static int set_option(int fd, int option, int value)
+{
+	int before = 0;
+	socklen_t length = sizeof(before);
+
+	getsockopt(fd, IPPROTO_TCP, option, &before, &length);
+	setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+	return before;
+}
+
 int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
 		  size_t size)
 {
-	int before = 0, nodelay = 1;
-	socklen_t length = sizeof(before);
-	int error;
+	int nodelay, cork, error;
 
 	if (piece_of(way, size) == size)
 		return send_pieces(fd, way, bytes, size);
-	getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &before, &length);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay));
+	nodelay = set_option(fd, TCP_NODELAY, 1);
+	cork = set_option(fd, TCP_CORK, 0);
 	error = send_pieces(fd, way, bytes, size);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &before, sizeof(before));
+	set_option(fd, TCP_CORK, cork);
+	set_option(fd, TCP_NODELAY, nodelay);
 	return error;
 }
 

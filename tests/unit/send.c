@@ -190,15 +190,27 @@ END_TEST
 
 static size_t sizes[8];
 
+static int get_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, option, &value, &length),
+			 0);
+	return value != 0;
+}
+
+static void set_option(int fd, int option, int value)
+{
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, option, &value,
+				    sizeof(value)), 0);
+}
+
 /* Notes what each call has. */
 static ssize_t note_send(int fd, const void *bytes, size_t size, int flags)
 {
-	int nodelay = 0;
-	socklen_t length = sizeof(nodelay);
-
-	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay,
-				    &length), 0);
-	ck_assert_int_ne(nodelay, 0);
+	ck_assert_int_eq(get_option(fd, TCP_NODELAY), 1);
+	ck_assert_int_eq(get_option(fd, TCP_CORK), 0);
 	sizes[sends++] = size;
 	return real_send(fd, bytes, size, flags);
 }
@@ -208,15 +220,12 @@ START_TEST(pieces_leave_at_once)
 	const struct pp_send_way way = { .send = note_send, .poll = poll,
 					 .split = 4, .delay = 1 };
 
-	for (int before = 0; before < 2; before++) {
+	for (int before = 0; before < 4; before++) {
 		struct connection connection = connect_tcp();
-		int after = -1;
-		socklen_t length = sizeof(after);
 
 		sends = 0;
-		ck_assert_int_eq(setsockopt(connection.client, IPPROTO_TCP,
-					    TCP_NODELAY, &before,
-					    sizeof(before)), 0);
+		set_option(connection.client, TCP_NODELAY, before & 1);
+		set_option(connection.client, TCP_CORK, before >> 1);
 		ck_assert_int_eq(pp_send_whole(connection.client, &way,
 					       "0123456789", 10), 0);
 		assert_left(&connection, "0123456789", 10);
@@ -224,9 +233,10 @@ START_TEST(pieces_leave_at_once)
 		ck_assert_uint_eq(sizes[0], 4);
 		ck_assert_uint_eq(sizes[1], 4);
 		ck_assert_uint_eq(sizes[2], 2);
-		ck_assert_int_eq(getsockopt(connection.client, IPPROTO_TCP,
-					    TCP_NODELAY, &after, &length), 0);
-		ck_assert_int_eq(after != 0, before);
+		ck_assert_int_eq(get_option(connection.client, TCP_NODELAY),
+				 before & 1);
+		ck_assert_int_eq(get_option(connection.client, TCP_CORK),
+				 before >> 1);
 		disconnect(&connection);
 	}
 }
