@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The hooks of libproxyproto_connect.so by which a program writes to a
- * socket, asks what became of its connect, or duplicates it: a header that is
- * still to be said goes ahead. Where none is, in the whole process, they cost
- * one load.
+ * socket, ends that, asks what became of its connect, or duplicates it: a
+ * header that is still to be said goes ahead. Where none is, in the whole
+ * process, they cost one load.
  */
 #include <config.h>
 
@@ -26,6 +26,29 @@ PP_EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 	return pp_pending_may_write(fd, 0) ? real_writev(fd, vector, count)
 					   : -1;
 }
+
+/* A socket has no offset, but takes -1 for it. */
+#define PWRITEV2(name, offset_type)                                        \
+	PP_EXPORT ssize_t name(int fd, const struct iovec *vector,         \
+			       int count, offset_type offset, int flags)   \
+	{                                                                  \
+		return pp_pending_may_write(fd, PP_PENDING_RWF(flags))     \
+			       ? real_##name(fd, vector, count, offset,    \
+					     flags)                        \
+			       : -1;                                       \
+	}
+#ifdef HAVE_PWRITEV2
+#undef pwritev2
+ssize_t pwritev2(int fd, const struct iovec *vector, int count, off_t offset,
+		 int flags);
+PWRITEV2(pwritev2, off_t)
+#endif
+#ifdef HAVE_PWRITEV64V2
+#undef pwritev64v2
+ssize_t pwritev64v2(int fd, const struct iovec *vector, int count,
+		    off64_t offset, int flags);
+PWRITEV2(pwritev64v2, off64_t)
+#endif
 
 PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
@@ -105,6 +128,14 @@ PP_EXPORT int getsockopt(int fd, int level, int option, void *value,
 	if (level == SOL_SOCKET && option == SO_ERROR && pp_pending_any())
 		pp_pending_say(fd);
 	return real_getsockopt(fd, level, option, value, length);
+}
+
+/* The header goes ahead of the end, if it can go. */
+PP_EXPORT int shutdown(int fd, int how)
+{
+	if (how != SHUT_RD && pp_pending_any())
+		pp_pending_say(fd);
+	return real_shutdown(fd, how);
 }
 
 /* A call that made to, or failed, has returned it. */

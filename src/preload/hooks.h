@@ -348,6 +348,24 @@ typedef unsigned pp_mmsg_flags;
 #else
 #define PP_HOOK_PREADV64V2(HOOK)
 #endif
+#ifdef HAVE_PWRITEV2
+#define PP_HOOK_PWRITEV2(HOOK)                                             \
+	HOOK(ssize_t, pwritev2,                                            \
+	     (int fd, const struct iovec *vector, int count, off_t offset, \
+	      int flags),                                                  \
+	     (fd, vector, count, offset, flags))
+#else
+#define PP_HOOK_PWRITEV2(HOOK)
+#endif
+#ifdef HAVE_PWRITEV64V2
+#define PP_HOOK_PWRITEV64V2(HOOK)                                          \
+	HOOK(ssize_t, pwritev64v2,                                         \
+	     (int fd, const struct iovec *vector, int count,               \
+	      off64_t offset, int flags),                                  \
+	     (fd, vector, count, offset, flags))
+#else
+#define PP_HOOK_PWRITEV64V2(HOOK)
+#endif
 
 /* client_read.c */
 #define PP_READ_HOOKS(HOOK)                                                \
@@ -389,6 +407,8 @@ typedef unsigned pp_mmsg_flags;
 	HOOK(ssize_t, writev,                                              \
 	     (int fd, const struct iovec *vector, int count),              \
 	     (fd, vector, count))                                          \
+	PP_HOOK_PWRITEV2(HOOK)                                             \
+	PP_HOOK_PWRITEV64V2(HOOK)                                          \
 	HOOK(ssize_t, send,                                                \
 	     (int fd, const void *bytes, size_t size, int flags),          \
 	     (fd, bytes, size, flags))                                     \
@@ -409,6 +429,7 @@ typedef unsigned pp_mmsg_flags;
 	     (int fd, int level, int option, void *value,                  \
 	      socklen_t *length),                                          \
 	     (fd, level, option, value, length))                           \
+	HOOK(int, shutdown, (int fd, int how), (fd, how))                  \
 	PP_DUP_HOOKS(HOOK)
 #define PP_CLIENT_HOOKS(HOOK)                                              \
 	PP_CONNECT_HOOKS(HOOK)                                             \

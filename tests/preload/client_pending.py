@@ -19,10 +19,11 @@ ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
 READS = ("read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg",
          "splice_from", "__read_chk", "__recv_chk", "__recvfrom_chk",
          "preadv2", "preadv64v2")
-CALLS = "write", *READS
+WRITES = "write", "pwritev2", "pwritev64v2"
+CALLS = *WRITES, *READS
 # What the C library of this system may be without.
 OPTIONAL = ("__read_chk", "__recv_chk", "__recvfrom_chk", "preadv2",
-            "preadv64v2")
+            "preadv64v2", "pwritev2", "pwritev64v2")
 
 
 class PendingCase(unittest.TestCase):
@@ -116,12 +117,29 @@ class Calls(PendingCase):
             self.assertEqual(fixture.read_all(connection), b"data")
         self.check_each(clients)
 
+    def test_writes(self):
+        server = self.serve()
+        clients = self.begin_each(server, "write", WRITES)
+        self.empty(server)
+        self.check_each(clients)
+        for _ in clients:
+            self.check_sent(server)
+
     def test_reads(self):
         """The server says something when it has the header, not before."""
         self.check_reads("read")
 
     def test_reads_that_do_not_block(self):
         self.check_reads("nonblocking")
+
+    def test_shutdown(self):
+        """What ends behind the header is not lost with it."""
+        server = self.serve()
+        client = self.begin(server, "shutdown")
+        client.wait_line("^connect EINPROGRESS$")
+        self.empty(server)
+        self.check_done(client)
+        self.check_sent(server, b"")
 
 
 class Others(PendingCase):

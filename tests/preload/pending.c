@@ -4,9 +4,9 @@
  * blocking calls do meanwhile. What it does to look on, and its data, go by
  * system calls of its own, which no library sees.
  *
- *	pending PORT timeout|interrupted|restarted|cancelled FUNCTION
+ *	pending PORT write|timeout|interrupted|restarted|cancelled FUNCTION
  *	pending PORT read|nonblocking FUNCTION
- *	pending PORT vfork|jump|ahead|many|gap|short
+ *	pending PORT shutdown|vfork|jump|ahead|many|gap|short
  *
  * Writes what came of its first call, and at last "done".
  */
@@ -77,6 +77,26 @@ static ssize_t call_write(int fd)
 {
 	return write(fd, "data", 4);
 }
+
+#ifdef HAVE_PWRITEV2
+static ssize_t call_pwritev2(int fd)
+{
+	char data[] = "data";
+	struct iovec part = { data, 4 };
+
+	return pwritev2(fd, &part, 1, -1, 0);
+}
+#endif
+
+#ifdef HAVE_PWRITEV64V2
+static ssize_t call_pwritev64v2(int fd)
+{
+	char data[] = "data";
+	struct iovec part = { data, 4 };
+
+	return pwritev64v2(fd, &part, 1, -1, 0);
+}
+#endif
 
 static ssize_t call_read(int fd)
 {
@@ -197,6 +217,12 @@ static const struct function {
 	int timeout;	/* the option that limits it */
 } functions[] = {
 	{ "write", call_write, SO_SNDTIMEO },
+#ifdef HAVE_PWRITEV2
+	{ "pwritev2", call_pwritev2, SO_SNDTIMEO },
+#endif
+#ifdef HAVE_PWRITEV64V2
+	{ "pwritev64v2", call_pwritev64v2, SO_SNDTIMEO },
+#endif
 	{ "read", call_read, SO_RCVTIMEO },
 	{ "readv", call_readv, SO_RCVTIMEO },
 	{ "recv", call_recv, SO_RCVTIMEO },
@@ -314,6 +340,17 @@ static void finish(int fd)
 		fail("poll");
 	if (syscall(SYS_write, fd, "data", 4) != 4)
 		fail("raw write");
+}
+
+/* Says nothing, and that this is all. */
+static void check_shutdown(void)
+{
+	struct pollfd poll_fd = { .events = POLLOUT };
+
+	poll_fd.fd = start();
+	if (syscall(SYS_ppoll, &poll_fd, 1, NULL, NULL, 0) != 1)
+		fail("poll");
+	tell("first", shutdown(poll_fd.fd, SHUT_WR) < 0 ? errno : 0);
 }
 
 /* A child that has our memory for a while, and descriptors of its own. */
@@ -469,10 +506,14 @@ int main(int count, char **words)
 		check_signal(function, 0);
 	else if (is(how, "restarted"))
 		check_signal(function, SA_RESTART);
+	else if (is(how, "write"))
+		call(start_blocking(), function);
 	else if (is(how, "cancelled"))
 		check_cancelled(function);
 	else if (is(how, "read") || is(how, "nonblocking"))
 		check_read(function, is(how, "read"));
+	else if (is(how, "shutdown"))
+		check_shutdown();
 	else if (is(how, "vfork"))
 		check_vfork();
 	else if (is(how, "jump"))
