@@ -4,6 +4,7 @@
 
 #include "process.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -18,6 +19,13 @@ void pp_process_note_fork(void)
 
 void pp_process_prepare(void)
 {
+#ifdef PP_CLIENT
+	static atomic_flag fork_is_handled = ATOMIC_FLAG_INIT;
+
+	/* libproxyproto.so has others, in fork.c */
+	if (!atomic_flag_test_and_set(&fork_is_handled))
+		pthread_atfork(NULL, NULL, pp_process_note_fork);
+#endif
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }
