@@ -209,11 +209,12 @@ static int connect_call(const struct command *command)
 struct passing {
 	struct iovec vector;
 	char byte;
+	struct mmsghdr messages[2];
+	/* has no end of its own, and is last */
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct mmsghdr messages[2];
 };
 
 static struct msghdr *prepare(struct passing *passing)
