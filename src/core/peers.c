@@ -69,13 +69,16 @@ static bool read_record(struct pp_peers_slot *slot, struct pp_record *record)
 		unsigned before = atomic_load_explicit(&slot->sequence,
 						       memory_order_acquire);
 
+		/* never written: nothing to be read */
+		if (before == 0)
+			return false;
 		for (size_t i = 0; i < PP_RECORD_WORDS; i++)
 			record->word[i] = atomic_load_explicit(
 				&slot->word[i], memory_order_acquire);
 		if (!(before & 1) &&
 		    before == atomic_load_explicit(&slot->sequence,
 						   memory_order_relaxed))
-			return before != 0;
+			return true;
 	}
 	return false;
 }

@@ -15,7 +15,7 @@
 #include "proxyproto.h"
 #include "readiness.h"
 #include "real.h"
-#include "wait.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <limits.h>
