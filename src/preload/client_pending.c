@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,14 +41,21 @@ static struct slot *slot_of(int fd, bool make)
 	return pp_table_slot(&table, near, sizeof(struct slot), fd, make);
 }
 
-/* A number for the socket that no other has had of late; 0 for none. */
+/*
+ * A number for the socket that no other has had of late; 0 for none. Kernels
+ * before 4.6 have no SO_COOKIE: then that of its inode.
+ */
 static uint32_t cookie_of(int fd)
 {
 	uint64_t cookie;
 	socklen_t length = sizeof(cookie);
+	struct stat inode;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0)
-		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0) {
+		if (errno != ENOPROTOOPT || fstat(fd, &inode) != 0)
+			return 0;
+		cookie = inode.st_ino;
+	}
 	return (uint32_t)cookie == 0 ? 1 : (uint32_t)cookie;
 }
 
@@ -380,6 +388,9 @@ void pp_pending_connected(const struct pp_connecting *connecting,
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (slot == NULL || cookie == 0) {
 		say_behind(connecting, slot, address, length, error);
+		if (pp_pending_is_under_way(error))
+			pp_client_header_unsaid(connecting->fd,
+						"there is no memory");
 	} else if (take(slot)) {
 		atomic_compare_exchange_strong(&slot->connecting, &cookie, 0);
 		cookie = connecting->cookie;

@@ -164,6 +164,18 @@ class Background(unittest.TestCase):
         self.check_done(clients, "EAGAIN")
         self.check_sent(server, 1)
 
+    def test_kernel_without_cookies(self):
+        """Sockets are told from each other all the same (before 4.6)."""
+        server = self.serve()
+        self.check_done({"reuse": self.begin_rough(server, "PP_COOKIELESS",
+                                                   "reuse")})
+        clients = {"write": self.begin_rough(server, "PP_COOKIELESS", "write",
+                                             "write")}
+        clients["write"].wait_line("^first EAGAIN$")
+        self.empty(server)
+        self.check_done(clients, "EAGAIN")
+        self.check_sent(server, 1)
+
     def test_another_socket_under_the_number(self):
         server = self.serve()
         self.check_done({"reuse": self.begin(server, "reuse")})

@@ -2,6 +2,7 @@
 /*
  * A library to preload behind the client's: connections at their worst.
  *
+ *	PP_COOKIELESS	the kernel has no SO_COOKIE
  *	PP_ENDED	connect returns when the peer has ended the connection
  *	PP_INTERRUPTED	connect says EINTR, and the connection stands
  *	PP_CANCELLED	the thread is cancelled when connect returns
@@ -41,6 +42,15 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (getenv("PP_INTERRUPTED") == NULL)
 		return result;
 	errno = EINTR;
+	return -1;
+}
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+{
+	if (getenv("PP_COOKIELESS") == NULL || level != SOL_SOCKET ||
+	    option != SO_COOKIE)
+		return NEXT(getsockopt)(fd, level, option, value, length);
+	errno = ENOPROTOOPT;
 	return -1;
 }
 
