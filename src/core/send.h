@@ -19,9 +19,9 @@ struct pp_send_way {
 
 /*
  * Sends all size bytes on fd, blocking or not, without SIGPIPE. Where they are
- * split each write leaves at once (TCP_NODELAY, no TCP_CORK, for so long). Where
- * only a part could be sent the connection is shut down, so that no receiver
- * mistakes what follows for the rest. Returns 0 or -errno.
+ * split each write leaves at once (TCP_NODELAY and no TCP_CORK, meanwhile).
+ * Where only a part could be sent the connection is shut down, so that no
+ * receiver mistakes what follows for the rest. Returns 0 or -errno.
  */
 int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
 		  size_t size);

@@ -63,7 +63,9 @@ void *pp_table_slot(struct pp_table *table, void *near, size_t slot_size,
 	directory = get_directory(table, make);
 	if (directory == NULL)
 		return NULL;
-	page = get_page(&directory[fd / PP_TABLE_PAGE], PP_TABLE_PAGE * slot_size,
-			make);
-	return page == NULL ? NULL : page + (size_t)(fd % PP_TABLE_PAGE) * slot_size;
+	page = get_page(&directory[fd / PP_TABLE_PAGE],
+			PP_TABLE_PAGE * slot_size, make);
+	if (page == NULL)
+		return NULL;
+	return page + (size_t)(fd % PP_TABLE_PAGE) * slot_size;
 }

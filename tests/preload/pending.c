@@ -78,24 +78,21 @@ static ssize_t call_write(int fd)
 	return write(fd, "data", 4);
 }
 
+/* A socket has no offset, but takes -1 for it. */
+#define VECTOR(name)                                                       \
+	static ssize_t call_##name(int fd)                                 \
+	{                                                                  \
+		char data[] = "datadata";                                  \
+		struct iovec part = { data, sizeof(data) - 1 };            \
+                                                                           \
+		return name(fd, &part, 1, -1, 0);                          \
+	}
+
 #ifdef HAVE_PWRITEV2
-static ssize_t call_pwritev2(int fd)
-{
-	char data[] = "data";
-	struct iovec part = { data, 4 };
-
-	return pwritev2(fd, &part, 1, -1, 0);
-}
+VECTOR(pwritev2)
 #endif
-
 #ifdef HAVE_PWRITEV64V2
-static ssize_t call_pwritev64v2(int fd)
-{
-	char data[] = "data";
-	struct iovec part = { data, 4 };
-
-	return pwritev64v2(fd, &part, 1, -1, 0);
-}
+VECTOR(pwritev64v2)
 #endif
 
 static ssize_t call_read(int fd)
@@ -190,25 +187,11 @@ static ssize_t call_recvfrom_chk(int fd)
 			      NULL);
 }
 #endif
-
 #ifdef HAVE_PREADV2
-static ssize_t call_preadv2(int fd)
-{
-	char bytes[8];
-	struct iovec part = { bytes, sizeof(bytes) };
-
-	return preadv2(fd, &part, 1, -1, 0);
-}
+VECTOR(preadv2)
 #endif
-
 #ifdef HAVE_PREADV64V2
-static ssize_t call_preadv64v2(int fd)
-{
-	char bytes[8];
-	struct iovec part = { bytes, sizeof(bytes) };
-
-	return preadv64v2(fd, &part, 1, -1, 0);
-}
+VECTOR(preadv64v2)
 #endif
 
 static const struct function {
