@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A server that closes descriptors it knows nothing of, or its listener by
- * other means than close(2), while a client waits for its header; or did not
- * make it a listener itself.
+ * A server that closes descriptors it knows nothing of while a client waits for
+ * its header.
  *
  *	closing CASE [HOW]
  *
  * Says "ok" in the end, or what was not as without the library. HOW it closes:
  * see close_all.
  */
-#include <config.h>
+#include "closing.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,80 +26,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* not in every C library */
-int close_range(unsigned first, unsigned last, int flags)
-	__attribute__((weak));
-void closefrom(int first) __attribute__((weak));
-
 /* Called by tests/preload/behind.c when accept(2) has returned. */
 void behind_accept(void);
 
 #define FILES 8
-/* Descriptors of clients, and the last that is closed. */
-#define FAR 600
+/* The last that is closed. */
 #define LAST 500
-#define UNUSED 0xabcabcabcabcu
 
-static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
-static struct sockaddr_in address;
-static int listener;
-static int client = -1;
 static int files[FILES];
-static const char *how;
-
-static void expect(bool so, const char *what)
-{
-	if (so)
-		return;
-	dprintf(STDERR_FILENO, "not so: %s, errno %d\n", what, errno);
-	_exit(1);
-}
-#define EXPECT(condition) expect(condition, #condition)
-
-static bool is(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
 
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
-}
-
-static int start_listener(int flags)
-{
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
-
-	address = (struct sockaddr_in){ .sin_family = AF_INET };
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	EXPECT(bind(fd, (struct sockaddr *)&address, length) == 0);
-	EXPECT(listen(fd, 16) == 0);
-	EXPECT(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-	return fd;
-}
-
-/* A client that has sent so much, its number where it is in nobody's way. */
-static int start_client(size_t size)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	int far = fcntl(fd, F_DUPFD_CLOEXEC, FAR);
-
-	EXPECT(connect(fd, (struct sockaddr *)&address,
-		       sizeof(address)) == 0);
-	EXPECT(close(fd) == 0);
-	EXPECT(send(far, header, size, 0) == (ssize_t)size);
-	return far;
-}
-
-/* Lets a client wait. */
-static void start_waiting(void)
-{
-	struct pollfd fds = { .fd = listener, .events = POLLIN };
-
-	client = start_client(10);
-	EXPECT(syscall(SYS_ppoll, &fds, 1, NULL, NULL, 0) == 1);
-	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
 }
 
 /* The client that waits is there, and is served. */
@@ -117,14 +51,6 @@ static void check_served(void)
 	fd = accept(listener, NULL, NULL);
 	EXPECT(fd >= 0);
 	EXPECT(close(fd) == 0);
-}
-
-/* The client that waited has been let go. */
-static void check_gone(void)
-{
-	char byte;
-
-	EXPECT(recv(client, &byte, 1, 0) <= 0);
 }
 
 /* Closes what is above the listener: only the library's are there. */
@@ -447,82 +373,6 @@ static void case_arm(void)
 	}
 }
 
-/* Closes the listener by other means than close(2). */
-static void close_listener(void)
-{
-	int file = open("/dev/null", O_RDWR);
-
-	if (is(how, "dup2"))
-		EXPECT(dup2(file, listener) == listener);
-	else if (is(how, "dup3"))
-		EXPECT(dup3(file, listener, O_CLOEXEC) == listener);
-	else if (is(how, "close_range") && close_range != NULL)
-		EXPECT(close_range((unsigned)listener, (unsigned)listener,
-				   0) == 0);
-	else if (is(how, "closefrom") && closefrom != NULL)
-		closefrom(listener);
-	else
-		_exit(77);
-}
-
-/* Nothing of it is left in the program's epoll. */
-static void case_listener(void)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	char line[128];
-	bool watched = false;
-	FILE *file;
-
-	/* below the listener, as all above may be closed */
-	EXPECT(dup2(epoll_create1(0), STDOUT_FILENO) == STDOUT_FILENO);
-	EXPECT(epoll_ctl(STDOUT_FILENO, EPOLL_CTL_ADD, listener, &event) == 0);
-	start_waiting();
-	close_listener();
-	if (!is(how, "closefrom"))
-		check_gone();
-	file = fopen("/proc/self/fdinfo/1", "r");
-	EXPECT(file != NULL);
-	while (fgets(line, sizeof(line), file) != NULL)
-		watched |= strncmp(line, "tfd:", 4) == 0;
-	EXPECT(!watched);
-}
-
-/*
- * A listener that the program was given, and so not known as one, is
- * registered with several epolls before its first accept.
- */
-static void case_inherited(void)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = UNUSED };
-	int epolls[6], fd;
-
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	address.sin_port = 0;
-	EXPECT(bind(listener, (struct sockaddr *)&address,
-		    sizeof(address)) == 0);
-	EXPECT(syscall(SYS_listen, listener, 16) == 0);
-	EXPECT(getsockname(listener, (struct sockaddr *)&address,
-			   &(socklen_t){ sizeof(address) }) == 0);
-	for (int i = 0; i < 6; i++) {
-		epolls[i] = epoll_create1(0);
-		/* those of the program's past, which nobody took back */
-		EXPECT(epoll_ctl(epolls[i], EPOLL_CTL_ADD, listener,
-				 &event) == 0);
-		if (i < 3)
-			EXPECT(syscall(SYS_epoll_ctl, epolls[i],
-				       EPOLL_CTL_DEL, listener, NULL) == 0);
-	}
-	EXPECT(epoll_ctl(epolls[5], EPOLL_CTL_DEL, listener, NULL) == 0);
-	start_waiting();
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
-	for (int i = 3; i < 5; i++) {
-		EXPECT(epoll_wait(epolls[i], &event, 1, -1) == 1);
-		EXPECT(event.data.u64 == UNUSED);
-	}
-	fd = accept(listener, NULL, NULL);
-	EXPECT(fd >= 0);
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -532,8 +382,7 @@ static const struct {
 	{ "epoll", case_epoll },     { "connection", case_connection },
 	{ "take", case_take },	     { "wait", case_wait },
 	{ "accept", case_accept },   { "gate", case_gate },
-	{ "arm", case_arm },	     { "listener", case_listener },
-	{ "inherited", case_inherited },
+	{ "arm", case_arm },
 };
 
 int main(int count, char **words)

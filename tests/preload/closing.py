@@ -2,7 +2,7 @@
 """Programs that close descriptors they know nothing of: the waiting room's;
 and listeners that the library learns of late, or loses.
 
-tests/preload/closing.c does it; without the library, those are not there.
+tests/preload/closing.c and registered.c do it; without the library, those are not there.
 """
 import unittest
 
@@ -13,8 +13,9 @@ BEHIND = fixture.probe(".libs/behind.so")
 
 
 class Closing(unittest.TestCase):
-    def check(self, *words, library=fixture.SERVER_LIBRARY, timeout=NEVER):
-        with fixture.Program([fixture.probe("closing"), *words],
+    def check(self, *words, library=fixture.SERVER_LIBRARY, timeout=NEVER,
+              probe="closing"):
+        with fixture.Program([fixture.probe(probe), *words],
                              fixture.environment(library,
                                                  TIMEOUT=timeout)) as program:
             status = program.wait()
@@ -70,7 +71,7 @@ class Inherited(unittest.TestCase):
 
     def test_registered_with_several_epolls(self):
         """Each is woken, whatever the order, and though one let it go."""
-        self.check("inherited")
+        self.check("inherited", probe="registered")
 
 
 class Listener(unittest.TestCase):
@@ -78,16 +79,16 @@ class Listener(unittest.TestCase):
     check = Closing.check
 
     def test_dup2(self):
-        self.check("listener", "dup2")
+        self.check("dup2", probe="registered")
 
     def test_dup3(self):
-        self.check("listener", "dup3")
+        self.check("dup3", probe="registered")
 
     def test_close_range(self):
-        self.check("listener", "close_range")
+        self.check("close_range", probe="registered")
 
     def test_closefrom(self):
-        self.check("listener", "closefrom")
+        self.check("closefrom", probe="registered")
 
 
 if __name__ == "__main__":

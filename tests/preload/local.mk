@@ -74,9 +74,12 @@ check_LTLIBRARIES += tests/preload/behind.la
 tests_preload_behind_la_SOURCES = tests/preload/behind.c
 tests_preload_behind_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_PROGRAMS += tests/preload/closing
-tests_preload_closing_SOURCES = tests/preload/closing.c
+tests_preload_closing_SOURCES = tests/preload/closing.c tests/preload/closing.h
 tests_preload_closing_CFLAGS = $(AM_CFLAGS) -pthread
 tests_preload_closing_LDFLAGS = -Wl,--export-dynamic-symbol=behind_accept
+check_PROGRAMS += tests/preload/registered
+tests_preload_registered_SOURCES = tests/preload/registered.c \
+	tests/preload/closing.h
 EXTRA_DIST += tests/preload/closing.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/closing.py

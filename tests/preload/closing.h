@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/* What closing.c and registered.c have in common: a listener, and a client. */
+#ifndef PP_TESTS_CLOSING_H
+#define PP_TESTS_CLOSING_H
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* not in every C library */
+int close_range(unsigned first, unsigned last, int flags)
+	__attribute__((weak));
+void closefrom(int first) __attribute__((weak));
+
+/* Where descriptors are in nobody's way. */
+#define FAR 600
+/* What no library has as the data of an event. */
+#define UNUSED 0xabcabcabcabcu
+
+static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
+static struct sockaddr_in address;
+static int listener;
+static int client = -1;
+static const char *how;	/* it closes */
+
+static inline void expect(bool so, const char *what)
+{
+	if (so)
+		return;
+	dprintf(STDERR_FILENO, "not so: %s, errno %d\n", what, errno);
+	_exit(1);
+}
+#define EXPECT(condition) expect(condition, #condition)
+
+static inline bool is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+static inline int start_listener(int flags)
+{
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+
+	address = (struct sockaddr_in){ .sin_family = AF_INET };
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	EXPECT(bind(fd, (struct sockaddr *)&address, length) == 0);
+	EXPECT(listen(fd, 16) == 0);
+	EXPECT(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+	return fd;
+}
+
+/* A client that has sent so much, its number where it is in nobody's way. */
+static inline int start_client(size_t size)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int far = fcntl(fd, F_DUPFD_CLOEXEC, FAR);
+
+	EXPECT(connect(fd, (struct sockaddr *)&address,
+		       sizeof(address)) == 0);
+	EXPECT(close(fd) == 0);
+	EXPECT(send(far, header, size, 0) == (ssize_t)size);
+	return far;
+}
+
+/* Lets a client wait. */
+static inline void start_waiting(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+
+	client = start_client(10);
+	EXPECT(syscall(SYS_ppoll, &fds, 1, NULL, NULL, 0) == 1);
+	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+}
+
+/* The client that waited has been let go. */
+static inline void check_gone(void)
+{
+	char byte;
+
+	EXPECT(recv(client, &byte, 1, 0) <= 0);
+}
+
+#endif
