@@ -38,6 +38,8 @@
 /* Half of them at once, then one a millisecond. */
 #define MOMENT_TRIES 2000
 
+#define NAP 1000	/* milliseconds */
+
 /*
  * Does the program's accept block? Not where O_NONBLOCK is its own; that of
  * the moment of somebody's call has the mark of MOMENT.
@@ -183,8 +185,8 @@ static enum pp_turn pass_gate(struct pp_listener *listener, int gate,
 
 /*
  * Passes the gate if somebody is there: a busy server's threads ask for nothing
- * else. Only who sleeps there must know that the gate is still this listener's,
- * and how long the program's accept would sleep.
+ * else. Only who sleeps there must know how long the program's accept would, and
+ * in the end that the gate is still this listener's.
  */
 static bool passes_at_once(struct pp_listener *listener,
 			   struct pp_patience *patience, enum pp_turn *turn)
@@ -203,20 +205,51 @@ static bool passes_at_once(struct pp_listener *listener,
 	return result == 1;
 }
 
-static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
-				 struct pp_patience *patience)
+static int sleep_at_gate(int gate, int listener, struct epoll_event *event,
+			 int timeout)
 {
-	struct gate here = { .epoll = gate, .listener = listener->fd };
-	struct epoll_event event;
+	struct gate here = { .epoll = gate, .listener = listener };
 	int result;
 
 	/* a thread that is cancelled here may have been let through already */
 	pthread_cleanup_push(arm_gate, &here);
-	result = epoll_wait(gate, &event, 1, time_left(patience));
+	result = epoll_wait(gate, event, 1, timeout);
 	pthread_cleanup_pop(0);
+	return result;
+}
+
+static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
+				 struct pp_patience *patience)
+{
+	struct epoll_event event;
+	int result = sleep_at_gate(gate, listener->fd, &event,
+				   time_left(patience));
+
 	if (result <= 0)
 		return turn_after(result, patience);
 	return pass_gate(listener, gate, &event, patience);
+}
+
+/*
+ * Sleeps at the gate as it is, for a second at most: that spares those who are
+ * soon woken what wait_at_gate needs to know. False where nothing came of it.
+ */
+static bool naps_at_gate(struct pp_listener *listener,
+			 struct pp_patience *patience, enum pp_turn *turn)
+{
+	int gate = atomic_load(&listener->gate) - 1, left = time_left(patience);
+	struct epoll_event event;
+	int result;
+
+	if (gate < 0 || patience->napped || (left >= 0 && left <= NAP))
+		return false;
+	patience->napped = true;
+	result = sleep_at_gate(gate, listener->fd, &event, NAP);
+	if (result == 0 || (result < 0 && errno != EINTR))
+		return false;
+	*turn = result < 0 ? turn_after(result, patience)
+			   : pass_gate(listener, gate, &event, patience);
+	return true;
 }
 
 static enum pp_turn wait_for_either(struct pp_listener *listener,
@@ -251,6 +284,8 @@ enum pp_turn pp_wait_turn(struct pp_listener *listener,
 	if (!blocks(listener))
 		return PP_TURN_KERNEL;
 	start_waiting(listener, patience);
+	if (shared && naps_at_gate(listener, patience, &turn))
+		return turn;
 	if (shared)
 		gate = pp_listeners_gate(listener);
 	if (gate >= 0)

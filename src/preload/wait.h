@@ -20,6 +20,7 @@ enum pp_turn {
 struct pp_patience {
 	bool turned_away;	/* a connection was dropped, or let wait */
 	bool waited;
+	bool napped;		/* at the gate, see wait.c */
 	int64_t deadline;	/* SO_RCVTIMEO's, once waited; -1 for none */
 	int lapse;		/* errno when it is over */
 	int gate;		/* to be armed again after the call, + 1 */
