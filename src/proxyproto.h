@@ -274,7 +274,8 @@ ssize_t proxyproto_add_crc32c(void *bytes, size_t size);
  *	ENODATA		no header is known: there was none, it was not taken
  *			off in this process, or it was another connection's
  *	ENOBUFS		there was one with TLVs, and it was not kept: memory
- *			was short, or newer ones needed the room
+ *			was short, newer ones needed the room, or this is a
+ *			child, forked just when a thread kept or freed one
  *
  * In a process that was passed the connection (by exec, over a Unix socket)
  * that is ENODATA: what getpeername and getsockname tell of the client is all

@@ -4,7 +4,6 @@
 
 #include "configuration.h"
 
-#include "fork.h"
 #include "inetd.h"
 #include "log.h"
 #include "real.h"
@@ -159,7 +158,6 @@ __attribute__((constructor)) static void construct(void)
 	/* otherwise the hook of pthread_create does */
 	if (pp_has_threads())
 		pp_real_resolve_for_children();
-	pp_fork_prepare();
 #endif
 	if (!environment_has_settings()) {
 		environment_is_silent = true;

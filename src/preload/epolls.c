@@ -5,8 +5,7 @@
  *
  *	tfd:       10 events:       19 data:               2a  pos:0 ino:...
  *
- * tfd is the descriptor as it was registered, which may be another file's by
- * now: pp_registrations_add_room asks whether it is.
+ * tfd is the descriptor as it was registered, and may be another file's by now.
  */
 #include <config.h>
 
@@ -18,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,14 +67,29 @@ static bool take_number(const char **text, const char *name, unsigned base,
 	return true;
 }
 
-/* Is this line about the descriptor? Then *event is as it was registered. */
-static bool parse(const char *line, int fd, struct epoll_event *event)
-{
-	uint64_t tfd, events, data;
+/* A descriptor, and the file that is on it now. */
+struct sought {
+	int fd;
+	uint64_t inode;
+};
 
-	if (!take_number(&line, "tfd:", 10, &tfd) || tfd != (uint64_t)fd ||
+/*
+ * Is this line about the descriptor? Then *event is as it was registered. An
+ * older file of that number stays there as long as it has another descriptor.
+ */
+static bool parse(const char *line, const struct sought *sought,
+		  struct epoll_event *event)
+{
+	uint64_t tfd, events, data, position, inode;
+
+	if (!take_number(&line, "tfd:", 10, &tfd) ||
+	    tfd != (uint64_t)sought->fd ||
 	    !take_number(&line, " events:", 16, &events) ||
 	    !take_number(&line, " data:", 16, &data))
+		return false;
+	/* not in every kernel's */
+	if (take_number(&line, "  pos:", 10, &position) &&
+	    take_number(&line, " ino:", 16, &inode) && inode != sought->inode)
 		return false;
 	event->events = (uint32_t)events;
 	event->data.u64 = data;
@@ -134,7 +149,8 @@ static void write_path(char *path, int fd)
 }
 
 /* Is the descriptor registered with the epoll, and how? */
-static bool find(int epoll, int fd, struct epoll_event *event)
+static bool find(int epoll, const struct sought *sought,
+		 struct epoll_event *event)
 {
 	struct lines lines = { .at = 0 };
 	char path[40], line[LINE];
@@ -146,7 +162,7 @@ static bool find(int epoll, int fd, struct epoll_event *event)
 	if (lines.fd < 0)
 		return false;
 	while (!found && next_line(&lines, line))
-		found = parse(line, fd, event);
+		found = parse(line, sought, event);
 	syscall(SYS_close, lines.fd);
 	return found;
 }
@@ -176,17 +192,20 @@ static bool is_sought(struct pp_listener *listener)
 
 void pp_epolls_look_up(struct pp_listener *listener)
 {
+	struct sought sought = { .fd = listener->fd };
 	struct epoll_event event = { .events = 0 };
+	struct stat status;
 	int error = errno;
 
-	if (is_sought(listener)) {
+	if (is_sought(listener) && fstat(listener->fd, &status) == 0) {
+		sought.inode = status.st_ino;
 		for (size_t i = 0; i < KNOWN; i++) {
 			int epoll = atomic_load(&known[i]) - 1;
 
 			/* its own gate may have the number of a closed one */
 			if (epoll >= 0 &&
 			    epoll != atomic_load(&listener->gate) - 1 &&
-			    find(epoll, listener->fd, &event))
+			    find(epoll, &sought, &event))
 				note_found(listener, epoll, &event);
 		}
 		pp_registrations_add_room(listener);

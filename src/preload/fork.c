@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What happens at fork(2); see fork.h. */
+/* What happens in a child of fork(2); see fork.h. */
 #include <config.h>
 
 #include "fork.h"
@@ -7,29 +7,23 @@
 #include "headers_kept.h"
 #include "listeners.h"
 #include "process.h"
+#include "wait.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
-static void before(void)
-{
-	pp_headers_before_fork();
-	pp_listeners_before_fork();
-}
-
-static void after_in_parent(void)
-{
-	pp_listeners_after_fork();
-	pp_headers_after_fork();
-}
-
-static void after_in_child(void)
+static void note_fork(void)
 {
 	pp_process_note_fork();
-	pp_listeners_after_fork_in_child();
-	pp_headers_after_fork_in_child();
+	pp_wait_note_fork();
+	pp_listeners_note_fork();
+	pp_headers_note_fork();
 }
 
 void pp_fork_prepare(void)
 {
-	pthread_atfork(before, after_in_parent, after_in_child);
+	static atomic_flag is_prepared = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&is_prepared))
+		pthread_atfork(NULL, NULL, note_fork);
 }

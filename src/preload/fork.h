@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fork(2), as the library needs it: locks are not copied held, and a child
- * knows that it is one.
+ * A child of fork(2), as the library needs it: what its parent's threads were
+ * in the middle of is given up there, and it knows that it is a child. fork
+ * itself waits for nothing of ours: handlers of the program that are called
+ * meanwhile may wait for threads that are in our functions.
  */
 #ifndef PP_FORK_H
 #define PP_FORK_H
 
-/*
- * Registers the handlers: in the library's constructor, before the program can
- * register its own. Those are called before ours then, with no lock of ours
- * held, and may wait for threads that wait for one.
- */
+/* To be called before there is anything that a child must know of. */
 void pp_fork_prepare(void);
 
 #endif

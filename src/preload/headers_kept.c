@@ -14,27 +14,25 @@
 
 static struct pp_kept kept;
 static struct pp_lock lock;
-static _Atomic bool is_used;
+static _Atomic bool is_changing;
 
-void pp_headers_before_fork(void)
+void pp_headers_note_fork(void)
 {
-	if (atomic_load(&is_used))
-		pp_lock_before_fork(&lock);
-}
-
-void pp_headers_after_fork(void)
-{
-	if (pp_lock_forks(&lock))
-		pp_lock_after_fork(&lock);
-}
-
-/* The first one ever may be half kept, by a thread of the parent. */
-void pp_headers_after_fork_in_child(void)
-{
-	if (pp_lock_forks(&lock))
-		pp_lock_after_fork(&lock);
-	else if (pp_lock_renew(&lock))
+	if (pp_lock_renew(&lock) && atomic_exchange(&is_changing, false))
 		memset(&kept, 0, sizeof(kept));
+}
+
+/* The lock for those who change something; see pp_headers_note_fork. */
+static void begin_change(sigset_t *before)
+{
+	pp_lock_take(&lock, before);
+	atomic_store(&is_changing, true);
+}
+
+static void end_change(const sigset_t *before)
+{
+	atomic_store(&is_changing, false);
+	pp_lock_release(&lock, before);
 }
 
 bool pp_headers_have(int fd)
@@ -47,10 +45,9 @@ void pp_headers_keep(int fd, const union pp_address *proxy,
 {
 	sigset_t before;
 
-	atomic_store(&is_used, true);
-	pp_lock_take(&lock, &before);
+	begin_change(&before);
 	pp_kept_put(&kept, fd, proxy, bytes, length);
-	pp_lock_release(&lock, &before);
+	end_change(&before);
 }
 
 size_t pp_headers_get(int fd, const union pp_address *proxy, uint8_t *bytes,
@@ -69,18 +66,18 @@ void pp_headers_drop(int fd)
 {
 	sigset_t before;
 
-	pp_lock_take(&lock, &before);
+	begin_change(&before);
 	pp_kept_drop(&kept, fd);
-	pp_lock_release(&lock, &before);
+	end_change(&before);
 }
 
 void pp_headers_duplicate(int from, int to)
 {
 	sigset_t before;
 
-	pp_lock_take(&lock, &before);
+	begin_change(&before);
 	pp_kept_duplicate(&kept, from, to);
-	pp_lock_release(&lock, &before);
+	end_change(&before);
 }
 
 #endif

@@ -15,10 +15,11 @@
 
 #ifdef PP_GETPEERNAME_CACHE
 
-/* For fork.c: waits until no thread is in the middle of something. */
-void pp_headers_before_fork(void);
-void pp_headers_after_fork(void);
-void pp_headers_after_fork_in_child(void);
+/*
+ * In a forked child. Where another thread was in the middle of a change here,
+ * all of them are lost.
+ */
+void pp_headers_note_fork(void);
 
 /* Is one kept for fd? No lock and no system call: it is asked at each close. */
 bool pp_headers_have(int fd);
@@ -39,15 +40,7 @@ void pp_headers_duplicate(int from, int to);
 
 #else
 
-static inline void pp_headers_before_fork(void)
-{
-}
-
-static inline void pp_headers_after_fork(void)
-{
-}
-
-static inline void pp_headers_after_fork_in_child(void)
+static inline void pp_headers_note_fork(void)
 {
 }
 

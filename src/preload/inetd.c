@@ -6,6 +6,7 @@
 
 #include "carry.h"
 #include "configuration.h"
+#include "fork.h"
 #include "identity.h"
 #include "policy.h"
 #include "real.h"
@@ -91,6 +92,7 @@ static void decide_bare(const struct start *start, const char *reason)
 static void take_over(const struct start *start,
 		      const struct pp_header *header, const uint8_t *bytes)
 {
+	pp_fork_prepare();
 	pp_identity_prepare();
 	pp_identity_set(start->fd, &start->proxy, header, bytes);
 	for (int fd = 0; fd <= LISTEN_FDS_START; fd++)

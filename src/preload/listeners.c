@@ -10,6 +10,7 @@
 #include "accept.h"
 #include "configuration.h"
 #include "epolls.h"
+#include "fork.h"
 #include "identity.h"
 #include "lock.h"
 #include "own.h"
@@ -93,26 +94,28 @@ void pp_listeners_discard_room(struct pp_listener *listener)
 	discard_room(listener, pp_room_close);
 }
 
-void pp_listeners_before_fork(void)
+/*
+ * What a thread of the parent was in the middle of may be half done. That is
+ * left alone; its descriptors are open until the child executes or ends.
+ */
+static void forget_rooms(void)
 {
-	if (pp_listeners_any())
-		pp_lock_before_fork(&lock);
+	for (struct pp_listener *l = open_listeners; l != NULL;
+	     l = l->next_open) {
+		atomic_store(&l->wake, 0);
+		atomic_store(&l->used, false);
+		atomic_store(&l->gate, 0);
+	}
+	open_listeners = NULL;
+	atomic_store(&open_count, 0);
 }
 
-void pp_listeners_after_fork(void)
+void pp_listeners_note_fork(void)
 {
-	if (pp_lock_forks(&lock))
-		pp_lock_after_fork(&lock);
-}
-
-void pp_listeners_after_fork_in_child(void)
-{
+	if (pp_lock_renew(&lock))
+		forget_rooms();
 	while (open_listeners != NULL)
 		discard_room(open_listeners, pp_room_abandon);
-	if (pp_lock_forks(&lock))
-		pp_lock_after_fork(&lock);
-	else
-		pp_lock_renew(&lock);
 }
 
 bool pp_listeners_have_own_rooms(void)
@@ -349,6 +352,7 @@ void pp_listeners_note(int fd)
 	struct entry *entry = get_entry(fd, true);
 	struct pp_listener *listener;
 
+	pp_fork_prepare();
 	pp_identity_prepare();
 	if (entry == NULL)
 		return;
@@ -404,6 +408,7 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 {
 	struct entry *entry = get_entry(fd, operation != EPOLL_CTL_DEL);
 	struct pp_listener *listener;
+	int error = errno;
 	sigset_t before;
 
 	if (entry == NULL)
@@ -424,11 +429,13 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	if (pp_listeners_room_holds(listener))
 		pp_registrations_follow(listener, epoll, operation, event);
 	pp_lock_release(&lock, &before);
+	errno = error;
 }
 
 void pp_listeners_note_close(int fd)
 {
 	struct pp_listener *listener;
+	int error = errno;
 	sigset_t before;
 
 	if (!pp_listeners_any_open())
@@ -442,6 +449,7 @@ void pp_listeners_note_close(int fd)
 	if (atomic_load(&listener->wake) != 0)
 		pp_listeners_discard_room(listener);
 	pp_lock_release(&lock, &before);
+	errno = error;
 }
 
 bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,

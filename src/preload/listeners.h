@@ -104,11 +104,9 @@ void pp_listeners_note_watched(struct pp_listener *listener);
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
 
-/* For fork.c: waits until no thread is in the middle of something. */
-void pp_listeners_before_fork(void);
-void pp_listeners_after_fork(void);
-/* The same; those who wait are the parent's. */
-void pp_listeners_after_fork_in_child(void);
+/* In a forked child: those who wait are the parent's. */
+void pp_listeners_note_fork(void);
+
 /*
  * Is any of the listeners with an open room what is asked? *is may discard the
  * room that it is asked about, and is called locked. Keeps errno.

@@ -147,6 +147,7 @@ int pp_own_close_range(unsigned first, unsigned last, int flags)
 #ifdef HAVE_CLOSEFROM
 void pp_own_close_from(int first)
 {
+	int error = errno;
 	int own, state;
 
 	if (first < 0)
@@ -159,6 +160,7 @@ void pp_own_close_from(int first)
 		first = own + 1;
 	}
 	pthread_setcancelstate(state, NULL);
+	errno = error;
 	real_closefrom(first);
 }
 #endif

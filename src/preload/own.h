@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which descriptors are the library's own, those of the waiting rooms. To the
- * program they are numbers that are not open: it must not close them. It may all the
- * same, by raw system calls: what depends on a mark looks whether it holds.
+ * program they are numbers that are not open: it must not close them. It may
+ * all the same, by raw system calls: what depends on a mark looks whether it
+ * holds.
  */
 #ifndef PP_OWN_H
 #define PP_OWN_H

@@ -50,8 +50,6 @@ void pp_policy_defer_accept(const struct pp_settings *settings, int fd)
 
 	if (!settings->must_use && settings->trusted.ranges != NULL)
 		return;
-	if (!pp_policy_has_port(settings, fd))
-		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) != 0 ||
 	    seconds != 0)

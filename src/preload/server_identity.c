@@ -73,7 +73,9 @@ PP_EXPORT int dup2(int from, int to)
 
 PP_EXPORT int dup3(int from, int to, int flags)
 {
-	take(from, to);
+	/* with others it fails, and nothing is closed */
+	if ((flags & ~O_CLOEXEC) == 0)
+		take(from, to);
 	return replaced(from, real_dup3(from, to, flags));
 }
 

@@ -44,7 +44,7 @@
  * Does the program's accept block? Not where O_NONBLOCK is its own; that of
  * the moment of somebody's call has the mark of MOMENT.
  */
-static bool blocks(struct pp_listener *listener)
+bool pp_wait_blocks(struct pp_listener *listener)
 {
 	int flags = real_fcntl(listener->fd, F_GETFL, 0);
 	bool blocking = !(flags & O_NONBLOCK) || (flags & MOMENT) == MOMENT;
@@ -52,11 +52,6 @@ static bool blocks(struct pp_listener *listener)
 	atomic_store(&listener->blocking,
 		     blocking ? PP_BLOCKING : PP_NONBLOCKING);
 	return blocking;
-}
-
-bool pp_wait_blocks(struct pp_listener *listener)
-{
-	return blocks(listener);
 }
 
 /*
@@ -281,7 +276,7 @@ enum pp_turn pp_wait_turn(struct pp_listener *listener,
 		return PP_TURN_KERNEL;
 	if (shared && passes_at_once(listener, patience, &turn))
 		return turn;
-	if (!blocks(listener))
+	if (!pp_wait_blocks(listener))
 		return PP_TURN_KERNEL;
 	start_waiting(listener, patience);
 	if (shared && naps_at_gate(listener, patience, &turn))
@@ -318,9 +313,14 @@ static bool lock_record(int fd, short type)
 
 /*
  * The process of which a thread is in a moment: the record lock does not keep
- * out its other ones. A forked child has no such thread.
+ * out its other ones.
  */
 static _Atomic pid_t in_moment;
+
+void pp_wait_note_fork(void)
+{
+	atomic_store(&in_moment, 0);
+}
 
 /* False where it is somebody else's. */
 static bool take_moment(int listener, bool patient)
@@ -427,7 +427,7 @@ bool pp_wait_was_transient(struct pp_listener *listener)
 	transient = (flags & MOMENT) == MOMENT;
 	if (transient)
 		let_moment_pass(listener->fd);
-	else if (blocks(listener))
+	else if (pp_wait_blocks(listener))
 		transient = receive_timeout(listener->fd) == 0;
 	errno = EAGAIN;
 	return transient;

@@ -41,6 +41,9 @@ int pp_wait_accept(const struct pp_accept_call *call, enum pp_turn turn,
  */
 bool pp_wait_was_transient(struct pp_listener *listener);
 
+/* In a forked child: the threads that wait are the parent's. */
+void pp_wait_note_fork(void);
+
 /* Does the program's accept on it block? One system call. */
 bool pp_wait_blocks(struct pp_listener *listener);
 

@@ -145,10 +145,14 @@ class NoHeader(Case):
     def test_connected_to_the_port_of_the_proxy(self):
         """The kernel's peer is the one that it was, the connection another."""
         for header in v2(), TLVS:
-            fd = self.accept(header)
-            proxy = self.clients[fd].getsockname()
+            # not a port that another test's client may get
+            proxy = "127.0.0.1", fixture.free_port()
+            client = socket.create_connection(
+                ("127.0.0.1", self.listener.port), source_address=proxy)
+            client.sendall(header)
+            fd = self.calls.accept(self.listener.fd).result
             self.calls.ok("rawclose", fd)
-            fixture.reset(self.clients.pop(fd))
+            fixture.reset(client)
             with socket.create_server(proxy):
                 self.assertEqual(self.calls.socket(), fd)
                 self.calls.ok("connect", fd, pack_address(*proxy))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What a connection costs in user space, within a tolerance.
 
-The limits are a quarter above what gcc's -O2 makes of it on amd64: see
-doc/benchmark.md for the figures.
+The limits are a fifth above what gcc's -O2 makes of it on amd64: see
+doc/benchmark.md for the figures. The program is its own client, and connect is
+a hook, too.
 """
 import os
 import platform
@@ -34,13 +35,13 @@ class Instructions(unittest.TestCase):
         self.assertLess(more, limit)
 
     def test_with_a_header(self):
-        self.check(2600, "v2")
+        self.check(2850, "v2")
 
     def test_without_a_header(self):
-        self.check(1650, "none")
+        self.check(1880, "none")
 
     def test_not_trusted(self):
-        self.check(1400, "none", TRUSTED="192.0.2.1")
+        self.check(1620, "none", TRUSTED="192.0.2.1")
 
 
 if __name__ == "__main__":
