@@ -53,6 +53,34 @@ class Timeout(CallsCase):
                     reply = calls.accept(listener.fd)
                 self.assertEqual(reply.address, silent.getsockname())
 
+    def late(self):
+        """A listener that a client waits for, within its header."""
+        calls = self.start(TIMEOUT=NEVER)
+        listener = calls.listener(nonblocking=True)
+        client = self.client(listener, v1()[:9])
+        calls.ok("poll", listener.fd, 1, -1)
+        self.assertEqual(calls.accept(listener.fd).errno, "EAGAIN")
+        return calls, listener, client
+
+    def test_calls_that_fail_on_numbers_of_the_room(self):
+        """Who waits is not there to be closed, and nothing closes it."""
+        calls, listener, client = self.late()
+        for number in range(listener.fd + 1, listener.fd + 20):
+            self.assertEqual(calls.do("dup3", 0, number, 0x7777).errno,
+                             "EINVAL")
+            self.assertEqual(calls.do("dup2", 100, number).errno, "EBADF")
+            self.assertEqual(calls.do("close", number).errno, "EBADF")
+        client.sendall(v1()[9:])
+        calls.ok("poll", listener.fd, 1, -1)
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+    def test_listener_whose_room_is_lost_is_closed(self):
+        """By raw system calls; errno is as it was."""
+        calls, listener, _ = self.late()
+        for number in range(listener.fd + 1, listener.fd + 20):
+            calls.do("rawclose", number)
+        self.assertEqual(calls.do("close", listener.fd).outcome, (0, "KEPT"))
+
     def test_handed_over_untouched(self):
         calls = self.start(TIMEOUT=SHORT)
         listener = calls.listener()
