@@ -119,6 +119,10 @@ static int milliseconds_of(const struct timespec *time)
  * A wait in steps has all signals blocked but for the waiting itself, so that
  * a handler that comes in between ends it, too. The program's mask, or what it
  * has given for the call; and what is there before.
+ *
+ * Nothing is pushed for cancellation (pthread_cleanup_push): in C it would be
+ * a jump buffer on the stack, which a handler that leaves by siglongjmp leaves
+ * behind. A thread that is cancelled while it waits has the mask of the wait.
  */
 struct masks {
 	sigset_t before;
@@ -129,16 +133,15 @@ static void begin_steps(struct masks *masks, const sigset_t *mask)
 {
 	sigset_t all;
 
+	/* not in the first wait: handlers might run with signals blocked */
+	pthread_testcancel();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &masks->before);
 	masks->mask = mask == NULL ? &masks->before : mask;
 }
 
-/* Where the thread is cancelled, too. */
-static void end_steps(void *argument)
+static void end_steps(const struct masks *masks)
 {
-	const struct masks *masks = argument;
-
 	pthread_sigmask(SIG_SETMASK, &masks->before, NULL);
 }
 
@@ -152,14 +155,13 @@ static int poll_in_steps(struct pollfd *fds, nfds_t count,
 	int result;
 
 	begin_steps(&masks, mask);
-	pthread_cleanup_push(end_steps, &masks);
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
 		result = real_ppoll(fds, count, next, masks.mask);
 		pp_pending_say_all();
 	} while (result == 0 && !last);
-	pthread_cleanup_pop(1);
+	end_steps(&masks);
 	return result;
 }
 
@@ -215,7 +217,6 @@ static int select_in_steps(int count, struct sets *sets,
 	int result;
 
 	begin_steps(&masks, mask);
-	pthread_cleanup_push(end_steps, &masks);
 	do {
 		const struct timespec *next = next_step(limit, &step, &last);
 
@@ -224,7 +225,7 @@ static int select_in_steps(int count, struct sets *sets,
 				      sets->at[2], next, masks.mask);
 		pp_pending_say_all();
 	} while (result == 0 && !last);
-	pthread_cleanup_pop(1);
+	end_steps(&masks);
 	return result;
 }
 
@@ -294,14 +295,13 @@ static int epoll_in_steps(epoll_call call, int epoll,
 	int result;
 
 	begin_steps(&masks, mask);
-	pthread_cleanup_push(end_steps, &masks);
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
 		result = call(epoll, events, count, next, masks.mask);
 		pp_pending_say_all();
 	} while (result == 0 && !last);
-	pthread_cleanup_pop(1);
+	end_steps(&masks);
 	return result;
 }
 

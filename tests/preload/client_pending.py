@@ -49,10 +49,11 @@ class PendingCase(unittest.TestCase):
         self.addCleanup(connection.close)
         return connection
 
-    def begin(self, server, *words, library=CLIENT_LIBRARY, **settings):
+    def begin(self, server, *words, library=CLIENT_LIBRARY, probe="pending",
+              **settings):
         settings = {"ADDR": ADDR, "PORT": PORT} | settings
         client = fixture.Program(
-            [fixture.probe("pending"), str(server.getsockname()[1]), *words],
+            [fixture.probe(probe), str(server.getsockname()[1]), *words],
             fixture.environment(library, **settings))
         self.addCleanup(client.stop)
         return client
@@ -207,6 +208,18 @@ class Waits(PendingCase):
     def test_short(self):
         """What waits for less than a millisecond does."""
         self.check_done(self.begin(self.serve(), "short"))
+
+
+class More(PendingCase):
+    """What pending_more.c does."""
+
+    def check(self, how, server=None, **settings):
+        self.check_done(self.begin(server or self.serve(), how,
+                                   probe="pending_more", **settings))
+
+    def test_left_wait(self):
+        """A thread that a handler took out of a wait ends as others do."""
+        self.check("jump_out")
 
 
 if __name__ == "__main__":

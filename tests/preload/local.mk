@@ -144,6 +144,10 @@ tests_preload_background_threads_CFLAGS = $(AM_CFLAGS) -pthread
 check_PROGRAMS += tests/preload/pending
 tests_preload_pending_SOURCES = tests/preload/pending.c
 tests_preload_pending_CFLAGS = $(AM_CFLAGS) -pthread
+check_PROGRAMS += tests/preload/pending_more
+tests_preload_pending_more_SOURCES = tests/preload/pending_more.c
+tests_preload_pending_more_CFLAGS = $(AM_CFLAGS) -pthread \
+	-Wno-frame-larger-than
 EXTRA_DIST += tests/preload/client_background.py
 EXTRA_DIST += tests/preload/client_header.py
 EXTRA_DIST += tests/preload/client_pending.py

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A client whose connection is being made in the background, and what else
+ * may happen to it than in pending.c.
+ *
+ *	pending_more PORT jump_out
+ *
+ * Writes what came of it, and at last "done".
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static struct sockaddr_in address = { .sin_family = AF_INET };
+
+static void tell(const char *what, int error)
+{
+	printf("%s %s\n", what, error == 0 ? "0" : strerrorname_np(error));
+	fflush(stdout);
+}
+
+static void fail(const char *what)
+{
+	tell(what, errno);
+	exit(1);
+}
+
+/* Connects in the background. */
+static int start(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		errno = 0;
+	tell("connect", errno);
+	return fd;
+}
+
+static void handle_alarm(void (*handler)(int), int milliseconds)
+{
+	struct sigaction action = { .sa_handler = handler };
+	struct itimerval timer = { .it_value = { milliseconds / 1000,
+				milliseconds % 1000 * 1000 } };
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static sigjmp_buf behind;
+
+static void leave(int number)
+{
+	(void)number;
+	siglongjmp(behind, 1);
+}
+
+__attribute__((noinline)) static void leave_poll(void)
+{
+	if (sigsetjmp(behind, 1) == 0) {
+		handle_alarm(leave, 100);
+		poll(NULL, 0, -1);
+		fail("no signal");
+	}
+}
+
+/* What was left on the stack is overwritten. */
+__attribute__((noinline)) static void overwrite(void)
+{
+	volatile char bytes[60000];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = 0x55;
+}
+
+static void *leave_and_end(void *unused)
+{
+	leave_poll();
+	overwrite();
+	pthread_exit(unused);
+}
+
+/* A handler leaves a wait, and the thread ends later. */
+static void check_jump_out(void)
+{
+	pthread_t thread;
+	sigset_t alarm;
+
+	start();
+	pthread_create(&thread, NULL, leave_and_end, NULL);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, NULL);
+	pthread_join(thread, NULL);
+	tell("first", 0);
+}
+
+static const struct {
+	const char *name;
+	void (*check)(void);
+} checks[] = {
+	{ "jump_out", check_jump_out },
+};
+
+int main(int count, char **words)
+{
+	if (count < 3)
+		return 2;
+	address.sin_port = htons((uint16_t)atoi(words[1]));
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		if (strcmp(checks[i].name, words[2]) == 0)
+			checks[i].check();
+	tell("done", 0);
+	return 0;
+}
