@@ -14,23 +14,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-static void wait_writable(int fd, const struct pp_send_way *way)
+/* Returns 0, or -ESTALE where there is nobody to send to any more. */
+static int wait_for(int fd, const struct pp_send_way *way, int milliseconds)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
-
-	way->poll(&poll_fd, 1, -1);
-}
-
-/* Waits until the delay is over, whatever signal interrupts it. */
-static void wait_delay(int milliseconds)
-{
-	struct timespec left = { .tv_sec = milliseconds / 1000,
-				 .tv_nsec = milliseconds % 1000 * 1000000L };
-
-	while (nanosleep(&left, &left) != 0 && errno == EINTR)
-		;
+	return way->wait(fd, milliseconds, way->context) ? 0 : -ESTALE;
 }
 
 /* The bytes that the next write has. */
@@ -45,17 +33,16 @@ static size_t send_piece(int fd, const struct pp_send_way *way,
 {
 	size_t out = 0;
 
-	while (out < size) {
+	while (*error == 0 && out < size) {
 		ssize_t sent = way->send(fd, bytes + out, size - out,
 					 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent >= 0) {
 			out += (size_t)sent;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			wait_writable(fd, way);
+			*error = wait_for(fd, way, -1);
 		} else if (errno != EINTR) {
 			*error = -errno;
-			break;
 		}
 	}
 	return out;
@@ -69,12 +56,12 @@ static int send_pieces(int fd, const struct pp_send_way *way,
 
 	while (error == 0 && out < size) {
 		if (out > 0 && way->delay > 0)
-			wait_delay(way->delay);
+			error = wait_for(fd, way, way->delay);
 		out += send_piece(fd, way, bytes + out,
 				  piece_of(way, size - out), &error);
 	}
-	if (out > 0 && out < size)
-		shutdown(fd, SHUT_RDWR);
+	if (out > 0 && out < size && error != -ESTALE)
+		way->shutdown(fd, SHUT_RDWR);
 	return error;
 }
 
@@ -99,6 +86,8 @@ int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
 	nodelay = set_option(fd, TCP_NODELAY, 1);
 	cork = set_option(fd, TCP_CORK, 0);
 	error = send_pieces(fd, way, bytes, size);
+	if (error == -ESTALE)
+		return error;
 	set_option(fd, TCP_CORK, cork);
 	set_option(fd, TCP_NODELAY, nodelay);
 	return error;

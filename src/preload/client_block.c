@@ -80,13 +80,16 @@ static int wait_for(int fd, int flags, int option, int cancel,
 static int say_or_wait(int fd, int flags, int option, int cancel)
 {
 	for (;;) {
-		int result = pp_pending_try(fd);
+		int result = pp_pending_try(fd, NULL);
 		int error;
 
 		/* a call of its own raises the signal that it may expect */
 		if (result == PP_TRIED_SAID || result == -EPIPE ||
 		    result == PP_TRIED_UNBEGUN)
 			return 0;
+		/* there may be one to say on what it is now */
+		if (result == -ESTALE)
+			continue;
 		if (result < 0)
 			return -result;
 		error = wait_for(fd, flags, option, cancel,

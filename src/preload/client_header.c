@@ -5,6 +5,7 @@
 #include "client_header.h"
 
 #include "configuration.h"
+#include "cookie.h"
 #include "log.h"
 #include "outgoing.h"
 #include "real.h"
@@ -15,10 +16,14 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A header beyond this has memory of its own while it is sent. */
 #define NEAR 512
+
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
 
 /* Mixes bits, so that numbers next to each other are far apart. */
 static uint64_t scatter(uint64_t number)
@@ -66,27 +71,86 @@ static void tell(int fd, size_t length, const struct pp_stated *stated,
 	       error == 0 ? "sent" : strerror(-error));
 }
 
-static int say(int fd, const union pp_address *connected, uint8_t *bytes,
-	       size_t size)
+/*
+ * poll(2) of the socket, or of nothing, with the signals of the call. False
+ * where a handler has ended it, or an error.
+ */
+static bool poll_once(const struct pp_saying *saying, bool socket,
+		      const struct timespec *timeout)
+{
+	struct pollfd writable = { .fd = saying->fd, .events = POLLOUT };
+	struct pp_signals *signals = saying->signals;
+
+	if (real_ppoll(&writable, socket ? 1 : 0, timeout,
+		       signals == NULL ? NULL : signals->mask) >= 0)
+		return true;
+	if (signals != NULL && errno == EINTR)
+		signals->interrupted = true;
+	return false;
+}
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * NS_PER_S + time.tv_nsec;
+}
+
+static void wait_delay(const struct pp_saying *saying, int milliseconds)
+{
+	int64_t end = now() + milliseconds * NS_PER_MS, left;
+
+	while ((left = end - now()) > 0) {
+		const struct timespec time = {
+			.tv_sec = (time_t)(left / NS_PER_S),
+			.tv_nsec = (long)(left % NS_PER_S),
+		};
+
+		poll_once(saying, false, &time);
+	}
+}
+
+bool pp_client_header_wait(const struct pp_saying *saying, int milliseconds)
+{
+	if (milliseconds >= 0)
+		wait_delay(saying, milliseconds);
+	else
+		poll_once(saying, true, NULL);
+	/* another thread may have closed it, and opened the next */
+	return saying->cookie == 0 || pp_cookie_of(saying->fd) == saying->cookie;
+}
+
+static bool wait_for(int fd, int milliseconds, const void *context)
+{
+	(void)fd;
+	return pp_client_header_wait(context, milliseconds);
+}
+
+static int say(const struct pp_saying *saying,
+	       const union pp_address *connected, uint8_t *bytes, size_t size)
 {
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_send_way way = {
 		.send = real_send,
-		.poll = real_poll,
+		.shutdown = real_shutdown,
+		.wait = wait_for,
+		.context = saying,
 		.split = settings->split,
 		.delay = settings->delay,
 	};
 	struct pp_stated stated;
 	size_t length = pp_outgoing_format(settings, next_place(settings),
 					   connected, bytes, size, &stated);
-	int error = pp_send_whole(fd, &way, bytes, length);
+	int error = pp_send_whole(saying->fd, &way, bytes, length);
 
 	if (settings->debug)
-		tell(fd, length, &stated, error);
+		tell(saying->fd, length, &stated, error);
 	return error;
 }
 
-int pp_client_header_say(int fd, const union pp_address *connected)
+int pp_client_header_say(const struct pp_saying *saying,
+			 const union pp_address *connected)
 {
 	size_t size = pp_outgoing_size(pp_configuration());
 	uint8_t near[NEAR];
@@ -94,12 +158,12 @@ int pp_client_header_say(int fd, const union pp_address *connected)
 	int error;
 
 	if (size <= sizeof(near))
-		return say(fd, connected, near, sizeof(near));
+		return say(saying, connected, near, sizeof(near));
 	far = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (far == MAP_FAILED)
 		return -ENOMEM;
-	error = say(fd, connected, far, size);
+	error = say(saying, connected, far, size);
 	munmap(far, size);
 	return error;
 }

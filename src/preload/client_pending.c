@@ -5,6 +5,7 @@
 #include "client_pending.h"
 
 #include "client_header.h"
+#include "cookie.h"
 #include "process.h"
 #include "real.h"
 #include "send.h"
@@ -15,12 +16,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Descriptors that are looked at together. */
 #define TOGETHER 64
+
+/* Between two tries to lock a socket that another process has locked. */
+#define LOCK_MS 10
 
 struct slot {
 	_Atomic uint32_t socket;	/* cookie, 0 where nothing is pending */
@@ -39,24 +42,6 @@ static _Atomic int highest = -1;
 static struct slot *slot_of(int fd, bool make)
 {
 	return pp_table_slot(&table, near, sizeof(struct slot), fd, make);
-}
-
-/*
- * A number for the socket that no other has had of late; 0 for none. Kernels
- * before 4.6 have no SO_COOKIE: then that of its inode.
- */
-static uint32_t cookie_of(int fd)
-{
-	uint64_t cookie;
-	socklen_t length = sizeof(cookie);
-	struct stat inode;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0) {
-		if (errno != ENOPROTOOPT || fstat(fd, &inode) != 0)
-			return 0;
-		cookie = inode.st_ino;
-	}
-	return (uint32_t)cookie == 0 ? 1 : (uint32_t)cookie;
 }
 
 static int self(void)
@@ -115,7 +100,7 @@ static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
 	*cookie = atomic_load(&slot->socket);
 	if (*cookie == 0)
 		return false;
-	if (cookie_of(fd) == *cookie)
+	if (pp_cookie_of(fd) == *cookie)
 		return true;
 	/* in a child of vfork it is the parent's */
 	if (!pp_process_is_guest())
@@ -132,8 +117,9 @@ static short state_of(int fd)
 }
 
 /*
- * Is a connection of that state over before its header? An error that the kernel has to
- * tell is the program's: what is sent would take it away.
+ * Is a connection of that state over before its header? Tells of it. An error
+ * that the kernel has to tell is the program's: what is sent would take it
+ * away.
  */
 static bool is_over(int fd, short state)
 {
@@ -152,50 +138,58 @@ static enum pp_tried why_early(int fd, const struct slot *slot,
 {
 	short state = state_of(fd);
 
-	if (state == POLLHUP && atomic_load(&slot->connecting) == cookie)
+	if (state == POLLHUP && slot != NULL &&
+	    atomic_load(&slot->connecting) == cookie)
 		return PP_TRIED_UNBEGUN;
 	return is_over(fd, state) ? PP_TRIED_SAID : PP_TRIED_EARLY;
 }
 
 /*
  * Locks and unlocks (F_WRLCK, F_UNLCK) the socket against other processes: it
- * may be a forked one's, too. A lock that cannot be had is gone without.
+ * may be a forked one's, too. A lock that cannot be had is gone without. False
+ * where it is another socket meanwhile.
  */
-static void lock(int fd, short type)
+static bool lock(const struct pp_saying *saying, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	while (real_fcntl(fd, F_SETLKW, (intptr_t)&lock) != 0 &&
-	       errno == EINTR)
-		;
+	/* F_SETLKW would wait with the signals blocked */
+	while (real_fcntl(saying->fd, F_SETLK, (intptr_t)&lock) != 0 &&
+	       (errno == EAGAIN || errno == EACCES))
+		if (!pp_client_header_wait(saying, LOCK_MS))
+			return false;
+	return true;
 }
 
 /* Says the header to a peer, unless something has been sent already. */
-static int say_first(int fd, const struct sockaddr_storage *name,
-		     socklen_t length)
+static int say_first(const struct pp_saying *saying,
+		     const struct sockaddr_storage *name, socklen_t length)
 {
 	union pp_address connected;
+	int fd = saying->fd;
 
 	/* by another process, or by a system call of the program's own */
 	if (!pp_send_is_first(fd) || is_over(fd, state_of(fd)))
 		return PP_TRIED_SAID;
 	pp_address_from_kernel(&connected, (const struct sockaddr *)name,
 			       length);
-	return pp_client_header_say(fd, &connected);
+	return pp_client_header_say(saying, &connected);
 }
 
 /* Says the header on a socket that other threads keep their hands off. */
-static int say_claimed(int fd, const struct slot *slot, uint32_t cookie)
+static int say_claimed(const struct pp_saying *saying, const struct slot *slot)
 {
 	struct sockaddr_storage name;
 	socklen_t length = sizeof(name);
 	int result;
 
-	if (getpeername(fd, (struct sockaddr *)&name, &length) != 0)
-		return (int)why_early(fd, slot, cookie);
-	lock(fd, F_WRLCK);
-	result = say_first(fd, &name, length);
-	lock(fd, F_UNLCK);
+	if (getpeername(saying->fd, (struct sockaddr *)&name, &length) != 0)
+		return (int)why_early(saying->fd, slot, saying->cookie);
+	if (!lock(saying, F_WRLCK))
+		return -ESTALE;
+	result = say_first(saying, &name, length);
+	if (result != -ESTALE)
+		lock(saying, F_UNLCK);
 	return result;
 }
 
@@ -205,7 +199,7 @@ static bool is_own(struct slot *slot)
 	return atomic_load(&slot->owner) == self();
 }
 
-int pp_pending_try(int fd)
+int pp_pending_try(int fd, struct pp_signals *signals)
 {
 	struct slot *slot = slot_of(fd, false);
 	uint32_t cookie, still;
@@ -217,7 +211,8 @@ int pp_pending_try(int fd)
 		return is_own(slot) ? PP_TRIED_WITHIN : PP_TRIED_BUSY;
 	/* another thread may have been at it, or have closed it, until now */
 	if (is_current(fd, slot, &still) && still == cookie) {
-		result = say_claimed(fd, slot, cookie);
+		result = say_claimed(&(struct pp_saying){ fd, cookie, signals },
+				     slot);
 		if (result <= PP_TRIED_SAID)
 			drop(slot, cookie);
 	}
@@ -230,19 +225,20 @@ void pp_pending_say(int fd)
 	int error = errno, cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pp_pending_try(fd);
+	pp_pending_try(fd, NULL);
 	pthread_setcancelstate(cancel, NULL);
 	errno = error;
 }
 
 /* Says what can be said on some sockets that a header is pending on. */
-static void say_some(struct pollfd *fds, nfds_t count)
+static void say_some(struct pollfd *fds, nfds_t count,
+		     struct pp_signals *signals)
 {
 	if (real_poll(fds, count, 0) <= 0)
 		return;
 	for (nfds_t i = 0; i < count; i++)
 		if (fds[i].revents != 0)
-			pp_pending_try(fds[i].fd);
+			pp_pending_try(fds[i].fd, signals);
 }
 
 /* The next descriptor from fd on, up to last, that has a record; or -1. */
@@ -264,7 +260,7 @@ static int next_noted(int fd, int last)
  * One look for many of them. Whether a record is current is only asked where
  * something can be done.
  */
-void pp_pending_say_all(void)
+void pp_pending_say_all(struct pp_signals *signals)
 {
 	int left = atomic_load(&pp_pending_count);
 	int last = atomic_load(&highest), fd = -1;
@@ -277,11 +273,11 @@ void pp_pending_say_all(void)
 		some[count++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 		if (count < TOGETHER)
 			continue;
-		say_some(some, count);
+		say_some(some, count, signals);
 		count = 0;
 	}
 	if (count > 0)
-		say_some(some, count);
+		say_some(some, count, signals);
 	pthread_setcancelstate(cancel, NULL);
 	errno = error;
 }
@@ -313,7 +309,7 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
 	struct slot *slot = slot_of(fd, true);
 
 	*connecting = (struct pp_connecting){ .fd = fd,
-					      .cookie = cookie_of(fd) };
+					      .cookie = pp_cookie_of(fd) };
 	if (slot == NULL || connecting->cookie == 0)
 		return;
 	pp_process_prepare();
@@ -328,21 +324,22 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
  * kernel has no peer yet with TCP_FASTOPEN_CONNECT: it connects when something
  * is sent. Until then its counters have no meaning.
  */
-static void say_connected(int fd, const struct sockaddr *address,
-			  socklen_t length)
+static void say_connected(const struct pp_saying *saying,
+			  const struct sockaddr *address, socklen_t length)
 {
+	int fd = saying->fd;
 	struct sockaddr_storage name;
 	socklen_t name_length = sizeof(name);
 	union pp_address given;
 
 	if (getpeername(fd, (struct sockaddr *)&name, &name_length) == 0) {
-		say_first(fd, &name, name_length);
+		say_first(saying, &name, name_length);
 		return;
 	}
 	if (is_over(fd, state_of(fd)))
 		return;
 	pp_address_from_kernel(&given, address, length);
-	pp_client_header_say(fd, &given);
+	pp_client_header_say(saying, &given);
 }
 
 /* Says what connect has left to say. Is nothing left for later? */
@@ -350,16 +347,18 @@ static bool say_behind(const struct pp_connecting *connecting,
 		       const struct slot *slot, const struct sockaddr *address,
 		       socklen_t length, int error)
 {
+	const struct pp_saying saying = { .fd = connecting->fd,
+					  .cookie = connecting->cookie };
+
 	/* an address that the kernel has read is there; it may be AF_UNSPEC */
 	if (error == 0 && length >= sizeof(address->sa_family) &&
 	    pp_family_is_internet(address->sa_family)) {
-		say_connected(connecting->fd, address, length);
+		say_connected(&saying, address, length);
 		return true;
 	}
 	if (connecting->cookie != 0 &&
 	    (pp_pending_is_under_way(error) || connecting->again))
-		return say_claimed(connecting->fd, slot, connecting->cookie) <=
-		       PP_TRIED_SAID;
+		return say_claimed(&saying, slot) <= PP_TRIED_SAID;
 	return true;
 }
 
@@ -390,7 +389,9 @@ void pp_pending_connected(const struct pp_connecting *connecting,
 		say_behind(connecting, slot, address, length, error);
 		if (pp_pending_is_under_way(error))
 			pp_client_header_unsaid(connecting->fd,
-						"there is no memory");
+						slot == NULL
+						? "there is no memory"
+						: "the socket has no number");
 	} else if (take(slot)) {
 		atomic_compare_exchange_strong(&slot->connecting, &cookie, 0);
 		cookie = connecting->cookie;

@@ -8,6 +8,8 @@
 #ifndef PP_CLIENT_PENDING_H
 #define PP_CLIENT_PENDING_H
 
+#include "client_header.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -39,7 +41,7 @@ struct pp_connecting {
 
 /*
  * Notes that fd, a TCP socket, is about to be connected: from now on what
- * other threads wait for and write says the header if the connection comes to
+ * other threads wait for, read and write says the header if the connection comes to
  * stand, even where pp_pending_connected is never called. Keeps no errno.
  */
 void pp_pending_begin(struct pp_connecting *connecting, int fd);
@@ -56,12 +58,15 @@ void pp_pending_connected(const struct pp_connecting *connecting,
 /* Says the header on fd if its connection has come to stand. Keeps errno. */
 void pp_pending_say(int fd);
 
-/* The same for all of the process. Keeps errno. */
-void pp_pending_say_all(void);
+/*
+ * The same for all of the process, with those signals while it waits, NULL for
+ * what there are. Keeps errno.
+ */
+void pp_pending_say_all(struct pp_signals *signals);
 
 /*
- * What became of a try to say a header, beside the -errno of sending it; the
- * same where there is none to say.
+ * What became of a try to say a header, beside the -errno of sending it
+ * (client_header.h); the same where there is none to say.
  */
 enum pp_tried {
 	PP_TRIED_SAID = 0,
@@ -72,10 +77,10 @@ enum pp_tried {
 };
 
 /*
- * Says the header on fd if its connection has come to stand. To be called with
- * cancellation disabled. Keeps no errno.
+ * Says the header on fd if its connection has come to stand, with signals as
+ * above. To be called with cancellation disabled. Keeps no errno.
  */
-int pp_pending_try(int fd);
+int pp_pending_try(int fd, struct pp_signals *signals);
 
 /* May a header be pending on fd? */
 bool pp_pending_is_noted(int fd);

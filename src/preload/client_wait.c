@@ -90,7 +90,7 @@ static bool is_timeout(const struct timespec *timeout)
 static int told(int result)
 {
 	if (result > 0 && pp_pending_any())
-		pp_pending_say_all();
+		pp_pending_say_all(NULL);
 	return result;
 }
 
@@ -116,9 +116,10 @@ static int milliseconds_of(const struct timespec *time)
 }
 
 /*
- * A wait in steps has all signals blocked but for the waiting itself, so that
- * a handler that comes in between ends it, too. The program's mask, or what it
- * has given for the call; and what is there before.
+ * A wait in steps has all signals blocked but while something waits: itself,
+ * or a header that is said. So a handler that comes in between ends it, too.
+ * The program's mask, or what it has given for the call; and what is there
+ * before.
  *
  * Nothing is pushed for cancellation (pthread_cleanup_push): in C it would be
  * a jump buffer on the stack, which a handler that leaves by siglongjmp leaves
@@ -126,7 +127,7 @@ static int milliseconds_of(const struct timespec *time)
  */
 struct masks {
 	sigset_t before;
-	const sigset_t *mask;
+	struct pp_signals signals;
 };
 
 static void begin_steps(struct masks *masks, const sigset_t *mask)
@@ -137,7 +138,19 @@ static void begin_steps(struct masks *masks, const sigset_t *mask)
 	pthread_testcancel();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &masks->before);
-	masks->mask = mask == NULL ? &masks->before : mask;
+	masks->signals = (struct pp_signals){
+		.mask = mask == NULL ? &masks->before : mask,
+	};
+}
+
+/* Behind a step that returned this: what the wait returns, if it is over. */
+static int end_step(struct masks *masks, int result)
+{
+	pp_pending_say_all(&masks->signals);
+	if (result != 0 || !masks->signals.interrupted)
+		return result;
+	errno = EINTR;
+	return -1;
 }
 
 static void end_steps(const struct masks *masks)
@@ -158,8 +171,8 @@ static int poll_in_steps(struct pollfd *fds, nfds_t count,
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
-		result = real_ppoll(fds, count, next, masks.mask);
-		pp_pending_say_all();
+		result = real_ppoll(fds, count, next, masks.signals.mask);
+		result = end_step(&masks, result);
 	} while (result == 0 && !last);
 	end_steps(&masks);
 	return result;
@@ -222,8 +235,8 @@ static int select_in_steps(int count, struct sets *sets,
 
 		restore_sets(sets, count);
 		result = real_pselect(count, sets->at[0], sets->at[1],
-				      sets->at[2], next, masks.mask);
-		pp_pending_say_all();
+				      sets->at[2], next, masks.signals.mask);
+		result = end_step(&masks, result);
 	} while (result == 0 && !last);
 	end_steps(&masks);
 	return result;
@@ -298,8 +311,8 @@ static int epoll_in_steps(epoll_call call, int epoll,
 	do {
 		const struct timespec *next = next_step(&limit, &step, &last);
 
-		result = call(epoll, events, count, next, masks.mask);
-		pp_pending_say_all();
+		result = call(epoll, events, count, next, masks.signals.mask);
+		result = end_step(&masks, result);
 	} while (result == 0 && !last);
 	end_steps(&masks);
 	return result;

@@ -5,6 +5,7 @@ A listener whose backlog is full answers nobody; when it is emptied the kernel
 tries again, and the connections come to stand.
 """
 import os
+import signal
 import socket
 import subprocess
 import unittest
@@ -220,6 +221,38 @@ class More(PendingCase):
     def test_left_wait(self):
         """A thread that a handler took out of a wait ends as others do."""
         self.check("jump_out")
+
+    def begin_delayed(self, how, delay):
+        """A client that has said half of its header, and the server's end."""
+        server = self.serve()
+        client = self.begin(server, how, probe="pending_more", SPLIT=14,
+                            DELAY=delay)
+        client.wait_line("^connect EINPROGRESS$")
+        self.empty(server)
+        connection = self.accept(server)
+        connection.recv(14, socket.MSG_WAITALL)
+        return server, client, connection
+
+    def test_signal_that_ends_the_program(self):
+        """It does so while a wait says a header."""
+        _, client, _ = self.begin_delayed("signalled", 3600)
+        client.process.terminate()
+        self.assertEqual(client.wait(), -signal.SIGTERM)
+
+    def test_signal_that_ends_the_wait(self):
+        """The header goes out whole nevertheless."""
+        _, client, connection = self.begin_delayed("signalled", 1)
+        client.process.send_signal(signal.SIGALRM)
+        self.check_done(client)
+        self.assertEqual(len(fixture.read_all(connection)), 14)
+
+    def test_number_with_another_socket(self):
+        """What is left of a header is not for that."""
+        server, client, connection = self.begin_delayed("reused", 1)
+        client.process.send_signal(signal.SIGUSR1)
+        self.check_done(client)
+        self.assertEqual(fixture.read_all(connection), b"")
+        self.assertEqual(fixture.read_all(self.accept(server)), b"data")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
  * A client whose connection is being made in the background, and what else
  * may happen to it than in pending.c.
  *
- *	pending_more PORT jump_out
+ *	pending_more PORT jump_out|signalled|reused
  *
  * Writes what came of it, and at last "done".
  */
@@ -15,10 +15,13 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -105,11 +108,60 @@ static void check_jump_out(void)
 	tell("first", 0);
 }
 
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+/* Waits for nothing but a signal. */
+static void check_signalled(void)
+{
+	handle_alarm(do_nothing, 0);
+	start();
+	tell("first", poll(NULL, 0, -1) < 0 && errno == EINTR ? 0 : EPROTO);
+}
+
+static _Atomic bool closed;
+
+static void *look(void *unused)
+{
+	while (!closed)
+		poll(NULL, 0, 100);
+	return unused;
+}
+
+/*
+ * A thread is at the header when another, told by SIGUSR1, gives the number to
+ * another connection, which the library knows nothing of.
+ */
+static void check_reused(void)
+{
+	pthread_t thread;
+	sigset_t told;
+	int fd, number;
+
+	sigemptyset(&told);
+	sigaddset(&told, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &told, NULL);
+	fd = start();
+	pthread_create(&thread, NULL, look, NULL);
+	sigwait(&told, &number);
+	close(fd);
+	closed = true;
+	if (socket(AF_INET, SOCK_STREAM, 0) != fd ||
+	    syscall(SYS_connect, fd, &address, sizeof(address)) != 0)
+		fail("socket");
+	pthread_join(thread, NULL);
+	tell("first", syscall(SYS_write, fd, "data", 4) == 4 ? 0 : errno);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(void);
 } checks[] = {
 	{ "jump_out", check_jump_out },
+	{ "signalled", check_signalled },
+	{ "reused", check_reused },
 };
 
 int main(int count, char **words)

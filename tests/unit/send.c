@@ -10,13 +10,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct pp_send_way plain = { .send = send, .poll = poll };
+/* With a context the descriptor is another socket then. */
+static bool wait_for(int fd, int milliseconds, const void *context)
+{
+	struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+	poll(&writable, milliseconds < 0, milliseconds);
+	return context == NULL;
+}
+
+#define WAY .send = send, .shutdown = shutdown, .wait = wait_for
+static const struct pp_send_way plain = { WAY };
 static size_t sends, polls;
 
 /* Three bytes a call, an interruption and a full buffer in between. */
@@ -217,7 +228,9 @@ static ssize_t note_send(int fd, const void *bytes, size_t size, int flags)
 
 START_TEST(pieces_leave_at_once)
 {
-	const struct pp_send_way way = { .send = note_send, .poll = poll,
+	const struct pp_send_way way = { .send = note_send,
+					 .shutdown = shutdown,
+					 .wait = wait_for,
 					 .split = 4, .delay = 1 };
 
 	for (int before = 0; before < 4; before++) {
@@ -244,7 +257,7 @@ END_TEST
 
 START_TEST(a_header_that_a_piece_holds_is_whole)
 {
-	const struct pp_send_way way = { .send = send, .poll = poll,
+	const struct pp_send_way way = { WAY,
 					 .split = 10, .delay = 3600000 };
 	struct connection connection = connect_tcp();
 
@@ -258,7 +271,9 @@ END_TEST
 /* The next piece is tried, fails, and what is out is half a header. */
 START_TEST(half_a_header_in_pieces_ends_the_connection)
 {
-	const struct pp_send_way way = { .send = lost_send, .poll = poll,
+	const struct pp_send_way way = { .send = lost_send,
+					 .shutdown = shutdown,
+					 .wait = wait_for,
 					 .split = 3 };
 	struct connection connection = connect_tcp();
 	char byte;
@@ -268,6 +283,21 @@ START_TEST(half_a_header_in_pieces_ends_the_connection)
 			 -ECONNRESET);
 	assert_left(&connection, "hea", 3);
 	ck_assert_int_eq(real_recv(connection.server, &byte, 1, 0), 0);
+	disconnect(&connection);
+}
+END_TEST
+
+/* Neither what is left of the header, nor an end, is for the next socket. */
+START_TEST(another_socket_is_left_alone)
+{
+	const struct pp_send_way way = { WAY, .context = "", .split = 3,
+					 .delay = 1 };
+	struct connection connection = connect_tcp();
+
+	ck_assert_int_eq(pp_send_whole(connection.client, &way, "header", 6),
+			 -ESTALE);
+	deliver(&connection, "data", 4);
+	assert_left(&connection, "headata", 7);
 	disconnect(&connection);
 }
 END_TEST
@@ -331,6 +361,7 @@ Suite *pp_suite_send(void)
 	ADD_TEST(suite, pieces_leave_at_once);
 	ADD_TEST(suite, a_header_that_a_piece_holds_is_whole);
 	ADD_TEST(suite, half_a_header_in_pieces_ends_the_connection);
+	ADD_TEST(suite, another_socket_is_left_alone);
 	ADD_TEST(suite, a_bad_descriptor);
 	ADD_TEST(suite, first_until_something_was_sent);
 	ADD_TEST(suite, not_first_while_it_waits_to_be_sent);
