@@ -257,8 +257,26 @@ static int next_noted(int fd, int last)
 }
 
 /*
+ * Drops a record that is stale, one a look and each in its turn: what has come
+ * under the number may never be ready, and would be looked at for good.
+ */
+static void check_next(int last)
+{
+	static _Atomic int turn;
+	int fd = next_noted(atomic_load(&turn), last);
+	uint32_t cookie;
+
+	if (fd < 0)
+		fd = next_noted(0, last);
+	if (fd < 0)
+		return;
+	atomic_store(&turn, fd + 1);
+	is_current(fd, slot_of(fd, false), &cookie);
+}
+
+/*
  * One look for many of them. Whether a record is current is only asked where
- * something can be done.
+ * something can be done, and of one more.
  */
 void pp_pending_say_all(struct pp_signals *signals)
 {
@@ -278,6 +296,7 @@ void pp_pending_say_all(struct pp_signals *signals)
 	}
 	if (count > 0)
 		say_some(some, count, signals);
+	check_next(last);
 	pthread_setcancelstate(cancel, NULL);
 	errno = error;
 }

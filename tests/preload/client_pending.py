@@ -222,6 +222,10 @@ class More(PendingCase):
         """A thread that a handler took out of a wait ends as others do."""
         self.check("jump_out")
 
+    def test_number_with_something_else(self):
+        """Waits go on in one piece as soon as it is known."""
+        self.check("stale")
+
     def begin_delayed(self, how, delay):
         """A client that has said half of its header, and the server's end."""
         server = self.serve()

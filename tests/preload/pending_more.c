@@ -3,7 +3,7 @@
  * A client whose connection is being made in the background, and what else
  * may happen to it than in pending.c.
  *
- *	pending_more PORT jump_out|signalled|reused
+ *	pending_more PORT jump_out|signalled|reused|stale
  *
  * Writes what came of it, and at last "done".
  */
@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -155,6 +156,30 @@ static void check_reused(void)
 	tell("first", syscall(SYS_write, fd, "data", 4) == 4 ? 0 : errno);
 }
 
+static long wakes_of(int milliseconds)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_SELF, &before);
+	poll(NULL, 0, milliseconds);
+	getrusage(RUSAGE_SELF, &after);
+	return after.ru_nvcsw - before.ru_nvcsw;
+}
+
+/* What comes under a number of a connection that is over is never ready. */
+static void check_stale(void)
+{
+	int ends[2], fds[] = { start(), start(), start() };
+
+	if (pipe(ends) != 0)
+		fail("pipe");
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		dup2(ends[0], fds[i]);
+	poll(NULL, 0, 200);
+	/* in steps they are 50 */
+	tell("first", wakes_of(1000) < 10 ? 0 : EBUSY);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(void);
@@ -162,6 +187,7 @@ static const struct {
 	{ "jump_out", check_jump_out },
 	{ "signalled", check_signalled },
 	{ "reused", check_reused },
+	{ "stale", check_stale },
 };
 
 int main(int count, char **words)
