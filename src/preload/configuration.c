@@ -6,6 +6,7 @@
 
 #include "inetd.h"
 #include "log.h"
+#include "process.h"
 #include "real.h"
 #include "settings_read.h"
 #include "threads.h"
@@ -154,6 +155,7 @@ __attribute__((constructor)) static void construct(void)
 {
 #ifdef PP_CLIENT
 	pp_real_resolve_for_children();
+	pp_process_start();
 #else
 	/* otherwise the hook of pthread_create does */
 	if (pp_has_threads())

@@ -226,6 +226,12 @@ class More(PendingCase):
         """Waits go on in one piece as soon as it is known."""
         self.check("stale")
 
+    def test_child_of_vfork_that_is_first(self):
+        self.check("vfork_first")
+
+    def test_child_of_a_bare_fork(self):
+        self.check("bare_fork")
+
     def begin_delayed(self, how, delay):
         """A client that has said half of its header, and the server's end."""
         server = self.serve()

@@ -4,6 +4,7 @@
  * may happen to it than in pending.c.
  *
  *	pending_more PORT jump_out|signalled|reused|stale
+ *	pending_more PORT vfork_first|bare_fork
  *
  * Writes what came of it, and at last "done".
  */
@@ -24,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -180,6 +182,38 @@ static void check_stale(void)
 	tell("first", wakes_of(1000) < 10 ? 0 : EBUSY);
 }
 
+/* Is nothing left to look at once this connection is closed? */
+static void check_closed(void)
+{
+	close(start());
+	poll(NULL, 0, 200);
+	tell("first", wakes_of(1000) < 10 ? 0 : EBUSY);
+}
+
+/* A child that connects first does not own its parent's memory. */
+static void check_vfork_first(void)
+{
+	if (vfork() == 0) {
+		close(start());
+		_exit(0);
+	}
+	check_closed();
+}
+
+/* A child that nobody told the library of owns its own. */
+static void check_bare_fork(void)
+{
+	int pending = start();
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (child == 0) {
+		close(pending);
+		check_closed();
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(void);
@@ -188,6 +222,8 @@ static const struct {
 	{ "signalled", check_signalled },
 	{ "reused", check_reused },
 	{ "stale", check_stale },
+	{ "vfork_first", check_vfork_first },
+	{ "bare_fork", check_bare_fork },
 };
 
 int main(int count, char **words)
