@@ -27,8 +27,8 @@
 
 struct slot {
 	_Atomic uint32_t socket;	/* cookie, 0 where nothing is pending */
-	_Atomic int owner;		/* the thread that says it, or 0 */
 	_Atomic uint32_t connecting;	/* one that is in connect(2), or left */
+	_Atomic uint64_t claim;		/* see claim_of; or 0 */
 };
 
 _Atomic int pp_pending_count;
@@ -55,23 +55,38 @@ static bool is_alive(int thread)
 	return syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
 }
 
-/* Makes this thread the one that says the header, unless there is one. */
-static bool claim(struct slot *slot)
+/* That this thread says the header of that socket. */
+static uint64_t claim_of(uint32_t cookie)
 {
-	int owner = 0, own = self();
+	return (uint64_t)cookie << 32 | (uint32_t)self();
+}
 
-	if (atomic_compare_exchange_strong(&slot->owner, &owner, own))
-		return true;
-	return owner != own && !is_alive(owner) &&
-	       atomic_compare_exchange_strong(&slot->owner, &owner, own);
+/* Is another thread at the header that is pending, or will be again? */
+static bool stands(const struct slot *slot, uint64_t claim)
+{
+	return claim >> 32 == atomic_load(&slot->socket) &&
+	       is_alive((int)(uint32_t)claim);
+}
+
+/*
+ * Makes this thread the one that says the header, unless there is one. A
+ * handler may have left a claim by siglongjmp: it is that socket's alone.
+ */
+static bool claim(struct slot *slot, uint32_t cookie)
+{
+	uint64_t before = atomic_load(&slot->claim), own = claim_of(cookie);
+
+	if (before != 0 && (before == own || stands(slot, before)))
+		return false;
+	return atomic_compare_exchange_strong(&slot->claim, &before, own);
 }
 
 /* Unless another socket has come under the number, and another thread. */
-static void release(struct slot *slot)
+static void release(struct slot *slot, uint32_t cookie)
 {
-	int owner = self();
+	uint64_t own = claim_of(cookie);
 
-	atomic_compare_exchange_strong(&slot->owner, &owner, 0);
+	atomic_compare_exchange_strong(&slot->claim, &own, 0);
 }
 
 /* Nothing is pending on that socket any more. */
@@ -194,9 +209,9 @@ static int say_claimed(const struct pp_saying *saying, const struct slot *slot)
 }
 
 /* Is it this thread that was at it when a signal came? */
-static bool is_own(struct slot *slot)
+static bool is_own(const struct slot *slot, uint32_t cookie)
 {
-	return atomic_load(&slot->owner) == self();
+	return atomic_load(&slot->claim) == claim_of(cookie);
 }
 
 int pp_pending_try(int fd, struct pp_signals *signals)
@@ -207,8 +222,8 @@ int pp_pending_try(int fd, struct pp_signals *signals)
 
 	if (slot == NULL || !is_current(fd, slot, &cookie))
 		return PP_TRIED_SAID;
-	if (!claim(slot))
-		return is_own(slot) ? PP_TRIED_WITHIN : PP_TRIED_BUSY;
+	if (!claim(slot, cookie))
+		return is_own(slot, cookie) ? PP_TRIED_WITHIN : PP_TRIED_BUSY;
 	/* another thread may have been at it, or have closed it, until now */
 	if (is_current(fd, slot, &still) && still == cookie) {
 		result = say_claimed(&(struct pp_saying){ fd, cookie, signals },
@@ -216,7 +231,7 @@ int pp_pending_try(int fd, struct pp_signals *signals)
 		if (result <= PP_TRIED_SAID)
 			drop(slot, cookie);
 	}
-	release(slot);
+	release(slot, cookie);
 	return result;
 }
 
@@ -331,7 +346,6 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
 					      .cookie = pp_cookie_of(fd) };
 	if (slot == NULL || connecting->cookie == 0)
 		return;
-	pp_process_prepare();
 	connecting->again = atomic_load(&slot->socket) == connecting->cookie;
 	/* nobody is to find the record without this */
 	atomic_store(&slot->connecting, connecting->cookie);
@@ -385,10 +399,10 @@ static bool say_behind(const struct pp_connecting *connecting,
  * Makes this thread the one that says the header, whoever else is at it. False
  * where it is at it already, and a signal came.
  */
-static bool take(struct slot *slot)
+static bool take(struct slot *slot, uint32_t cookie)
 {
-	while (!claim(slot)) {
-		if (is_own(slot))
+	while (!claim(slot, cookie)) {
+		if (is_own(slot, cookie))
 			return false;
 		real_poll(NULL, 0, 1);
 	}
@@ -411,14 +425,14 @@ void pp_pending_connected(const struct pp_connecting *connecting,
 						slot == NULL
 						? "there is no memory"
 						: "the socket has no number");
-	} else if (take(slot)) {
+	} else if (take(slot, cookie)) {
 		atomic_compare_exchange_strong(&slot->connecting, &cookie, 0);
 		cookie = connecting->cookie;
 		/* another thread may have said it */
 		if (atomic_load(&slot->socket) == cookie &&
 		    say_behind(connecting, slot, address, length, error))
 			drop(slot, cookie);
-		release(slot);
+		release(slot, connecting->cookie);
 	}
 	pthread_setcancelstate(cancel, NULL);
 	errno = before;

@@ -10,17 +10,43 @@
 #include "client_pending.h"
 #include "real.h"
 
+#include <limits.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* To read nothing from a socket waits for nothing, unlike to receive it. */
+static inline bool may_read_some(int fd, size_t size)
+{
+	return size == 0 || pp_pending_may_read(fd, 0);
+}
+
+/* 0 where there is nothing to read, or an error to tell. */
+static size_t size_of(const struct iovec *vector, int count)
+{
+	size_t size = 0;
+
+	if (count <= IOV_MAX)
+		for (int i = 0; i < count; i++)
+			size |= vector[i].iov_len;
+	return size;
+}
+
+static bool may_read_vector(int fd, const struct iovec *vector, int count)
+{
+	return !pp_pending_any() || !pp_pending_is_noted(fd) ||
+	       may_read_some(fd, size_of(vector, count));
+}
+
 PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
 {
-	return pp_pending_may_read(fd, 0) ? real_read(fd, bytes, size) : -1;
+	return may_read_some(fd, size) ? real_read(fd, bytes, size) : -1;
 }
 
 PP_EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 {
-	return pp_pending_may_read(fd, 0) ? real_readv(fd, vector, count) : -1;
+	return may_read_vector(fd, vector, count)
+		       ? real_readv(fd, vector, count)
+		       : -1;
 }
 
 PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
@@ -44,7 +70,7 @@ ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
 
 PP_EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room)
 {
-	return pp_pending_may_read(fd, 0)
+	return may_read_some(fd, size)
 		       ? real___read_chk(fd, bytes, size, room)
 		       : -1;
 }

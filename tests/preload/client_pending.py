@@ -232,6 +232,9 @@ class More(PendingCase):
     def test_child_of_a_bare_fork(self):
         self.check("bare_fork")
 
+    def test_empty_reads(self):
+        self.check("empty_reads")
+
     def begin_delayed(self, how, delay):
         """A client that has said half of its header, and the server's end."""
         server = self.serve()
@@ -263,6 +266,14 @@ class More(PendingCase):
         self.check_done(client)
         self.assertEqual(fixture.read_all(connection), b"")
         self.assertEqual(fixture.read_all(self.accept(server)), b"data")
+
+    def test_number_of_a_header_that_was_left(self):
+        """What another thread says on the next socket has no part in it."""
+        server, client, connection = self.begin_delayed("left_header", 1)
+        client.process.send_signal(signal.SIGALRM)
+        self.check_done(client)
+        self.assertEqual(fixture.read_all(connection), b"")
+        self.check_sent(server)
 
 
 if __name__ == "__main__":

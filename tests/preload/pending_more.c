@@ -4,13 +4,14 @@
  * may happen to it than in pending.c.
  *
  *	pending_more PORT jump_out|signalled|reused|stale
- *	pending_more PORT vfork_first|bare_fork
+ *	pending_more PORT vfork_first|bare_fork|left_header|empty_reads
  *
  * Writes what came of it, and at last "done".
  */
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,6 +216,60 @@ static void check_bare_fork(void)
 	waitpid(child, NULL, 0);
 }
 
+static void *connect_and_write(void *argument)
+{
+	int fd = *(int *)argument;
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		fail("connect");
+	if (write(fd, "data", 4) != 4)
+		fail("write");
+	return NULL;
+}
+
+/* A handler leaves a header; another thread has the next of that number. */
+static void check_left_header(void)
+{
+	pthread_t thread;
+	int next, fd;
+
+	handle_alarm(leave, 0);
+	fd = start();
+	if (sigsetjmp(behind, 1) == 0) {
+		poll(NULL, 0, -1);
+		fail("no signal");
+	}
+	close(fd);
+	next = socket(AF_INET, SOCK_STREAM, 0);
+	if (next != fd)
+		fail("socket");
+	pthread_create(&thread, NULL, connect_and_write, &next);
+	pthread_join(thread, NULL);
+	tell("first", 0);
+}
+
+#ifdef HAVE___READ_CHK
+ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
+#endif
+
+/* To read nothing waits for nothing. */
+static void check_empty_reads(void)
+{
+	int fd = start();
+	char byte = 0;
+	const struct iovec parts[] = { { &byte, 0 }, { &byte, 0 } };
+
+	syscall(SYS_fcntl, fd, F_SETFL, 0);
+	if (read(fd, &byte, 0) != 0 || readv(fd, parts, 2) != 0 ||
+	    readv(fd, parts, 0) != 0)
+		fail("read");
+#ifdef HAVE___READ_CHK
+	if (__read_chk(fd, &byte, 0, 1) != 0)
+		fail("__read_chk");
+#endif
+	tell("first", 0);
+}
+
 static const struct {
 	const char *name;
 	void (*check)(void);
@@ -224,6 +280,8 @@ static const struct {
 	{ "stale", check_stale },
 	{ "vfork_first", check_vfork_first },
 	{ "bare_fork", check_bare_fork },
+	{ "left_header", check_left_header },
+	{ "empty_reads", check_empty_reads },
 };
 
 int main(int count, char **words)
