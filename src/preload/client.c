@@ -2,7 +2,8 @@
 /*
  * The hook of libproxyproto_connect.so that makes connections. Those by which
  * a program learns that one stands are in client_wait.c, those by which it
- * writes in client_write.c.
+ * writes in client_write.c, and reads in client_read.c; how these two wait is
+ * in client_block.c.
  */
 #include <config.h>
 

@@ -3,7 +3,9 @@
  * Connections that are being made and whose header is still to be said. A
  * record stands under the descriptor and counts for that very socket alone
  * (SO_COOKIE), so that it can be stale without ever being wrong. All of this
- * is thread-safe and signal-safe, and no cancellation point but where said.
+ * is thread-safe and signal-safe, and no cancellation point but where said. A
+ * handler may not leave it by siglongjmp while it says a header: the header is
+ * left half said, and cancellation disabled.
  */
 #ifndef PP_CLIENT_PENDING_H
 #define PP_CLIENT_PENDING_H
@@ -41,8 +43,8 @@ struct pp_connecting {
 
 /*
  * Notes that fd, a TCP socket, is about to be connected: from now on what
- * other threads wait for, read and write says the header if the connection comes to
- * stand, even where pp_pending_connected is never called. Keeps no errno.
+ * other threads wait for, read and write says the header if the connection
+ * comes to stand, even where pp_pending_connected is never called. Keeps no errno.
  */
 void pp_pending_begin(struct pp_connecting *connecting, int fd);
 

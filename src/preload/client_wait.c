@@ -123,7 +123,8 @@ static int milliseconds_of(const struct timespec *time)
  *
  * Nothing is pushed for cancellation (pthread_cleanup_push): in C it would be
  * a jump buffer on the stack, which a handler that leaves by siglongjmp leaves
- * behind. A thread that is cancelled while it waits has the mask of the wait.
+ * behind. A thread that is cancelled while it waits has the mask of the wait;
+ * while a look is taken, all signals blocked from then on.
  */
 struct masks {
 	sigset_t before;
