@@ -44,7 +44,8 @@ struct pp_connecting {
 /*
  * Notes that fd, a TCP socket, is about to be connected: from now on what
  * other threads wait for, read and write says the header if the connection
- * comes to stand, even where pp_pending_connected is never called. Keeps no errno.
+ * comes to stand, even where pp_pending_connected is never called. Keeps no
+ * errno.
  */
 void pp_pending_begin(struct pp_connecting *connecting, int fd);
 
