@@ -26,8 +26,8 @@ void pp_process_note_fork(void);
  * Is this a child of vfork, whose memory is its parent's, unlike its
  * descriptors? A child of _Fork(3) or a bare clone(2), which nobody told us
  * of, is taken for one by libproxyproto.so, and by the other before Linux 4.14.
- * It is not seen where parent and child are the first of
- * their process namespaces. Signal-safe.
+ * It is not seen where parent and child are the first of their process
+ * namespaces. Signal-safe.
  */
 bool pp_process_is_guest(void);
 
