@@ -12,6 +12,8 @@
  */
 #include <config.h>
 
+#include "tell.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -32,23 +34,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static bool is(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
-
-static void tell(const char *what, int error)
-{
-	printf("%s %s\n", what, error == 0 ? "0" : strerrorname_np(error));
-	fflush(stdout);
-}
-
-static void fail(const char *what)
-{
-	tell(what, errno);
-	exit(1);
-}
 
 /* ---- waiting: 1 ready, 0 timed out, -1 with errno ---- */
 

@@ -12,6 +12,8 @@
  */
 #include <config.h>
 
+#include "tell.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -33,23 +35,6 @@
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
-
-static bool is(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
-
-static void tell(const char *what, int error)
-{
-	printf("%s %s\n", what, error == 0 ? "0" : strerrorname_np(error));
-	fflush(stdout);
-}
-
-static void fail(const char *what)
-{
-	tell(what, errno);
-	exit(1);
-}
 
 /* Connects in the background. */
 static int start(void)

@@ -10,6 +10,8 @@
  */
 #include <config.h>
 
+#include "tell.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -31,18 +33,6 @@
 #include <unistd.h>
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
-
-static void tell(const char *what, int error)
-{
-	printf("%s %s\n", what, error == 0 ? "0" : strerrorname_np(error));
-	fflush(stdout);
-}
-
-static void fail(const char *what)
-{
-	tell(what, errno);
-	exit(1);
-}
 
 /* Connects in the background. */
 static int start(void)
