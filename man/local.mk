@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += man/libproxyproto.7 man/libproxyproto_connect.7 \
 	man/libproxyproto.conf.5
-dist_doc_DATA = doc/compatibility.md doc/libproxyproto.conf.example
+dist_doc_DATA = doc/benchmark.md doc/benchmark-rate.png \
+	doc/benchmark-scaling.png doc/benchmark-throughput.png \
+	doc/compatibility.md doc/libproxyproto.conf.example
 dist_man_MANS += man/proxyproto.3 \
 	man/proxyproto_add_crc32c.3 \
 	man/proxyproto_add_ssl.3 \

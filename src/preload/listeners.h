@@ -26,8 +26,9 @@ struct pp_registration {
 /* Registrations of one listener that are kept; it takes a page of memory. */
 #define PP_LISTENER_EPOLLS 220
 
-/* Those of a descriptor that may turn out to be one: the latest. */
-#define PP_EARLY_EPOLLS 4
+/* Those of a descriptor that may turn out to be one: the latest. Connections
+   are registered, too, and take this memory each. */
+#define PP_EARLY_EPOLLS 2
 struct pp_early {
 	struct pp_registration registrations[PP_EARLY_EPOLLS];
 	_Atomic unsigned turn;	/* which gives way to the next one */
