@@ -79,8 +79,7 @@ void pp_identity_close(int fd)
 	drop_header(fd);
 }
 
-/* Something new is on fd, of which nothing is known. */
-static void forget_older(int fd)
+void pp_identity_forget_older(int fd)
 {
 	struct pp_peer peer;
 	int error = errno;
@@ -88,11 +87,6 @@ static void forget_older(int fd)
 	if (pp_peers_look(&peers, fd, &peer) && !pp_process_is_guest())
 		pp_identity_forget(fd);
 	errno = error;
-}
-
-void pp_identity_connected(int fd)
-{
-	forget_older(fd);
 }
 
 /* Whom the kernel names as the peer of a TCP connection. */
@@ -294,7 +288,7 @@ void pp_identity_leave_by_exec(void)
 		flags = real_fcntl(fd, F_GETFD, 0);
 		if (flags < 0)
 			/* closed: not to be asked for again */
-			forget_older(fd);
+			pp_identity_forget_older(fd);
 		else if (!(flags & FD_CLOEXEC))
 			leave(fd);
 	}
@@ -344,15 +338,10 @@ void pp_identity_leave_by_messages(const struct mmsghdr *messages,
 		pp_identity_leave_by_message(&messages[i].msg_hdr);
 }
 
-void pp_identity_arrive(int fd)
-{
-	forget_older(fd);
-}
-
 void pp_identity_arrive_by_message(const struct msghdr *message)
 {
 	if (pp_peers_used(&peers) && message->msg_control != NULL)
-		each_descriptor(message, forget_older);
+		each_descriptor(message, pp_identity_forget_older);
 }
 
 #endif

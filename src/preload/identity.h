@@ -51,8 +51,12 @@ void pp_identity_set(int fd, const union pp_address *proxy,
 /* Nothing is known any more of what is on fd. Not for a child of vfork. */
 void pp_identity_forget(int fd);
 
-/* fd is new: it came from another process. */
-void pp_identity_arrive(int fd);
+/*
+ * Something new is on fd: it came from another process, or the program
+ * connected it itself, perhaps to the address and port of a proxy whose
+ * connection was on it before. Leaves alone what is known in a child of vfork. Keeps errno.
+ */
+void pp_identity_forget_older(int fd);
 
 /* The program closes fd: frees what takes memory. */
 void pp_identity_close(int fd);
@@ -68,12 +72,6 @@ int pp_identity_getsockname(int fd, struct sockaddr *address,
  * as size allows. Returns its length, or -1 with errno set.
  */
 ssize_t pp_identity_get_header(int fd, void *bytes, size_t size);
-
-/*
- * The program connected fd itself, perhaps to the address and port of a proxy
- * whose connection was on it before.
- */
-void pp_identity_connected(int fd);
 
 /* The descriptor to was made a duplicate of from. */
 void pp_identity_duplicate(int from, int to);

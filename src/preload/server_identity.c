@@ -32,7 +32,7 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	int result = real_connect(fd, address, length);
 
 	if (result == 0 || errno == EINPROGRESS)
-		pp_identity_connected(fd);
+		pp_identity_forget_older(fd);
 	return result;
 }
 
@@ -171,7 +171,7 @@ PP_EXPORT int pidfd_getfd(int process, int fd, unsigned flags)
 {
 	int got = real_pidfd_getfd(process, fd, flags);
 
-	pp_identity_arrive(got);
+	pp_identity_forget_older(got);
 	return got;
 }
 #endif
