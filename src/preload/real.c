@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,10 +26,33 @@ static const char *const names[] = {
 static _Atomic uintptr_t addresses[PP_REAL_COUNT]
 	__attribute__((section(".data")));
 
-static uintptr_t get_address(enum pp_real index)
+/*
+ * The loader's lock may be taken again by the thread that has it, but not by a
+ * signal handler that comes between the taking and the writing down of who took
+ * it: that one would wait for ever. So signals wait while it is asked.
+ */
+static void block_signals(sigset_t *before)
 {
-	uintptr_t address =
-		atomic_load_explicit(&addresses[index], memory_order_relaxed);
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+static void restore_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static uintptr_t get_known(enum pp_real index)
+{
+	return atomic_load_explicit(&addresses[index], memory_order_relaxed);
+}
+
+/* With signals blocked. */
+static uintptr_t look_up(enum pp_real index)
+{
+	uintptr_t address = get_known(index);
 
 	if (address == 0) {
 		address = (uintptr_t)dlsym(RTLD_NEXT, names[index]);
@@ -37,23 +62,45 @@ static uintptr_t get_address(enum pp_real index)
 	return address;
 }
 
-pp_real_function pp_real_get(enum pp_real index)
+static uintptr_t look_up_one(enum pp_real index)
 {
-	return (pp_real_function)get_address(index);
+	uintptr_t address;
+	sigset_t before;
+
+	block_signals(&before);
+	address = look_up(index);
+	restore_signals(&before);
+	return address;
 }
 
-#define PP_REAL_RESOLVE(type, name, parameters, arguments)                 \
-	get_address(PP_REAL_##name);
+pp_real_function pp_real_get(enum pp_real index)
+{
+	uintptr_t address = get_known(index);
+
+	if (address == 0)
+		address = look_up_one(index);
+	return (pp_real_function)address;
+}
+
+#define PP_REAL_LOOK_UP(type, name, parameters, arguments)                 	look_up(PP_REAL_##name);
 void pp_real_resolve_for_children(void)
 {
-	PP_CHILD_REALS(PP_REAL_RESOLVE)
+	sigset_t before;
+
+	block_signals(&before);
+	PP_CHILD_REALS(PP_REAL_LOOK_UP)
+	restore_signals(&before);
 }
-#undef PP_REAL_RESOLVE
+#undef PP_REAL_LOOK_UP
 
 void pp_real_resolve(void)
 {
+	sigset_t before;
+
+	block_signals(&before);
 	for (int i = 0; i < PP_REAL_COUNT; i++)
-		get_address((enum pp_real)i);
+		look_up((enum pp_real)i);
+	restore_signals(&before);
 }
 
 /* The name of a file without its folders and what follows ".so". */
@@ -100,12 +147,15 @@ static int look_at(struct dl_phdr_info *object, size_t size, void *argument)
 bool pp_real_is_copy(void)
 {
 	struct search search = { .found = false };
+	sigset_t before;
 	Dl_info own;
 
-	if (dladdr((const void *)names, &own) == 0 || own.dli_fname == NULL)
-		return false;
-	search.own = own.dli_fbase;
-	search.base = base_of(own.dli_fname);
-	dl_iterate_phdr(look_at, &search);
+	block_signals(&before);
+	if (dladdr((const void *)names, &own) != 0 && own.dli_fname != NULL) {
+		search.own = own.dli_fbase;
+		search.base = base_of(own.dli_fname);
+		dl_iterate_phdr(look_at, &search);
+	}
+	restore_signals(&before);
 	return search.found;
 }

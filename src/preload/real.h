@@ -23,7 +23,7 @@ typedef void (*pp_real_function)(void);
 
 /*
  * The next function of that name behind ours in the search order, or NULL.
- * Looked up once; thread-safe, and signal-safe once pp_real_resolve has run.
+ * Looked up once; thread-safe and signal-safe.
  */
 pp_real_function pp_real_get(enum pp_real index);
 
@@ -35,8 +35,8 @@ pp_real_function pp_real_get(enum pp_real index);
 void pp_real_resolve_for_children(void);
 
 /*
- * Looks all of them up, so that no signal handler has to: before the first
- * connection. Processes that get none look up what they call.
+ * Looks all of them up, before the first connection. Processes that get none
+ * look up what they call.
  */
 void pp_real_resolve(void);
 

@@ -151,6 +151,10 @@ class Disturbed(unittest.TestCase):
                            timeout=fixture.PATIENCE,
                            env=fixture.environment(fixture.SERVER_LIBRARY))
 
+    def test_signals_wait_while_the_linker_is_asked(self):
+        """Its lock is not for signal handlers (loader_lock.c)."""
+        self.check("closer", "loader_lock")
+
     def test_cancelled_at_the_gate(self):
         self.check("gate", "cancel", PP_GATE="1")
 
