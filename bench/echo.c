@@ -2,19 +2,23 @@
 /*
  * An echo server for the benchmarks, which knows nothing of the library.
  *
- *	echo epoll|blocking|threads|processes [WORKERS]
+ *	echo epoll|blocking|threads|processes WORKERS [own]
  *
  * It listens on 127.0.0.1, prints "port N" and sends back what it gets: with
  * epoll all connections at once, otherwise one at a time for each worker, which
- * are threads or processes that block in accept on the one listener.
+ * are threads or processes that block in accept on the one listener. With own
+ * it takes a PROXY protocol header off itself, in as few calls as can be.
  */
 #include <config.h>
+
+#include "header.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +30,10 @@
 
 #define BACKLOG 4096
 #define EVENTS 256
+#define DESCRIPTORS (1 << 20)
 
 static int listener;
+static bool takes_header;
 static _Thread_local char buffer[1 << 17];
 
 static void fail(const char *what)
@@ -51,10 +57,28 @@ static void send_all(int fd, const char *bytes, ssize_t size)
 	}
 }
 
+/*
+ * It is whole when the first of it is there: the load sends it at once. How
+ * long it is cannot be known without looking, and what is behind it is not to
+ * be kept beside the socket: two calls.
+ */
+static void take_header(int fd)
+{
+	struct pp_header header;
+	ssize_t size = recv(fd, buffer, sizeof(buffer), MSG_PEEK);
+
+	if (size > 0 &&
+	    pp_header_parse(buffer, (size_t)size, PP_VERSION_BOTH, &header) ==
+		    PP_HEADER_COMPLETE)
+		recv(fd, buffer, header.length, 0);
+}
+
 static void serve_one(int fd)
 {
 	ssize_t size;
 
+	if (takes_header)
+		take_header(fd);
 	while ((size = recv(fd, buffer, sizeof(buffer), 0)) > 0)
 		send_all(fd, buffer, size);
 	close(fd);
@@ -94,13 +118,19 @@ static void add(int epoll, int fd)
 
 static void serve_event(int epoll, int fd)
 {
+	static bool is_new[DESCRIPTORS];
 	ssize_t size;
 
 	if (fd == listener) {
-		while ((fd = accept_one(SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		while ((fd = accept_one(SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 			add(epoll, fd);
+			is_new[fd] = takes_header;
+		}
 		return;
 	}
+	if (is_new[fd])
+		take_header(fd);
+	is_new[fd] = false;
 	size = recv(fd, buffer, sizeof(buffer), 0);
 	if (size > 0)
 		send_all(fd, buffer, size);
@@ -168,7 +198,8 @@ static void open_many(void)
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max
+						      : DESCRIPTORS;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -177,6 +208,7 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 	int workers = argc > 2 ? atoi(argv[2]) : 1;
 
+	takes_header = argc > 3 && strcmp(argv[3], "own") == 0;
 	open_many();
 	if (strcmp(mode, "epoll") == 0) {
 		start_listening(SOCK_NONBLOCK);
@@ -190,6 +222,6 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "processes") == 0)
 		start_processes(workers);
 	fprintf(stderr, "usage: echo epoll|blocking|threads|processes "
-			"[WORKERS]\n");
+			"WORKERS [own]\n");
 	return 2;
 }

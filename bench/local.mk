@@ -13,6 +13,7 @@ bench_carry_SOURCES = bench/carry.c
 bench_carry_LDADD = libproxyproto-core.la
 bench_echo_SOURCES = bench/echo.c
 bench_echo_CFLAGS = $(bench_programs_cflags)
+bench_echo_LDADD = libproxyproto-core.la
 bench_load_SOURCES = bench/load.c
 bench_load_CFLAGS = $(bench_programs_cflags)
 bench_load_LDADD = libproxyproto-core.la

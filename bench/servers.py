@@ -73,7 +73,7 @@ def program(argv, env):
 class Server:
     """One server in one variant; running until stop()."""
 
-    variants = ("bare", "preloaded", "peer", "hop")
+    variants = ("bare", "preloaded", "peer", "own", "hop")
     load = "connect"
 
     def __init__(self, variant, peer=None):
@@ -142,18 +142,19 @@ class Echo(Server):
     arguments = ()
 
     def start(self):
-        one = self.run(os.path.join(BUILT, "echo"), *self.arguments)
+        one = self.run(os.path.join(BUILT, "echo"), *self.arguments,
+                       *(["own"] if self.variant == "own" else []))
         return int(one.wait_line(r"^port (\d+)")[1])
 
 
 class Epoll(Echo):
     name = "C, epoll"
-    arguments = ("epoll",)
+    arguments = ("epoll", "1")
 
 
 class Blocking(Echo):
     name = "C, blocking"
-    arguments = ("blocking",)
+    arguments = ("blocking", "1")
 
 
 class Threads(Echo):
@@ -168,13 +169,13 @@ class Erlang(Server):
         port = fixture.free_port()
         self.env |= {"HOME": self.folder.name}
         self.run("escript", os.path.join(HERE, "echo.escript"),
-                 str(port)).wait_line("^listening$")
+                 str(port), *(["own"] if self.variant == "own" else [])
+                 ).wait_line("^listening$")
         return port
 
 
 class Nginx(Server):
     name = "nginx"
-    variants = ("bare", "preloaded", "peer", "own", "hop")
     load = "http"
 
     def start(self):
