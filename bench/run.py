@@ -80,7 +80,9 @@ def head(options):
             "a round. Load and server share the machine. Variants: bare, "
             "without a header; preloaded, under libproxyproto.so, with a "
             "version 2 header; hop, bare behind an HAProxy that takes the "
-            "header off (accept-proxy); own, told to take it off itself"
+            "header off (accept-proxy); own, a server that takes it off itself "
+            "(C in the fewest calls, Erlang by gen_tcp:recv, nginx by "
+            "proxy_protocol, HAProxy by accept-proxy)"
             + ("; peer, under " + os.path.basename(options.peer)
                if options.peer else "") + ".\n\n")
 

@@ -5,7 +5,7 @@
   preloaded  under libproxyproto.so
   peer       under another preload library, --peer
   hop        bare, behind an HAProxy that takes the header off
-  own        told to take the header off itself, where it can
+  own        told to take the header off itself
 """
 import os
 import shutil
