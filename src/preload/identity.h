@@ -54,7 +54,8 @@ void pp_identity_forget(int fd);
 /*
  * Something new is on fd: it came from another process, or the program
  * connected it itself, perhaps to the address and port of a proxy whose
- * connection was on it before. Leaves alone what is known in a child of vfork. Keeps errno.
+ * connection was on it before. Leaves alone what is known in a child of vfork.
+ * Keeps errno.
  */
 void pp_identity_forget_older(int fd);
 

@@ -82,7 +82,8 @@ pp_real_function pp_real_get(enum pp_real index)
 	return (pp_real_function)address;
 }
 
-#define PP_REAL_LOOK_UP(type, name, parameters, arguments)                 	look_up(PP_REAL_##name);
+#define PP_REAL_LOOK_UP(type, name, parameters, arguments)                 \
+	look_up(PP_REAL_##name);
 void pp_real_resolve_for_children(void)
 {
 	sigset_t before;

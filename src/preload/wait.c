@@ -180,8 +180,8 @@ static enum pp_turn pass_gate(struct pp_listener *listener, int gate,
 
 /*
  * Passes the gate if somebody is there: a busy server's threads ask for nothing
- * else. Only who sleeps there must know how long the program's accept would, and
- * in the end that the gate is still this listener's.
+ * else. Only who sleeps there must know how long the program's accept would,
+ * and in the end that the gate is still this listener's.
  */
 static bool passes_at_once(struct pp_listener *listener,
 			   struct pp_patience *patience, enum pp_turn *turn)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A library to preload behind ours: each accept(2) begins later than the last. */
+/* A library to preload behind ours: each accept(2) is later than the last. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A ring that takes one request at a time; see uring.h and io_uring_setup(2). */
+/* A ring that takes one request at a time; see uring.h, io_uring_setup(2). */
 #define _GNU_SOURCE
 #include "uring.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Properties: what is written is read again, and what is read can be written. */
+/* Properties: what is written is read again, what is read can be written. */
 #include <config.h>
 
 #include "proxyproto.h"
