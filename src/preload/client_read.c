@@ -151,6 +151,6 @@ PREADV2(preadv2, off_t)
 #ifdef HAVE_PREADV64V2
 #undef preadv64v2
 ssize_t preadv64v2(int fd, const struct iovec *vector, int count,
-		   off64_t offset, int flags);
-PREADV2(preadv64v2, off64_t)
+		   pp_offset offset, int flags);
+PREADV2(preadv64v2, pp_offset)
 #endif

@@ -46,8 +46,8 @@ PWRITEV2(pwritev2, off_t)
 #ifdef HAVE_PWRITEV64V2
 #undef pwritev64v2
 ssize_t pwritev64v2(int fd, const struct iovec *vector, int count,
-		    off64_t offset, int flags);
-PWRITEV2(pwritev64v2, off64_t)
+		    pp_offset offset, int flags);
+PWRITEV2(pwritev64v2, pp_offset)
 #endif
 
 PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
@@ -102,7 +102,7 @@ PP_EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t size)
 
 #ifdef HAVE_SENDFILE64
 #undef sendfile64
-PP_EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
+PP_EXPORT ssize_t sendfile64(int to, int from, pp_offset *offset, size_t size)
 {
 	return pp_pending_may_write(to, 0)
 		       ? real_sendfile64(to, from, offset, size)
@@ -111,8 +111,8 @@ PP_EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t size)
 #endif
 
 /* Reads, too. */
-PP_EXPORT ssize_t splice(int from, off64_t *from_offset, int to,
-			 off64_t *to_offset, size_t size, unsigned flags)
+PP_EXPORT ssize_t splice(int from, pp_offset *from_offset, int to,
+			 pp_offset *to_offset, size_t size, unsigned flags)
 {
 	int how = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
 

@@ -80,11 +80,32 @@
 #define PP_HOOK_PIDFD_GETFD(HOOK)
 #endif
 
-/* Two C libraries, two types. */
+/* since glibc 2.39 */
+#ifdef HAVE_PIDFD_SPAWN
+#define PP_HOOK_PIDFD_SPAWN(HOOK)                                          \
+	HOOK(int, pidfd_spawn,                                             \
+	     (int *pidfd, const char *path,                                \
+	      const posix_spawn_file_actions_t *actions,                   \
+	      const posix_spawnattr_t *attributes, char *const argv[],     \
+	      char *const envp[]),                                         \
+	     (pidfd, path, actions, attributes, argv, envp))               \
+	HOOK(int, pidfd_spawnp,                                            \
+	     (int *pidfd, const char *file,                                \
+	      const posix_spawn_file_actions_t *actions,                   \
+	      const posix_spawnattr_t *attributes, char *const argv[],     \
+	      char *const envp[]),                                         \
+	     (pidfd, file, actions, attributes, argv, envp))
+#else
+#define PP_HOOK_PIDFD_SPAWN(HOOK)
+#endif
+
+/* Two C libraries, two types; musl's off_t has 64 bits everywhere. */
 #ifdef __GLIBC__
 typedef int pp_mmsg_flags;
+typedef off64_t pp_offset;
 #else
 typedef unsigned pp_mmsg_flags;
+typedef off_t pp_offset;
 #endif
 
 /* What both libraries hook, each for its own reasons. */
@@ -162,6 +183,7 @@ typedef unsigned pp_mmsg_flags;
 	      const posix_spawnattr_t *attributes, char *const argv[],     \
 	      char *const envp[]),                                         \
 	     (pid, file, actions, attributes, argv, envp))                 \
+	PP_HOOK_PIDFD_SPAWN(HOOK)                                          \
 	HOOK(int, posix_spawn_file_actions_adddup2,                        \
 	     (posix_spawn_file_actions_t * actions, int from, int to),     \
 	     (actions, from, to))                                          \
@@ -287,7 +309,7 @@ typedef unsigned pp_mmsg_flags;
 #ifdef HAVE_SENDFILE64
 #define PP_HOOK_SENDFILE64(HOOK)                                           \
 	HOOK(ssize_t, sendfile64,                                          \
-	     (int to, int from, off64_t *offset, size_t size),             \
+	     (int to, int from, pp_offset *offset, size_t size),           \
 	     (to, from, offset, size))
 #else
 #define PP_HOOK_SENDFILE64(HOOK)
@@ -343,7 +365,7 @@ typedef unsigned pp_mmsg_flags;
 #define PP_HOOK_PREADV64V2(HOOK)                                           \
 	HOOK(ssize_t, preadv64v2,                                          \
 	     (int fd, const struct iovec *vector, int count,               \
-	      off64_t offset, int flags),                                  \
+	      pp_offset offset, int flags),                                  \
 	     (fd, vector, count, offset, flags))
 #else
 #define PP_HOOK_PREADV64V2(HOOK)
@@ -361,7 +383,7 @@ typedef unsigned pp_mmsg_flags;
 #define PP_HOOK_PWRITEV64V2(HOOK)                                          \
 	HOOK(ssize_t, pwritev64v2,                                         \
 	     (int fd, const struct iovec *vector, int count,               \
-	      off64_t offset, int flags),                                  \
+	      pp_offset offset, int flags),                                  \
 	     (fd, vector, count, offset, flags))
 #else
 #define PP_HOOK_PWRITEV64V2(HOOK)
@@ -422,7 +444,7 @@ typedef unsigned pp_mmsg_flags;
 	     (to, from, offset, size))                                     \
 	PP_HOOK_SENDFILE64(HOOK)                                           \
 	HOOK(ssize_t, splice,                                              \
-	     (int from, off64_t *from_offset, int to, off64_t *to_offset,  \
+	     (int from, pp_offset *from_offset, int to, pp_offset *to_offset,  \
 	      size_t size, unsigned flags),                                \
 	     (from, from_offset, to, to_offset, size, flags))              \
 	HOOK(int, getsockopt,                                              \

@@ -139,6 +139,26 @@ PP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 	return real_posix_spawnp(pid, file, actions, attributes, argv, envp);
 }
 
+#ifdef HAVE_PIDFD_SPAWN
+PP_EXPORT int pidfd_spawn(int *pidfd, const char *path,
+			  const posix_spawn_file_actions_t *actions,
+			  const posix_spawnattr_t *attributes,
+			  char *const argv[], char *const envp[])
+{
+	pp_identity_leave_by_exec();
+	return real_pidfd_spawn(pidfd, path, actions, attributes, argv, envp);
+}
+
+PP_EXPORT int pidfd_spawnp(int *pidfd, const char *file,
+			   const posix_spawn_file_actions_t *actions,
+			   const posix_spawnattr_t *attributes,
+			   char *const argv[], char *const envp[])
+{
+	pp_identity_leave_by_exec();
+	return real_pidfd_spawnp(pidfd, file, actions, attributes, argv, envp);
+}
+#endif
+
 /* What the actions do in the child is hidden in the C library. */
 PP_EXPORT int posix_spawn_file_actions_adddup2(
 	posix_spawn_file_actions_t *actions, int from, int to)

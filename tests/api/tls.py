@@ -65,8 +65,9 @@ def make_certificate(folder, file, name, issuer=None):
               if issuer else [])
     openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256",
             "-subj", "/CN=" + name, "-days", "3650", "-addext",
-            "subjectAltName=DNS:" + name, "-keyout", file + ".key", "-out",
-            file + ".crt", *signed)
+            "subjectAltName=DNS:" + name, "-addext",
+            "keyUsage=keyCertSign,digitalSignature", "-keyout",
+            file + ".key", "-out", file + ".crt", *signed)
     with open(f"{folder}/{file}.pem", "w", encoding="ascii") as pem:
         for part in "key", "crt":
             with open(f"{folder}/{file}.{part}", encoding="ascii") as one:

@@ -54,11 +54,17 @@ class Handover(unittest.TestCase):
             with self.subTest(method):
                 self.check(method, CLIENT, v2())
 
-    def test_posix_spawn(self):
-        for method in ("posix_spawn", "posix_spawnp", "posix_spawn-plain",
-                       "posix_spawnp-plain"):
-            with self.subTest(method):
-                self.check(method, CLIENT, v1())
+    def test_spawn(self):
+        """pidfd_spawn where the C library has it (glibc 2.39)."""
+        names = ["posix_spawn", "posix_spawnp"]
+        with open(os.path.join(os.environ.get("PP_BUILDDIR", "."),
+                               "config.h"), encoding="ascii") as config:
+            if "#define HAVE_PIDFD_SPAWN 1\n" in config.read():
+                names += ["pidfd_spawn", "pidfd_spawnp"]
+        for name in names:
+            for method in name, name + "-plain":
+                with self.subTest(method):
+                    self.check(method, CLIENT, v1())
 
     def test_vfork(self):
         self.check("vfork", CLIENT, v2())

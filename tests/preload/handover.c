@@ -249,36 +249,58 @@ static void vfork_beside(int fd)
 	tell(0);
 }
 
-static void spawn(int fd, bool along_path)
+typedef int (*spawn_function)(int *child, const char *path,
+			      const posix_spawn_file_actions_t *actions,
+			      const posix_spawnattr_t *attributes,
+			      char *const argv[], char *const envp[]);
+
+static const struct {
+	const char *name;
+	spawn_function spawn;
+	idtype_t type;	/* of what it says about the child */
+} spawners[] = {
+	{ "posix_spawn", posix_spawn, P_PID },
+	{ "posix_spawnp", posix_spawnp, P_PID },
+#ifdef HAVE_PIDFD_SPAWN
+	{ "pidfd_spawn", pidfd_spawn, P_PIDFD },
+	{ "pidfd_spawnp", pidfd_spawnp, P_PIDFD },
+#endif
+};
+
+/* With an action, which alone tells that it goes along, or by its number. */
+static void spawn(size_t which, bool by_action, int fd)
 {
 	posix_spawn_file_actions_t actions;
-	pid_t child;
-	int result;
+	siginfo_t end;
+	int child;
 
-	/* only the action tells that it goes along */
-	check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, 0);
-	result = along_path ? posix_spawnp(&child, self, &actions, NULL,
-					   tell_0, environ)
-			    : posix_spawn(&child, self, &actions, NULL, tell_0,
-					  environ);
-	check(result == 0, "posix_spawn");
-	wait_for(child);
+	if (by_action) {
+		check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
+		posix_spawn_file_actions_adddup2(&actions, fd, 0);
+	} else {
+		check(dup2(fd, 0) == 0, "dup2");
+	}
+	check(spawners[which].spawn(&child, self, &actions, NULL, tell_0,
+				    environ) == 0, spawners[which].name);
+	check(waitid(spawners[which].type, (id_t)child, &end, WEXITED) == 0 &&
+	      end.si_status == 0, "the child's end");
 }
 
-/* Without an action: by its own number. */
-static void spawn_as_it_is(int fd, bool along_path)
+/* NAME or NAME-plain; false for another method. */
+static bool spawn_as(const char *method, int fd)
 {
-	pid_t child;
-	int result;
+	for (size_t i = 0; i < sizeof(spawners) / sizeof(*spawners); i++) {
+		size_t length = strlen(spawners[i].name);
+		const char *rest = method + length;
 
-	check(dup2(fd, 0) == 0, "dup2");
-	result = along_path
-			 ? posix_spawnp(&child, self, NULL, NULL, tell_0, environ)
-			 : posix_spawn(&child, self, NULL, NULL, tell_0, environ);
-	check(result == 0, "posix_spawn");
-	wait_for(child);
+		if (strncmp(method, spawners[i].name, length) != 0 ||
+		    (strcmp(rest, "") != 0 && strcmp(rest, "-plain") != 0))
+			continue;
+		spawn(i, *rest == '\0', fd);
+		return true;
+	}
+	return false;
 }
 
 /* What does not go along is not told of: the socket has no note. */
@@ -382,14 +404,8 @@ static void hand_over(const char *method, int fd)
 		return vfork_and_exec(fd);
 	if (strcmp(method, "vfork-beside") == 0)
 		return vfork_beside(fd);
-	if (strcmp(method, "posix_spawn") == 0)
-		return spawn(fd, false);
-	if (strcmp(method, "posix_spawnp") == 0)
-		return spawn(fd, true);
-	if (strcmp(method, "posix_spawn-plain") == 0)
-		return spawn_as_it_is(fd, false);
-	if (strcmp(method, "posix_spawnp-plain") == 0)
-		return spawn_as_it_is(fd, true);
+	if (spawn_as(method, fd))
+		return;
 	if (strcmp(method, "stays") == 0)
 		return stays(fd);
 	if (strcmp(method, "own-filter") == 0)
