@@ -9,7 +9,6 @@
 #include "process.h"
 #include "real.h"
 #include "settings_read.h"
-#include "threads.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -153,13 +152,9 @@ const struct pp_settings *pp_configuration(void)
  */
 __attribute__((constructor)) static void construct(void)
 {
+	pp_real_resolve();
 #ifdef PP_CLIENT
-	pp_real_resolve_for_children();
 	pp_process_start();
-#else
-	/* otherwise the hook of pthread_create does */
-	if (pp_has_threads())
-		pp_real_resolve_for_children();
 #endif
 	if (!environment_has_settings()) {
 		environment_is_silent = true;

@@ -13,7 +13,6 @@
 #include "export.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -287,11 +286,7 @@ typedef off_t pp_offset;
 	     (int epoll, int operation, int fd, struct epoll_event *event), \
 	     (epoll, operation, fd, event))                                \
 	PP_WAIT_HOOKS(HOOK)                                                \
-	HOOK(int, chroot, (const char *path), (path))                      \
-	HOOK(int, pthread_create,                                          \
-	     (pthread_t * thread, const pthread_attr_t *attributes,        \
-	      void *(*begin)(void *), void *argument),                     \
-	     (thread, attributes, begin, argument))
+	HOOK(int, chroot, (const char *path), (path))
 
 #define PP_SERVER_HOOKS(HOOK)                                              \
 	PP_ACCEPT_HOOKS(HOOK)                                              \
@@ -457,24 +452,11 @@ typedef off_t pp_offset;
 	PP_CONNECT_HOOKS(HOOK)                                             \
 	PP_FCNTL_ROWS(HOOK)
 
-/*
- * Each library is compiled with its own part of the table. PP_CHILD_REALS are
- * those that programs call between fork and exec.
- */
+/* Each library is compiled with its own part of the table. */
 #ifdef PP_CLIENT
-#define PP_CHILD_REALS(HOOK) PP_DUP_HOOKS(HOOK) PP_FCNTL_ROWS(HOOK)
 #define PP_REALS(HOOK) PP_CONNECT_HOOKS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_FCNTL_ROWS(HOOK)
 #else
-#ifdef PP_GETPEERNAME_CACHE
-#define PP_CHILD_REALS(HOOK)                                               \
-	PP_CLOSE_HOOKS(HOOK)                                                \
-	PP_DUP_HOOKS(HOOK)                                                 \
-	PP_EXECV_HOOKS(HOOK)                                               \
-	PP_FCNTL_ROWS(HOOK)
-#else
-#define PP_CHILD_REALS(HOOK) PP_CLOSE_HOOKS(HOOK)
-#endif
 #define PP_REALS(HOOK) PP_SERVER_REALS(HOOK)
 #define PP_FCNTL_REALS(HOOK) PP_SERVER_FCNTL_REALS(HOOK)
 #endif

@@ -6,8 +6,6 @@
 
 #include <dlfcn.h>
 #include <link.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,40 +19,19 @@ static const char *const names[] = {
 
 /*
  * Addresses rather than pointers: ISO C keeps functions and data apart. Each
- * process writes some: the page of .data is written to anyway.
+ * process writes these: the page of .data is written to anyway.
  */
-static _Atomic uintptr_t addresses[PP_REAL_COUNT]
-	__attribute__((section(".data")));
+#define PP_REAL_WRITTEN __attribute__((section(".data")))
+static _Atomic uintptr_t addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
+static _Atomic bool is_resolved PP_REAL_WRITTEN;
+static _Atomic bool is_copy PP_REAL_WRITTEN;
 
-/*
- * The loader's lock may be taken again by the thread that has it, but not by a
- * signal handler that comes between the taking and the writing down of who took
- * it: that one would wait for ever. So signals wait while it is asked.
- */
-static void block_signals(sigset_t *before)
+static uintptr_t get_address(enum pp_real index)
 {
-	sigset_t all;
+	uintptr_t address =
+		atomic_load_explicit(&addresses[index], memory_order_relaxed);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, before);
-}
-
-static void restore_signals(const sigset_t *before)
-{
-	pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
-static uintptr_t get_known(enum pp_real index)
-{
-	return atomic_load_explicit(&addresses[index], memory_order_relaxed);
-}
-
-/* With signals blocked. */
-static uintptr_t look_up(enum pp_real index)
-{
-	uintptr_t address = get_known(index);
-
-	if (address == 0) {
+	if (address == 0 && !atomic_load(&is_resolved)) {
 		address = (uintptr_t)dlsym(RTLD_NEXT, names[index]);
 		atomic_store_explicit(&addresses[index], address,
 				      memory_order_relaxed);
@@ -62,46 +39,9 @@ static uintptr_t look_up(enum pp_real index)
 	return address;
 }
 
-static uintptr_t look_up_one(enum pp_real index)
-{
-	uintptr_t address;
-	sigset_t before;
-
-	block_signals(&before);
-	address = look_up(index);
-	restore_signals(&before);
-	return address;
-}
-
 pp_real_function pp_real_get(enum pp_real index)
 {
-	uintptr_t address = get_known(index);
-
-	if (address == 0)
-		address = look_up_one(index);
-	return (pp_real_function)address;
-}
-
-#define PP_REAL_LOOK_UP(type, name, parameters, arguments)                 \
-	look_up(PP_REAL_##name);
-void pp_real_resolve_for_children(void)
-{
-	sigset_t before;
-
-	block_signals(&before);
-	PP_CHILD_REALS(PP_REAL_LOOK_UP)
-	restore_signals(&before);
-}
-#undef PP_REAL_LOOK_UP
-
-void pp_real_resolve(void)
-{
-	sigset_t before;
-
-	block_signals(&before);
-	for (int i = 0; i < PP_REAL_COUNT; i++)
-		look_up((enum pp_real)i);
-	restore_signals(&before);
+	return (pp_real_function)get_address(index);
 }
 
 /* The name of a file without its folders and what follows ".so". */
@@ -123,40 +63,51 @@ static struct base base_of(const char *path)
 	};
 }
 
+/* Where this object lies: the linker defines it. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
 /* Going through the objects of the process, in the order they are searched. */
 struct search {
-	const void *own;	/* where this object lies */
-	struct base base;
-	bool passed;		/* own object was seen */
+	struct base own;	/* of this object; NULL before it was seen */
 	bool found;
 };
+
+static bool is_same(struct base a, struct base b)
+{
+	return a.length == b.length && memcmp(a.name, b.name, a.length) == 0;
+}
 
 static int look_at(struct dl_phdr_info *object, size_t size, void *argument)
 {
 	struct search *search = argument;
-	struct base base = base_of(object->dlpi_name);
 
 	(void)size;
-	if (object->dlpi_addr == (uintptr_t)search->own)
-		search->passed = true;
-	else if (search->passed && base.length == search->base.length &&
-		 memcmp(base.name, search->base.name, base.length) == 0)
-		search->found = true;
+	if (object->dlpi_addr == (uintptr_t)__ehdr_start)
+		search->own = base_of(object->dlpi_name);
+	else if (search->own.name != NULL)
+		search->found = is_same(search->own, base_of(object->dlpi_name));
 	return search->found;
+}
+
+static bool look_for_copy(void)
+{
+	struct search search = { .found = false };
+
+	dl_iterate_phdr(look_at, &search);
+	return search.found;
+}
+
+void pp_real_resolve(void)
+{
+	if (atomic_load(&is_resolved))
+		return;
+	for (int i = 0; i < PP_REAL_COUNT; i++)
+		get_address((enum pp_real)i);
+	atomic_store(&is_copy, look_for_copy());
+	atomic_store(&is_resolved, true);
 }
 
 bool pp_real_is_copy(void)
 {
-	struct search search = { .found = false };
-	sigset_t before;
-	Dl_info own;
-
-	block_signals(&before);
-	if (dladdr((const void *)names, &own) != 0 && own.dli_fname != NULL) {
-		search.own = own.dli_fbase;
-		search.base = base_of(own.dli_fname);
-		dl_iterate_phdr(look_at, &search);
-	}
-	restore_signals(&before);
-	return search.found;
+	return atomic_load(&is_copy);
 }

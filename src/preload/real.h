@@ -23,26 +23,23 @@ typedef void (*pp_real_function)(void);
 
 /*
  * The next function of that name behind ours in the search order, or NULL.
- * Looked up once; thread-safe and signal-safe.
+ * Thread- and signal-safe once pp_real_resolve has run.
  */
 pp_real_function pp_real_get(enum pp_real index);
 
 /*
- * Looks up what programs call between fork and exec. A child of _Fork(3) may
- * wait for ever for the loader's lock, which a thread held that is not there:
- * to be called before there are threads.
- */
-void pp_real_resolve_for_children(void);
-
-/*
- * Looks all of them up, before the first connection. Processes that get none
- * look up what they call.
+ * Looks all of them up, once. The dynamic linker's lock is not for signal
+ * handlers, nor for a child that was forked while a thread had it, and a
+ * program that has confined itself (seccomp) is to notice nothing: so this is
+ * for the library's constructor. Whoever is there before, another library's
+ * constructor, is served all the same.
  */
 void pp_real_resolve(void);
 
 /*
  * True where another copy of this same library, under another path, follows in
- * the search order. That one does the work; this one must not.
+ * the search order. That one does the work; this one must not. False before
+ * pp_real_resolve.
  */
 bool pp_real_is_copy(void);
 

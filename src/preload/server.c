@@ -66,22 +66,6 @@ PP_EXPORT int chroot(const char *path)
 	return real_chroot(path);
 }
 
-/*
- * From now on another thread may be in the loader when this one forks. Threads
- * that the C library makes for itself have no business there.
- */
-PP_EXPORT int pthread_create(pthread_t *thread,
-			     const pthread_attr_t *attributes,
-			     void *(*begin)(void *), void *argument)
-{
-	int result;
-
-	pp_real_resolve_for_children();
-	result = real_pthread_create(thread, attributes, begin, argument);
-	/* it returns an error number; there may be no such function, though */
-	return result < 0 ? EAGAIN : result;
-}
-
 PP_EXPORT int close(int fd)
 {
 	if (pp_own_is(fd)) {

@@ -151,9 +151,9 @@ class Disturbed(unittest.TestCase):
                            timeout=fixture.PATIENCE,
                            env=fixture.environment(fixture.SERVER_LIBRARY))
 
-    def test_signals_wait_while_the_linker_is_asked(self):
-        """Its lock is not for signal handlers (loader_lock.c)."""
-        self.check("closer", "loader_lock")
+    def test_the_linker_is_asked_before_main(self):
+        """Its lock is not for signal handlers (linker.c)."""
+        self.check("closer", "linker")
 
     def test_cancelled_at_the_gate(self):
         self.check("gate", "cancel", PP_GATE="1")
