@@ -11,7 +11,7 @@
  */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

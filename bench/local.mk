@@ -3,14 +3,14 @@
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
 	bench/rounds.py bench/run.py bench/servers.py
-bench_programs = bench/carry bench/echo bench/load bench/parse bench/start \
+bench_programs = bench/note bench/echo bench/load bench/parse bench/start \
 	bench/table
 EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions
 check_PROGRAMS += bench/once
 bench_programs_cflags = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
-bench_carry_SOURCES = bench/carry.c
-bench_carry_LDADD = libproxyproto-core.la
+bench_note_SOURCES = bench/note.c
+bench_note_LDADD = libproxyproto-core.la
 bench_echo_SOURCES = bench/echo.c
 bench_echo_CFLAGS = $(bench_programs_cflags)
 bench_echo_LDADD = libproxyproto-core.la

@@ -8,7 +8,7 @@
  */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "peers.h"
+#include "preload/server/peers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 /* <proxyproto.h>: reading and writing a header. */
 #include <config.h>
 
+#include "api/proxyproto.h"
 #include "export.h"
-#include "header.h"
-#include "proxyproto.h"
-#include "tlv.h"
+#include "protocol/header.h"
+#include "protocol/tlv.h"
 
 #include <string.h>
 

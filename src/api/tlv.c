@@ -2,11 +2,11 @@
 /* <proxyproto.h>: walking and appending TLVs. */
 #include <config.h>
 
-#include "tlv.h"
+#include "protocol/tlv.h"
 
+#include "api/proxyproto.h"
 #include "export.h"
-#include "header.h"
-#include "proxyproto.h"
+#include "protocol/header.h"
 
 #define TYPE_MAX 255
 

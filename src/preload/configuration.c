@@ -2,13 +2,13 @@
 /* Reading this process's settings; see configuration.h. */
 #include <config.h>
 
-#include "configuration.h"
+#include "preload/configuration.h"
 
-#include "inetd.h"
-#include "log.h"
-#include "process.h"
-#include "real.h"
-#include "settings_read.h"
+#include "connection/report.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/server/inetd.h"
+#include "settings/load.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -275,7 +275,7 @@ static void tell_error(const struct configuration *configuration)
 	static atomic_flag told = ATOMIC_FLAG_INIT;
 
 	if (!atomic_flag_test_and_set(&told))
-		pp_log(pp_library, "%s", configuration->error.text);
+		pp_report(pp_library, "%s", configuration->error.text);
 }
 
 bool pp_configuration_allows(int fd)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The settings of this process: read once, then immutable. */
-#ifndef PP_CONFIGURATION_H
-#define PP_CONFIGURATION_H
+#ifndef PP_PRELOAD_CONFIGURATION_H
+#define PP_PRELOAD_CONFIGURATION_H
 
-#include "settings.h"
+#include "settings/settings.h"
 
 #include <stdbool.h>
 

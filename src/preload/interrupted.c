@@ -2,7 +2,7 @@
 /* Calls that a signal ends, or not; see interrupted.h. */
 #include <config.h>
 
-#include "interrupted.h"
+#include "preload/interrupted.h"
 
 #include <signal.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What a signal means to a call that waits by poll(2) in place of one that the
  * program made.
  */
-#ifndef PP_INTERRUPTED_H
-#define PP_INTERRUPTED_H
+#ifndef PP_PRELOAD_INTERRUPTED_H
+#define PP_PRELOAD_INTERRUPTED_H
 
 #include <stdbool.h>
 

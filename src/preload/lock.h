@@ -6,10 +6,10 @@
  * a short time only; a forked child may find it held by a thread that is not
  * there.
  */
-#ifndef PP_LOCK_H
-#define PP_LOCK_H
+#ifndef PP_PRELOAD_LOCK_H
+#define PP_PRELOAD_LOCK_H
 
-#include "real.h"
+#include "preload/real.h"
 
 #include <pthread.h>
 #include <sched.h>

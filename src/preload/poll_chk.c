@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "real.h"
+#include "preload/real.h"
 
 #ifdef HAVE___POLL_CHK
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);

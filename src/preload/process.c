@@ -2,7 +2,7 @@
 /* The process whose memory it is; see process.h. */
 #include <config.h>
 
-#include "process.h"
+#include "preload/process.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

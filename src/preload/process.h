@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Whose memory is it that the hooks find? */
-#ifndef PP_PROCESS_H
-#define PP_PROCESS_H
+#ifndef PP_PRELOAD_PROCESS_H
+#define PP_PRELOAD_PROCESS_H
 
 #include <stdbool.h>
 

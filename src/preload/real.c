@@ -2,7 +2,7 @@
 /* Finding the functions behind our own; see real.h. */
 #include <config.h>
 
-#include "real.h"
+#include "preload/real.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -11,11 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PP_REAL_NAME(type, name, parameters, arguments) #name,
+#define PP_HOOK(type, name, parameters, arguments) #name,
+#define PP_CALL PP_HOOK
 static const char *const names[] = {
-	PP_REALS(PP_REAL_NAME) PP_FCNTL_REALS(PP_REAL_NAME)
+#include PP_HOOKS
 };
-#undef PP_REAL_NAME
 
 /*
  * Addresses rather than pointers: ISO C keeps functions and data apart. Each

@@ -4,20 +4,21 @@
  * may be hooked: the function that the program would have
  * called without this library. Inside the library nothing else is called.
  */
-#ifndef PP_REAL_H
-#define PP_REAL_H
+#ifndef PP_PRELOAD_REAL_H
+#define PP_PRELOAD_REAL_H
 
-#include "hooks.h"
+#include "preload/hooks.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PP_REAL_INDEX(type, name, parameters, arguments) PP_REAL_##name,
+#define PP_HOOK(type, name, parameters, arguments) PP_REAL_##name,
+#define PP_CALL PP_HOOK
 enum pp_real {
-	PP_REALS(PP_REAL_INDEX) PP_FCNTL_REALS(PP_REAL_INDEX) PP_REAL_COUNT
+#include PP_HOOKS
+	PP_REAL_COUNT
 };
-#undef PP_REAL_INDEX
 
 typedef void (*pp_real_function)(void);
 
@@ -57,15 +58,14 @@ bool pp_real_is_copy(void);
 		return function arguments;                                 \
 	}
 #define PP_REAL_FAILED(type) _Generic((type)0, FILE *: NULL, default: (type)-1)
-#define PP_REAL_FUNCTION(type, name, parameters, arguments)                \
+#define PP_HOOK(type, name, parameters, arguments)                          \
 	PP_REAL_DEFINE(type, name, parameters, parameters, arguments)
-#define PP_REAL_FCNTL(type, name, parameters, arguments)                   \
+#define PP_HOOK_VARIADIC(type, name, parameters, arguments)                \
 	PP_REAL_DEFINE(type, name, (int, int, ...), parameters, arguments)
-PP_REALS(PP_REAL_FUNCTION)
-PP_FCNTL_REALS(PP_REAL_FCNTL)
+#define PP_CALL PP_HOOK
+#define PP_CALL_VARIADIC PP_HOOK_VARIADIC
+#include PP_HOOKS
 #undef PP_REAL_DEFINE
 #undef PP_REAL_FAILED
-#undef PP_REAL_FUNCTION
-#undef PP_REAL_FCNTL
 
 #endif

@@ -25,7 +25,7 @@ def read(path):
 def declarations():
     """{name: the whole declaration} of <proxyproto.h>."""
     text = re.sub(r"/\*.*?\*/", "",
-                  read(os.path.join(linking.SOURCE, "src/proxyproto.h")),
+                  read(os.path.join(linking.SOURCE, "src/api/proxyproto.h")),
                   flags=re.S)
     return {match[2]: plain(match[0]) for match in re.finditer(
         r"^([a-z][\w *]*?)\b(proxyproto_\w+)\(([^;{]*)\);", text, re.M)}
@@ -89,7 +89,7 @@ class Pages(unittest.TestCase):
 
     def test_constants(self):
         """Each that the header has is named, and no other."""
-        header = read(os.path.join(linking.SOURCE, "src/proxyproto.h"))
+        header = read(os.path.join(linking.SOURCE, "src/api/proxyproto.h"))
         known = set(re.findall(r"\b(PROXYPROTO_\w+)\b(?! *\n#define)",
                                re.sub(r"/\*.*?\*/", "", header,
                                       flags=re.S))) - {"PROXYPROTO_H"}

@@ -5,8 +5,8 @@
  */
 #include <config.h>
 
-#include "settings.h"
-#include "settings_file.h"
+#include "settings/file.h"
+#include "settings/settings.h"
 
 #include <stdlib.h>
 #include <string.h>

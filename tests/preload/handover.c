@@ -11,7 +11,7 @@
  */
 #include <config.h>
 
-#include "bpf.h"
+#include "preload/server/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -8,10 +8,9 @@ import unittest
 import fixture
 
 SOURCE = os.environ.get("PP_SRCDIR", ".")
-HOOKS = os.path.join(SOURCE, "src/preload/hooks.h")
 CODEC_LIBRARY = os.path.join(fixture.LIBDIR, "libproxyproto_codec.so")
-LIBRARIES = ((fixture.SERVER_LIBRARY, "SERVER", "preload/server.map"),
-             (fixture.CLIENT_LIBRARY, "CLIENT", "preload/client.map"),
+LIBRARIES = ((fixture.SERVER_LIBRARY, "server", "preload/server/server.map"),
+             (fixture.CLIENT_LIBRARY, "client", "preload/client/client.map"),
              (CODEC_LIBRARY, None, "api/codec.map"))
 # What the header says is of libproxyproto.
 OF_THE_SERVER_ALONE = {"proxyproto_get_header", "proxyproto_get_proxy",
@@ -28,16 +27,16 @@ def output(*argv):
 
 
 def hooks(side):
-    """The names in the table of hooks, by the compiler's own reading of it."""
+    """The names in a list of hooks, by the compiler's own reading of it."""
     if side is None:
         return set()
-    source = (f'#include <config.h>\n#include "{os.path.abspath(HOOKS)}"\n'
-              "#define NAME(type, name, parameters, arguments) @name@\n"
-              f"PP_{side}_HOOKS(NAME)\n")
+    source = ("#include <config.h>\n"
+              "#define PP_HOOK(type, name, parameters, arguments) @name@\n"
+              "#define PP_HOOK_ALONE PP_HOOK\n"
+              f'#include "preload/{side}/hooks.def"\n')
     text = subprocess.run(
-        ["cc", "-E", "-P", "-D_GNU_SOURCE", "-I",
-         os.environ.get("PP_BUILDDIR", "."), "-I",
-         os.path.join(SOURCE, "src/core"), "-"], input=source, check=True,
+        ["cc", "-E", "-P", "-I", os.environ.get("PP_BUILDDIR", "."), "-I",
+         os.path.join(SOURCE, "src"), "-"], input=source, check=True,
         capture_output=True, text=True).stdout
     return set(re.findall(r"@(\w+)@", text))
 
@@ -69,19 +68,19 @@ class Symbols(unittest.TestCase):
             self.assertEqual(exported, expected)
 
     def test_each_public_function_is_exported(self):
-        with open(os.path.join(SOURCE, "src/proxyproto.h"),
+        with open(os.path.join(SOURCE, "src/api/proxyproto.h"),
                   encoding="ascii") as file:
             text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
         declared = set(re.findall(r"\b(proxyproto_\w+)\(", text))
-        server = version_script("preload/server.map")["PROXYPROTO_1"]
+        server = version_script("preload/server/server.map")["PROXYPROTO_1"]
         codec = version_script("api/codec.map")["PROXYPROTO_1"]
         self.assertEqual(server, declared)
         self.assertEqual(server - codec, OF_THE_SERVER_ALONE)
 
     def test_the_table_has_hooks(self):
-        self.assertLessEqual({"accept", "accept4", "listen"}, hooks("SERVER"))
+        self.assertLessEqual({"accept", "accept4", "listen"}, hooks("server"))
         self.assertLessEqual({"connect", "epoll_wait", "write", "fcntl"},
-                             hooks("CLIENT"))
+                             hooks("client"))
 
     def test_needs_the_c_library_alone(self):
         for library, _, _ in LIBRARIES:

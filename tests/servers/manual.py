@@ -15,8 +15,8 @@ PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
 FILE_PAGE = "libproxyproto.conf.5"
 ALL_PAGES = (*PAGES.values(), FILE_PAGE)
 
-TABLES = {"server": "src/core/settings.c",
-          "client": "src/core/settings_client.c"}
+TABLES = {"server": "src/settings/settings.c",
+          "client": "src/settings/client.c"}
 
 # Defaults that the source has a name for; a path as packages have it.
 WORDS = {"PP_SETTINGS_FILE": "/etc/libproxyproto.conf",

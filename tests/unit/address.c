@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "address.h"
+#include "protocol/address.h"
 
 #include "suites.h"
 #include "support.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "crc32c.h"
+#include "protocol/crc32c.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* Which bytes are a header, and every prefix of one. */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* Writing headers. */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include "suites.h"
 #include "support.h"

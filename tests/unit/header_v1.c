@@ -2,7 +2,7 @@
 /* The line of version 1: what it yields, and how strict it is. */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include "suites.h"
 #include "support.h"

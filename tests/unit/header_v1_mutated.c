@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* The binary header of version 2: every field at its bounds. */
 #include <config.h>
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include "suites.h"
 #include "support.h"

@@ -7,8 +7,8 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/api.c \
 	tests/unit/api_inverse.c \
 	tests/unit/api_tlv.c \
-	tests/unit/carry.c \
-	tests/unit/carry_filter.c \
+	tests/unit/note.c \
+	tests/unit/note_filter.c \
 	tests/unit/crc32c.c \
 	tests/unit/header.c \
 	tests/unit/header_format.c \
@@ -17,11 +17,11 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
 	tests/unit/kept.c \
-	tests/unit/literal.c \
-	tests/unit/log.c \
+	tests/unit/bytes.c \
+	tests/unit/report.c \
 	tests/unit/networks.c \
 	tests/unit/original.c \
-	tests/unit/outgoing.c \
+	tests/unit/stated.c \
 	tests/unit/peers.c \
 	tests/unit/peers_race.c \
 	tests/unit/ports.c \
@@ -39,7 +39,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/tlv.c \
 	tests/unit/unit.c
 # -iquote: <check.h> is Check's, not the core's.
-tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src/core -I$(srcdir)/src
+tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src -I$(srcdir)/src/api
 tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread \
 	-Wno-frame-larger-than
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "networks.h"
+#include "settings/networks.h"
 
 #include "suites.h"
 #include "support.h"

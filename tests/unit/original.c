@@ -2,7 +2,7 @@
 /* Each defect of the original libproxyproto in taking headers, by name. */
 #include <config.h>
 
-#include "receive.h"
+#include "connection/receive.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* Who is behind a descriptor: one thread at a time. */
 #include <config.h>
 
-#include "peers.h"
+#include "preload/server/peers.h"
 
 #include "suites.h"
 #include "support.h"

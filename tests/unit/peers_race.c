@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "peers.h"
+#include "preload/server/peers.h"
 
 #include "suites.h"
 #include "support.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "ports.h"
+#include "settings/ports.h"
 
 #include "suites.h"
 #include "support.h"

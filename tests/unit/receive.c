@@ -2,7 +2,7 @@
 /* Taking a header off a TCP connection: not one byte too many or too few. */
 #include <config.h>
 
-#include "receive.h"
+#include "connection/receive.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* Taking a header off: the system calls made, and what they may answer. */
 #include <config.h>
 
-#include "receive.h"
+#include "connection/receive.h"
 
 #include "suites.h"
 #include "support.h"

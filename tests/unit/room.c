@@ -2,7 +2,7 @@
 /* The waiting room: who is ready, when it is readable, what it drops. */
 #include <config.h>
 
-#include "room.h"
+#include "connection/room.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* The waiting room where descriptors or memory are short. */
 #include <config.h>
 
-#include "room.h"
+#include "connection/room.h"
 
 #include "suites.h"
 #include "support.h"

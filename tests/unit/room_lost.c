@@ -2,7 +2,7 @@
 /* The waiting room whose descriptors the program has closed, or replaced. */
 #include <config.h>
 
-#include "room.h"
+#include "connection/room.h"
 
 #include "suites.h"
 #include "support.h"

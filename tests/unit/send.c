@@ -2,7 +2,7 @@
 /* A header goes out whole or not at all. */
 #include <config.h>
 
-#include "send.h"
+#include "connection/send.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* The settings of both libraries: what each takes and what it does not. */
 #include <config.h>
 
-#include "settings.h"
+#include "settings/settings.h"
 
 #include "suites.h"
 #include "support.h"

@@ -2,7 +2,7 @@
 /* The settings of the client alone, and which go together. */
 #include <config.h>
 
-#include "settings.h"
+#include "settings/settings.h"
 
 #include "suites.h"
 #include "support.h"

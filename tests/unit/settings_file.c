@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "settings_file.h"
+#include "settings/file.h"
 
 #include "suites.h"
 #include "support.h"

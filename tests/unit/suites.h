@@ -10,7 +10,7 @@ Suite *pp_suite_api(void);
 Suite *pp_suite_api_inverse(void);
 Suite *pp_suite_api_tlv(void);
 Suite *pp_suite_carry(void);
-Suite *pp_suite_carry_filter(void);
+Suite *pp_suite_note_filter(void);
 Suite *pp_suite_crc32c(void);
 Suite *pp_suite_header(void);
 Suite *pp_suite_header_format(void);

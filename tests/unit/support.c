@@ -4,8 +4,8 @@
 
 #include "support.h"
 
-#include "bpf.h"
-#include "receive.h"
+#include "connection/receive.h"
+#include "preload/server/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 #ifndef PP_UNIT_SUPPORT_H
 #define PP_UNIT_SUPPORT_H
 
-#include "header.h"
+#include "protocol/header.h"
 
 #include <check.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "tlv.h"
+#include "protocol/tlv.h"
 
 #include "suites.h"
 #include "support.h"

@@ -14,7 +14,7 @@ int main(void)
 		pp_suite_api_inverse,
 		pp_suite_api_tlv,
 		pp_suite_carry,
-		pp_suite_carry_filter,
+		pp_suite_note_filter,
 		pp_suite_crc32c,
 		pp_suite_header,
 		pp_suite_header_format,

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* Taking a header off a connection; see receive.h. */
+#include <config.h>
+
+#include "connection/receive.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+void pp_receive_start(struct pp_receive *receive, int fd,
+		      enum pp_versions versions)
+{
+	memset(receive, 0, sizeof(*receive));
+	receive->fd = fd;
+	receive->versions = versions;
+}
+
+void pp_receive_end(struct pp_receive *receive)
+{
+	if (receive->taken != NULL)
+		munmap(receive->taken, receive->taken_size);
+	receive->taken = NULL;
+}
+
+void pp_receive_stop_linger(int fd)
+{
+	const struct linger off = { .l_onoff = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
+/* recv(2) that neither blocks nor stops for a signal. */
+static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
+{
+	ssize_t got;
+
+	do
+		got = recv(fd, bytes, size, flags | MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static bool would_block(ssize_t got)
+{
+	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/*
+ * Takes off what was peeked at: one call, as the bytes are there. MSG_TRUNC
+ * lets TCP drop them without a copy; bytes has room for them all the same, as
+ * what watches memory (valgrind) or is no TCP asks for it.
+ */
+static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
+{
+	size_t left = receive->header.length;
+
+	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
+	while (left > 0) {
+		ssize_t got = receive_now(receive->fd,
+					  bytes + receive->header.length - left,
+					  left, MSG_TRUNC);
+
+		if (got <= 0) {
+			pp_header_malformed(&receive->header,
+					    "went away while it was taken off");
+			return PP_RECEIVED_MALFORMED;
+		}
+		left -= (size_t)got;
+	}
+	return PP_RECEIVED_HEADER;
+}
+
+/*
+ * A long header is whole, or there is no more of it. Its first 16 bytes were
+ * valid, so it is never handed to the application as data.
+ */
+static enum pp_received judge_taken(struct pp_receive *receive)
+{
+	switch (pp_header_parse(receive->taken, receive->taken_length,
+				receive->versions, &receive->header)) {
+	case PP_HEADER_COMPLETE:
+		return PP_RECEIVED_HEADER;
+	case PP_HEADER_MALFORMED:
+		return PP_RECEIVED_MALFORMED;
+	default:
+		pp_header_malformed(&receive->header, "ends early");
+		return PP_RECEIVED_MALFORMED;
+	}
+}
+
+static enum pp_received take_long(struct pp_receive *receive, bool last)
+{
+	while (receive->taken_length < receive->taken_size) {
+		ssize_t got = receive_now(
+			receive->fd, receive->taken + receive->taken_length,
+			receive->taken_size - receive->taken_length, 0);
+
+		if (would_block(got) && !last) {
+			receive->header.length = 1;
+			return PP_RECEIVED_MORE;
+		}
+		if (got <= 0)
+			break;
+		receive->taken_length += (size_t)got;
+		PP_CHECK(receive->taken_length <= receive->taken_size);
+	}
+	return judge_taken(receive);
+}
+
+/*
+ * Sets memory for the header up. Mapped, not allocated: accept(2) may be
+ * called by a signal handler and by an allocator's own threads.
+ */
+static bool make_memory(struct pp_receive *receive)
+{
+	void *memory = mmap(NULL, receive->header.length,
+			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	receive->taken = memory;
+	receive->taken_size = receive->header.length;
+	return true;
+}
+
+static enum pp_received begin_long(struct pp_receive *receive, bool last)
+{
+	if (make_memory(receive))
+		return take_long(receive, last);
+	pp_header_malformed(&receive->header, "no memory for it");
+	return PP_RECEIVED_MALFORMED;
+}
+
+const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
+				const uint8_t *peeked)
+{
+	return receive->taken != NULL ? receive->taken : peeked;
+}
+
+void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
+{
+	if (receive->taken == NULL && pp_header_has_more(&receive->header) &&
+	    make_memory(receive))
+		memcpy(receive->taken, peeked, receive->taken_size);
+}
+
+enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
+				 uint8_t *bytes)
+{
+	ssize_t got;
+
+	if (receive->taken != NULL)
+		return take_long(receive, last);
+	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
+	if (got < 0 && errno == ECONNRESET) {
+		/* the error is told once, and the program would not see it */
+		pp_header_malformed(&receive->header, "reset by the client");
+		return PP_RECEIVED_MALFORMED;
+	}
+	if (got <= 0 && !(would_block(got) && !last))
+		return PP_RECEIVED_NONE;
+	switch (pp_header_parse(bytes, got < 0 ? 0 : (size_t)got,
+				receive->versions, &receive->header)) {
+	case PP_HEADER_COMPLETE:
+		return take_off(receive, bytes);
+	case PP_HEADER_MALFORMED:
+		return PP_RECEIVED_MALFORMED;
+	case PP_HEADER_ABSENT:
+		return PP_RECEIVED_NONE;
+	default:
+		break;
+	}
+	if (receive->header.length > PP_RECEIVE_PEEK)
+		return begin_long(receive, last);
+	return last ? PP_RECEIVED_NONE : PP_RECEIVED_MORE;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Takes a header off an accepted connection, exactly. Never blocks: where the
+ * bytes are not there yet it says so and goes on from there at the next call.
+ * Waiting is room.h's.
+ */
+#ifndef PP_CONNECTION_RECEIVE_H
+#define PP_CONNECTION_RECEIVE_H
+
+#include "protocol/header.h"
+
+#include <stdbool.h>
+
+/*
+ * Headers up to this length are looked at in place (MSG_PEEK) and taken off
+ * when whole. Longer ones, once their first 16 bytes have proved what they
+ * are, are taken off in pieces. It is what the specification (section 2) has as
+ * the least that a receiver gets whole, and lies on the stack.
+ */
+#define PP_RECEIVE_PEEK 536
+
+enum pp_received {
+	PP_RECEIVED_HEADER,	/* taken off; receive->header tells of it */
+	PP_RECEIVED_NONE,	/* no header; not one byte was taken */
+	PP_RECEIVED_MALFORMED,	/* to be dropped: see receive->header.reason */
+	PP_RECEIVED_MORE,	/* wait until receive->header.length are there */
+};
+
+/* One connection on its way through the header. */
+struct pp_receive {
+	int fd;
+	enum pp_versions versions;
+	/* a long or kept header: the bytes taken so far, of how many */
+	uint8_t *taken;
+	size_t taken_size;
+	size_t taken_length;
+	struct pp_header header;
+};
+
+/* Starts on a connection. pp_receive_end must follow. */
+void pp_receive_start(struct pp_receive *receive, int fd,
+		      enum pp_versions versions);
+
+/*
+ * Looks at what has arrived. last says that no more will come. peeked is room
+ * to look at it, of PP_RECEIVE_PEEK bytes. Two recv(2) where a header is whole
+ * and up to so long. May change errno.
+ */
+enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
+				 uint8_t *peeked);
+
+/* Where the header is that was taken off: peeked is that of the last step. */
+const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
+				const uint8_t *peeked);
+
+/*
+ * Takes over from peeked, if it is there, a header that says more than its
+ * addresses, for pp_receive_bytes to find later, with NULL for peeked. Where
+ * there is no memory it will find NULL.
+ */
+void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
+
+/* Frees what a long or kept header needed. The descriptor stays open. */
+void pp_receive_end(struct pp_receive *receive);
+
+/*
+ * To be called before a connection is closed that the program never saw: with
+ * the SO_LINGER of its listener, close(2) would wait for the client.
+ */
+void pp_receive_stop_linger(int fd);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* accept(2) and accept4(2) as the hooks have them: hooks.c. */
+#ifndef PP_PRELOAD_SERVER_ACCEPT_H
+#define PP_PRELOAD_SERVER_ACCEPT_H
+
+#include "connection/room.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* One call of the program. */
+struct pp_accept_call {
+	int listener;
+	struct sockaddr *address;
+	socklen_t *length;
+	bool accept4;	/* called by that name, with flags */
+	int flags;
+};
+
+/*
+ * Accepts the next connection that may be handed over, its header taken off.
+ * Returns as accept(2) does, with its errno. A cancellation point, as that
+ * is; a thread whose cancellation is deferred leaves no descriptor behind.
+ */
+int pp_accept(const struct pp_accept_call *call);
+
+/* Tells of a connection that its waiting room drops, where that is asked. */
+void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);
+
+#endif

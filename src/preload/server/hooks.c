@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The hooks of libproxyproto.so by which a program gets connections; what they
+ * do is in accept.c, listeners.c and poll.c. Those by which it asks about
+ * one or hands it on are in names_hooks.c and exec.c.
+ */
+#include <config.h>
+
+#include "api/proxyproto.h"
+#include "preload/configuration.h"
+#include "preload/real.h"
+#include "preload/server/accept.h"
+#include "preload/server/descriptors.h"
+#include "preload/server/epolls.h"
+#include "preload/server/listeners.h"
+#include "preload/server/names.h"
+#include "preload/server/poll.h"
+#include "preload/server/threads.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct pp_accept_call call = { .listener = fd,
+				       .address = address,
+				       .length = length };
+
+	return pp_accept(&call);
+}
+
+PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
+		      int flags)
+{
+	struct pp_accept_call call = { .listener = fd,
+				       .address = address,
+				       .length = length,
+				       .accept4 = true,
+				       .flags = flags };
+
+	return pp_accept(&call);
+}
+
+/* Settings that cannot be used are told of before a client is kept waiting. */
+PP_EXPORT int listen(int fd, int backlog)
+{
+	int result;
+
+	if (!pp_configuration_allows(fd))
+		return -1;
+	result = real_listen(fd, backlog);
+	if (result == 0 && pp_is_on())
+		pp_listeners_note(fd);
+	return result;
+}
+
+/*
+ * The settings file is that of the root directory that the program started
+ * in. A server that goes to jail before its first accept would find none in
+ * there, and believe everyone.
+ */
+PP_EXPORT int chroot(const char *path)
+{
+	pp_configuration_complete();
+	return real_chroot(path);
+}
+
+PP_EXPORT int close(int fd)
+{
+	if (pp_own_is(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	pp_listeners_note_close(fd);
+	pp_identity_close(fd);
+	return real_close(fd);
+}
+
+#ifdef HAVE_CLOSE_RANGE
+#define CLOEXEC (1 << 2)	/* CLOSE_RANGE_CLOEXEC: ours have it */
+#define UNSHARE (1 << 1)	/* CLOSE_RANGE_UNSHARE */
+int close_range(unsigned first, unsigned last, int flags);
+
+PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	int result;
+
+	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
+		return real_close_range(first, last, flags);
+	result = pp_own_close_range(first, last, flags);
+	/* what a thread unshares is still open in the others */
+	if (result == 0 && !((flags & UNSHARE) && pp_has_threads()))
+		pp_own_note_closed(first, last);
+	return result;
+}
+#endif
+
+#ifdef HAVE_CLOSEFROM
+void closefrom(int first);
+
+PP_EXPORT void closefrom(int first)
+{
+	if (!pp_listeners_any_open()) {
+		real_closefrom(first);
+		return;
+	}
+	pp_own_close_from(first);
+	pp_own_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+}
+#endif
+
+PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
+			struct epoll_event *event)
+{
+	int result = real_epoll_ctl(epoll, operation, fd, event);
+
+	if (result == 0 && pp_is_on())
+		pp_listeners_note_epoll(epoll, operation, fd, event);
+	return result;
+}
+
+PP_EXPORT int epoll_create(int size)
+{
+	int epoll = real_epoll_create(size);
+
+	pp_epolls_note(epoll);
+	return epoll;
+}
+
+PP_EXPORT int epoll_create1(int flags)
+{
+	int epoll = real_epoll_create1(flags);
+
+	pp_epolls_note(epoll);
+	return epoll;
+}
+
+PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return pp_readiness_poll(fds, count, timeout);
+}
+
+PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
+		    const struct timespec *timeout, const sigset_t *mask)
+{
+	return pp_readiness_ppoll(fds, count, timeout, mask);
+}
+
+PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
+		     fd_set *exceptional, struct timeval *timeout)
+{
+	if (!pp_readiness_concerns_select(count, readable))
+		return pp_readiness_selected(
+			real_select(count, readable, writable, exceptional,
+				    timeout),
+			count, readable);
+	return pp_readiness_select(count, readable, writable, exceptional,
+				   timeout);
+}
+
+PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
+		      fd_set *exceptional, const struct timespec *timeout,
+		      const sigset_t *mask)
+{
+	if (!pp_readiness_concerns_select(count, readable))
+		return pp_readiness_selected(
+			real_pselect(count, readable, writable, exceptional,
+				     timeout, mask),
+			count, readable);
+	return pp_readiness_pselect(count, readable, writable, exceptional,
+				    timeout, mask);
+}
+
+PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
+{
+	return pp_identity_get_header(fd, bytes, size);
+}
+
+PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,
+				   socklen_t *length)
+{
+	return real_getpeername(fd, address, length);
+}
+
+PP_EXPORT const char *proxyproto_version(void)
+{
+	return PACKAGE_VERSION;
+}

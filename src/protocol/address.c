@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/* Internet socket addresses; see address.h. */
+#include <config.h>
+
+#include "protocol/address.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+bool pp_family_is_internet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+in_port_t pp_address_port(const union pp_address *address)
+{
+	return address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
+						 : address->in.sin_port;
+}
+
+void pp_address_set_port(union pp_address *address, in_port_t port)
+{
+	if (address->sa.sa_family == AF_INET6)
+		address->in6.sin6_port = port;
+	else
+		address->in.sin_port = port;
+}
+
+socklen_t pp_address_length(const union pp_address *address)
+{
+	switch (address->sa.sa_family) {
+	case AF_INET:
+		return sizeof(address->in);
+	case AF_INET6:
+		return sizeof(address->in6);
+	default:
+		return 0;
+	}
+}
+
+void pp_address_from_kernel(union pp_address *address,
+			    const struct sockaddr *kernel, socklen_t length)
+{
+	memset(address, 0, sizeof(*address));
+	if (length < sizeof(kernel->sa_family))
+		return;
+	if (kernel->sa_family == AF_INET && length >= sizeof(address->in))
+		memcpy(&address->in, kernel, sizeof(address->in));
+	else if (kernel->sa_family == AF_INET6 &&
+		 length >= sizeof(address->in6))
+		memcpy(&address->in6, kernel, sizeof(address->in6));
+}
+
+bool pp_address_equal(const union pp_address *a, const union pp_address *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	switch (a->sa.sa_family) {
+	case AF_INET:
+		return a->in.sin_port == b->in.sin_port &&
+		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	case AF_INET6:
+		return a->in6.sin6_port == b->in6.sin6_port &&
+		       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+		       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
+			      sizeof(a->in6.sin6_addr)) == 0;
+	default:
+		return false;
+	}
+}
+
+void pp_address_on_socket(union pp_address *shown,
+			  const union pp_address *stated, int socket_family)
+{
+	*shown = *stated;
+	if (socket_family == AF_INET6)
+		pp_address_map(shown);
+	else
+		pp_address_unmap(shown);
+}
+
+void pp_address_unmap(union pp_address *address)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (address->sa.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+		return;
+	in.sin_port = address->in6.sin6_port;
+	memcpy(&in.sin_addr, address->in6.sin6_addr.s6_addr + 12,
+	       sizeof(in.sin_addr));
+	memset(address, 0, sizeof(*address));
+	address->in = in;
+}
+
+void pp_address_map(union pp_address *address)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+
+	if (address->sa.sa_family != AF_INET)
+		return;
+	in6.sin6_port = address->in.sin_port;
+	memset(in6.sin6_addr.s6_addr + 10, 0xff, 2);
+	memcpy(in6.sin6_addr.s6_addr + 12, &address->in.sin_addr,
+	       sizeof(address->in.sin_addr));
+	address->in6 = in6;
+}
+
+bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
+			  struct sockaddr *to, socklen_t *to_length)
+{
+	if (to == NULL)
+		return true;
+	if ((int)*to_length < 0)
+		return false;
+	memcpy(to, from, *to_length < length ? *to_length : length);
+	*to_length = length;
+	return true;
+}
+
+const char *pp_address_text(const union pp_address *address, char *text,
+			    size_t size)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	switch (address->sa.sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &address->in.sin_addr, ip, sizeof(ip));
+		snprintf(text, size, "%s:%u", ip, ntohs(address->in.sin_port));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &address->in6.sin6_addr, ip, sizeof(ip));
+		snprintf(text, size, "[%s]:%u", ip,
+			 ntohs(address->in6.sin6_port));
+		break;
+	default:
+		snprintf(text, size, "none");
+	}
+	return text;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* Walking and appending type-length-value vectors; see tlv.h. */
+#include <config.h>
+
+#include "protocol/tlv.h"
+
+#include "protocol/crc32c.h"
+#include "protocol/header.h"
+
+#include <string.h>
+
+enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
+			       size_t *offset, struct pp_tlv *tlv)
+{
+	size_t left = size - *offset;
+	const uint8_t *at;
+
+	/* an offset of other vectors */
+	if (*offset > size)
+		return PP_TLV_OVERRUN;
+	if (left == 0)
+		return PP_TLV_END;
+	if (left < PP_TLV_FIXED)
+		return PP_TLV_OVERRUN;
+	at = bytes + *offset;
+	tlv->type = at[0];
+	tlv->length = (size_t)(at[1] << 8 | at[2]);
+	tlv->value = at + PP_TLV_FIXED;
+	if (tlv->length > left - PP_TLV_FIXED)
+		return PP_TLV_OVERRUN;
+	*offset += PP_TLV_FIXED + tlv->length;
+	return PP_TLV_FOUND;
+}
+
+const char *pp_tlv_name(unsigned type)
+{
+	static const struct {
+		unsigned type;
+		const char *name;
+	} names[] = {
+		{ 0x01, "alpn" },	 { 0x02, "authority" },
+		{ 0x03, "crc32c" },	 { 0x04, "noop" },
+		{ 0x05, "unique-id" },	 { 0x20, "ssl" },
+		{ 0x21, "ssl-version" }, { 0x22, "ssl-cn" },
+		{ 0x23, "ssl-cipher" },	 { 0x24, "ssl-sig-alg" },
+		{ 0x25, "ssl-key-alg" }, { 0x26, "ssl-group" },
+		{ 0x27, "ssl-sig-scheme" },
+		{ 0x28, "ssl-client-cert" },
+		{ 0x30, "netns" },	 { 0xe0, "gcp" },
+		{ 0xea, "aws" },	 { 0xee, "azure" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return NULL;
+}
+
+static void write_u16(uint8_t *at, size_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+void pp_draft_renew(struct pp_draft *draft)
+{
+	size_t offset = draft->tlvs;
+	struct pp_tlv tlv;
+	uint32_t crc;
+	uint8_t *at;
+
+	write_u16(draft->bytes + 14, draft->length - PP_V2_FIXED);
+	do {
+		if (pp_tlv_next(draft->bytes, draft->length, &offset, &tlv) !=
+		    PP_TLV_FOUND)
+			return;
+	} while (tlv.type != PP_TLV_CRC32C || tlv.length != 4);
+	at = draft->bytes + offset - 4;
+	memset(at, 0, 4);
+	crc = pp_crc32c_end(pp_crc32c_add(PP_CRC32C_START, draft->bytes,
+					  draft->length));
+	write_u16(at, crc >> 16);
+	write_u16(at + 2, crc & 0xffff);
+}
+
+/* Writes the vector behind the header. False where there is no room. */
+static bool put_tlv(struct pp_draft *draft, const struct pp_tlv *tlv)
+{
+	size_t limit = draft->room < PP_V2_MAX ? draft->room : PP_V2_MAX;
+	uint8_t *at = draft->bytes + draft->length;
+
+	if (limit < draft->length + PP_TLV_FIXED ||
+	    limit - draft->length - PP_TLV_FIXED < tlv->length)
+		return false;
+	at[0] = (uint8_t)tlv->type;
+	write_u16(at + 1, tlv->length);
+	if (tlv->length > 0)
+		memcpy(at + PP_TLV_FIXED, tlv->value, tlv->length);
+	draft->length += PP_TLV_FIXED + tlv->length;
+	return true;
+}
+
+bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv)
+{
+	if (!put_tlv(draft, tlv))
+		return false;
+	pp_draft_renew(draft);
+	return true;
+}
+
+bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
+			    const struct pp_tlv *tlv)
+{
+	if (!put_tlv(draft, tlv))
+		return false;
+	write_u16(draft->bytes + ssl - 2, draft->length - ssl);
+	pp_draft_renew(draft);
+	return true;
+}
+
+bool pp_draft_append_crc32c(struct pp_draft *draft)
+{
+	static const uint8_t zero[4];
+	const struct pp_tlv tlv = { .type = PP_TLV_CRC32C,
+				    .length = sizeof(zero),
+				    .value = zero };
+
+	return pp_draft_append(draft, &tlv);
+}

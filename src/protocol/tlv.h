@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/* The type-length-value vectors behind the addresses of a v2 header (2.2). */
+#ifndef PP_PROTOCOL_TLV_H
+#define PP_PROTOCOL_TLV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PP_TLV_CRC32C 0x03
+#define PP_TLV_UNIQUE_ID 0x05
+#define PP_TLV_SSL 0x20
+
+#define PP_TLV_FIXED 3		/* type and length */
+#define PP_UNIQUE_ID_MAX 128
+#define PP_SSL_FIXED 5		/* of the value of SSL: client and verify */
+
+struct pp_tlv {
+	unsigned type;
+	size_t length;
+	const uint8_t *value;
+};
+
+enum pp_tlv_result {
+	PP_TLV_FOUND,
+	PP_TLV_END,
+	PP_TLV_OVERRUN,	/* the vector reaches past the end of the header */
+};
+
+/*
+ * Reads the vector at *offset of size bytes and moves *offset behind it.
+ * Start with *offset at 0. One that is more than size is an overrun.
+ */
+enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
+			       size_t *offset, struct pp_tlv *tlv);
+
+/* The name of a type, as "unique-id"; NULL where it has none. */
+const char *pp_tlv_name(unsigned type);
+
+/*
+ * A whole version 2 header in memory, to be made longer. Start with tlvs at
+ * its length where pp_header_format wrote it.
+ */
+struct pp_draft {
+	uint8_t *bytes;
+	size_t room;	/* for how many bytes there is memory */
+	size_t length;	/* of the header */
+	size_t tlvs;	/* where its vectors begin */
+};
+
+/*
+ * Appends a vector, and renews the header's length and the CRC32c that it may
+ * have. False, and nothing changed, where there is no room or the header would
+ * be longer than its length can say.
+ */
+bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv);
+
+/* The same within the SSL vector whose value begins at ssl and ends it all. */
+bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
+			    const struct pp_tlv *tlv);
+
+/* Appends a checksum over all of it. False as above. */
+bool pp_draft_append_crc32c(struct pp_draft *draft);
+
+/* Writes the length into the header, and the checksum if there is one. */
+void pp_draft_renew(struct pp_draft *draft);
+
+#endif

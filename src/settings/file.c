@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+/* Reading a settings file; see file.h. */
+#include <config.h>
+
+#include "settings/file.h"
+
+#include "settings/words.h"
+
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BLANKS " \t\r"
+
+/* No program's base name is longer. */
+#define PATTERN_MAX 255
+
+/* How far the reading has come. */
+struct reader {
+	const struct pp_setting *table;
+	const struct pp_settings_text *text;
+	struct pp_settings *settings;
+	struct pp_settings_error *error;
+	unsigned line;
+	/* of the section that the line is in: */
+	bool applies;
+	unsigned given;		/* a bit for each row of the table */
+};
+
+/* "path:line: " and then what the rest says */
+#define FAIL(reader, format, ...)                                          \
+	pp_settings_fail((reader)->error, "%s:%u: " format,                \
+			 (reader)->text->path, (reader)->line, __VA_ARGS__)
+
+/* The line without blanks at its ends. */
+static char *trim(char *line)
+{
+	size_t length;
+
+	line += strspn(line, BLANKS);
+	length = strlen(line);
+	while (length > 0 && strchr(BLANKS, line[length - 1]) != NULL)
+		length--;
+	line[length] = '\0';
+	return line;
+}
+
+/* Could a program's base name match it? "a] [b" is a slip, not two patterns. */
+static bool is_pattern(const char *pattern)
+{
+	return strlen(pattern) <= PATTERN_MAX && strchr(pattern, '/') == NULL &&
+	       (strchr(pattern, '[') == NULL) == (strchr(pattern, ']') == NULL);
+}
+
+/* Does one of the patterns match the program? Each is checked. */
+static bool matches(struct reader *reader, char *patterns)
+{
+	bool found = false;
+	char *rest;
+
+	for (char *pattern = strtok_r(patterns, PP_SEPARATORS, &rest);
+	     pattern != NULL;
+	     pattern = strtok_r(NULL, PP_SEPARATORS, &rest)) {
+		if (!is_pattern(pattern))
+			FAIL(reader,
+			     "\"%.80s\" is not valid: a section takes names "
+			     "of programs, without a directory, or shell "
+			     "patterns",
+			     pattern);
+		else if (fnmatch(pattern, reader->text->program, 0) == 0)
+			found = true;
+	}
+	return found;
+}
+
+static void take_section(struct reader *reader, char *line)
+{
+	size_t length = strlen(line);
+	bool closed = line[length - 1] == ']';
+
+	if (!closed || strspn(line + 1, PP_SEPARATORS) == length - 2) {
+		FAIL(reader, "\"%.80s\" is not valid: it takes [program]",
+		     line);
+		return;
+	}
+	line[length - 1] = '\0';
+	reader->applies = matches(reader, line + 1);
+	reader->given = 0;
+}
+
+/* The names that a file may have, in lower case. */
+static void list_names(const struct pp_setting *table, char *list, size_t size)
+{
+	size_t length = 0;
+
+	list[0] = '\0';
+	for (; table->name != NULL && length < size; table++) {
+		if (!(table->flags & PP_SETTING_ENVIRONMENT))
+			snprintf(list + length, size - length, "%s%s",
+				 length == 0 ? "" : ", ", table->name);
+		length = strlen(list);
+	}
+	for (; *list != '\0'; list++)
+		*list = (char)tolower((unsigned char)*list);
+}
+
+static void fail_name(struct reader *reader, const char *name)
+{
+	char list[200];
+
+	list_names(reader->table, list, sizeof(list));
+	FAIL(reader, "\"%.80s\" is not a setting: there are %s", name, list);
+}
+
+/* Takes a value; in a section of other programs it is only checked. */
+static void take_value(struct reader *reader, const struct pp_setting *row,
+		       const char *name, const char *value)
+{
+	static const struct pp_settings none;
+	struct pp_settings elsewhere = none;
+	const char *bad;
+	char where[320];
+
+	bad = pp_settings_set(reader->table, row, value, PP_FROM_FILE,
+			      reader->applies ? reader->settings : &elsewhere);
+	pp_settings_drop(&elsewhere, &none);
+	if (bad == NULL)
+		return;
+	snprintf(where, sizeof(where), "%s:%u: %s", reader->text->path,
+		 reader->line, name);
+	pp_settings_describe(row, where, " = ", value, bad, reader->error);
+}
+
+static void take_assignment(struct reader *reader, char *line)
+{
+	char *equals = strchr(line, '=');
+	const struct pp_setting *row;
+	unsigned bit;
+	char *name;
+
+	if (equals == NULL) {
+		FAIL(reader,
+		     "\"%.80s\" is not valid: a line takes name = value, "
+		     "[program] or # comment",
+		     line);
+		return;
+	}
+	*equals = '\0';
+	name = trim(line);
+	row = pp_settings_find(reader->table, name);
+	if (row == NULL || row->flags & PP_SETTING_ENVIRONMENT) {
+		fail_name(reader, name);
+		return;
+	}
+	bit = 1u << (row - reader->table);
+	if (reader->given & bit) {
+		FAIL(reader, "\"%s\" is given twice: a section takes it once",
+		     name);
+		return;
+	}
+	reader->given |= bit;
+	take_value(reader, row, name, trim(equals + 1));
+}
+
+/* A line of that length, which is followed by a '\0'. */
+static void take_line(struct reader *reader, char *line, size_t length)
+{
+	if (strlen(line) < length) {
+		FAIL(reader, "%s", "has a NUL byte: it takes text");
+		return;
+	}
+	line[strcspn(line, "#")] = '\0';
+	line = trim(line);
+	if (line[0] == '[')
+		take_section(reader, line);
+	else if (line[0] != '\0')
+		take_assignment(reader, line);
+}
+
+void pp_settings_file(const struct pp_setting *table,
+		      const struct pp_settings_text *text,
+		      struct pp_settings *settings,
+		      struct pp_settings_error *error)
+{
+	struct reader reader = { .table = table,
+				 .text = text,
+				 .settings = settings,
+				 .error = error,
+				 .applies = true };
+	char *end = text->bytes + text->length;
+	char *line = text->bytes;
+
+	while (line < end) {
+		char *newline = memchr(line, '\n', (size_t)(end - line));
+		char *stop = newline == NULL ? end : newline;
+
+		*stop = '\0';
+		reader.line++;
+		take_line(&reader, line, (size_t)(stop - line));
+		line = stop + 1;
+	}
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The settings of both libraries: one table each of name, type, default,
+ * parser and help. Pure: where the values come from is the caller's.
+ */
+#ifndef PP_SETTINGS_SETTINGS_H
+#define PP_SETTINGS_SETTINGS_H
+
+#include "protocol/address.h"
+#include "protocol/header.h"
+#include "settings/bytes.h"
+#include "settings/networks.h"
+#include "settings/ports.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PP_SETTINGS_PREFIX "LIBPROXYPROTO_"
+
+/* No table has more settings than this. */
+#define PP_SETTINGS_MAX 16
+
+/* Where a value comes from; one further down beats those above. */
+enum pp_settings_source {
+	PP_FROM_DEFAULT,
+	PP_FROM_FILE,
+	PP_FROM_ENVIRONMENT,
+};
+
+struct pp_settings {
+	bool debug;
+	bool must_use;
+	bool inetd;			/* server */
+	enum pp_versions versions;	/* server: which are taken off */
+	int timeout;			/* milliseconds */
+	struct pp_networks trusted;	/* server: proxies that are believed */
+	struct pp_ports ports;		/* server: local ports that count */
+	char config[256];		/* server: path of the settings file */
+	/* The client's: what the header says, and how it is sent. */
+	unsigned send_version;		/* 0 none */
+	enum pp_command command;
+	union pp_address source;	/* the first of them */
+	uint64_t source_count;		/* 0 for 2^64 */
+	union pp_address destination;	/* AF_UNSPEC: where it connects to */
+	int destination_port;		/* -1: the same */
+	struct pp_bytes vectors;	/* TLVs as they stand in a header */
+	bool crc32c;
+	struct pp_bytes raw;		/* a header verbatim, instead */
+	unsigned split;			/* bytes a write, 0 all of them */
+	int delay;			/* milliseconds between writes */
+	/* an enum pp_settings_source for each row of the table */
+	uint8_t from[PP_SETTINGS_MAX];
+};
+
+#define PP_SETTING_LIST 1		/* of words; see words.h */
+#define PP_SETTING_ENVIRONMENT 2	/* has no place in the settings file */
+
+/* One setting: how it is called, what it takes, where it goes. */
+struct pp_setting {
+	const char *name;	/* without PP_SETTINGS_PREFIX */
+	const char *fallback;	/* default, in the words of the environment */
+	const char *allowed;	/* for the message about a bad value */
+	const char *help;
+	/* NULL, or where the bad part of the value begins */
+	const char *(*parse)(const char *value, struct pp_settings *settings);
+	unsigned flags;
+};
+
+/* What was wrong with a value; text is empty where nothing was. */
+struct pp_settings_error {
+	char text[480];
+};
+
+/* The tables, each ended by a NULL name. */
+extern const struct pp_setting pp_server_settings[];
+extern const struct pp_setting pp_client_settings[];
+
+/*
+ * Values that both tables have: a boolean in PP_SETTINGS_BOOLEAN's words, and
+ * seconds with at most a fraction, whatever the locale, as milliseconds from
+ * the least to an hour's. False where the value is bad.
+ */
+#define PP_SETTINGS_BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
+bool pp_settings_boolean(const char *value, bool *to);
+bool pp_settings_seconds(const char *value, int least, int *to);
+const char *pp_settings_parse_debug(const char *value,
+				    struct pp_settings *settings);
+
+/*
+ * Describes two settings of the client that do not go together, each good by
+ * itself, in one line; the values are those of the environment. Says nothing
+ * where *error has something already.
+ */
+void pp_settings_agree(char *const *environment,
+		       const struct pp_settings *settings,
+		       struct pp_settings_error *error);
+
+/* Fills *settings with the defaults of a table. */
+void pp_settings_defaults(const struct pp_setting *table,
+			  struct pp_settings *settings);
+
+/* The row of that name, in whatever case; NULL where there is none. */
+const struct pp_setting *pp_settings_find(const struct pp_setting *table,
+					  const char *name);
+
+/*
+ * Takes a value for a row of the table, unless one from a source further down
+ * is there already. NULL, or where the bad part of the value begins; a bad
+ * value changes nothing.
+ */
+const char *pp_settings_set(const struct pp_setting *table,
+			    const struct pp_setting *row, const char *value,
+			    enum pp_settings_source source,
+			    struct pp_settings *settings);
+
+/*
+ * Describes a bad value in one line, unless *error has something already:
+ * where it stands, the bad part, what is allowed. equals is what stands
+ * between the name and the value there.
+ */
+void pp_settings_describe(const struct pp_setting *row, const char *where,
+			  const char *equals, const char *value,
+			  const char *bad, struct pp_settings_error *error);
+
+/* Writes the line, cut where it is too long, unless there is one already. */
+void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Gives back the memory that settings use and others do not. */
+void pp_settings_drop(struct pp_settings *settings,
+		      const struct pp_settings *others);
+
+/*
+ * Takes one name and value of the environment. A name that is not in the
+ * table is not ours and is ignored. A bad value is described in *error.
+ */
+void pp_settings_take(const struct pp_setting *table, const char *name,
+		      const char *value, struct pp_settings *settings,
+		      struct pp_settings_error *error);
+
+/* Takes every "LIBPROXYPROTO_name=value" of an environment. */
+void pp_settings_environment(const struct pp_setting *table,
+			     char *const *environment,
+			     struct pp_settings *settings,
+			     struct pp_settings_error *error);
+
+#endif
