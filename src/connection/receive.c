@@ -5,6 +5,7 @@
 #include "connection/receive.h"
 
 #include "check.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -118,11 +119,9 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
  */
 static bool make_memory(struct pp_receive *receive)
 {
-	void *memory = mmap(NULL, receive->header.length,
-			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	void *memory = pp_memory_map(receive->header.length);
 
-	if (memory == MAP_FAILED)
+	if (memory == NULL)
 		return false;
 	receive->taken = memory;
 	receive->taken_size = receive->header.length;

@@ -10,7 +10,7 @@
 #include "connection/room.h"
 
 #include "check.h"
-#include "preload/table.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,7 +132,7 @@ static bool add_batch(struct pp_room *room)
 		batch++;
 	if (batch == PP_ROOM_BATCHES)
 		return false;
-	room->batches[batch] = pp_table_map(((size_t)BATCH << batch) *
+	room->batches[batch] = pp_memory_map(((size_t)BATCH << batch) *
 					    sizeof(struct pp_waiting));
 	return room->batches[batch] != NULL;
 }

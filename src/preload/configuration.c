@@ -5,6 +5,7 @@
 #include "preload/configuration.h"
 
 #include "connection/report.h"
+#include "memory.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/inetd.h"
@@ -67,15 +68,6 @@ static bool environment_has_settings(void)
 	return false;
 }
 
-static struct configuration *make(void)
-{
-	void *memory = mmap(NULL, sizeof(struct configuration),
-			    PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
 static void read_environment(struct configuration *read)
 {
 	pp_settings_defaults(TABLE, &read->settings);
@@ -104,7 +96,7 @@ static bool read_start(void)
 	if (atomic_load(&start) != NULL)
 		return true;
 	if (atomic_flag_test_and_set(&is_taken))
-		read = make();
+		read = pp_memory_map(sizeof(*read));
 	if (read == NULL)
 		return false;
 	read_environment(read);
@@ -181,7 +173,7 @@ read_complete(const struct configuration *before, int *passing)
 
 	if (before->error.text[0] != '\0')
 		return before;
-	read = make();
+	read = pp_memory_map(sizeof(*read));
 	if (read == NULL) {
 		*passing = ENOMEM;
 		return &no_memory;

@@ -4,6 +4,8 @@
 
 #include "preload/process.h"
 
+#include "memory.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -36,10 +38,9 @@ void pp_process_prepare(void)
 static void make_mark(void)
 {
 #ifdef MADV_WIPEONFORK
-	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = pp_memory_map(1);
 
-	if (page == MAP_FAILED)
+	if (page == NULL)
 		return;
 	if (madvise(page, 1, MADV_WIPEONFORK) == 0) {
 		mark = page;

@@ -4,19 +4,13 @@
 
 #include "preload/table.h"
 
+#include "memory.h"
+
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
 #define PAGES ((size_t)INT_MAX / PP_TABLE_PAGE + 1)
-
-void *pp_table_map(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
 
 static void *_Atomic *get_directory(struct pp_table *table, bool make)
 {
@@ -27,7 +21,7 @@ static void *_Atomic *get_directory(struct pp_table *table, bool make)
 
 	if (directory != NULL || !make)
 		return directory;
-	fresh = pp_table_map(size);
+	fresh = pp_memory_map(size);
 	if (fresh == NULL ||
 	    atomic_compare_exchange_strong(&table->directory, &directory, fresh))
 		return fresh;
@@ -42,7 +36,7 @@ static char *get_page(void *_Atomic *entry, size_t size, bool make)
 
 	if (page != NULL || !make)
 		return page;
-	fresh = pp_table_map(size);
+	fresh = pp_memory_map(size);
 	if (fresh == NULL ||
 	    atomic_compare_exchange_strong(entry, &page, fresh))
 		return fresh;

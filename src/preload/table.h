@@ -26,7 +26,4 @@ struct pp_table {
 void *pp_table_slot(struct pp_table *table, void *near, size_t slot_size,
 		    int fd, bool make);
 
-/* Zeroed memory from the kernel, or NULL. Only what is used takes memory. */
-void *pp_table_map(size_t size);
-
 #endif

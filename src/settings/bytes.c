@@ -4,6 +4,7 @@
 
 #include "settings/bytes.h"
 
+#include "memory.h"
 #include "protocol/tlv.h"
 #include "settings/words.h"
 
@@ -145,10 +146,9 @@ static bool add_vector(const struct pp_word *word, struct pp_bytes *bytes)
 
 static bool map(struct pp_bytes *bytes)
 {
-	void *memory = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = pp_memory_map(MAPPED);
 
-	if (memory == MAP_FAILED)
+	if (memory == NULL)
 		return false;
 	*bytes = (struct pp_bytes){ .at = memory };
 	return true;

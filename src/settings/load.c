@@ -4,6 +4,7 @@
 
 #include "settings/load.h"
 
+#include "memory.h"
 #include "preload/real.h"
 #include "settings/file.h"
 
@@ -134,9 +135,8 @@ int pp_settings_read(struct pp_settings *settings,
 				 settings->config, strerror(number));
 		return is_passing(number);
 	}
-	bytes = mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bytes == MAP_FAILED) {
+	bytes = pp_memory_map(TEXT_SIZE);
+	if (bytes == NULL) {
 		pp_settings_fail(error, "%s: no memory for it",
 				 settings->config);
 	} else {

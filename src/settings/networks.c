@@ -5,6 +5,7 @@
 #include "settings/networks.h"
 
 #include "check.h"
+#include "memory.h"
 #include "settings/words.h"
 
 #include <arpa/inet.h>
@@ -203,10 +204,9 @@ static void merge(struct pp_networks *networks)
 static bool map(struct pp_networks *networks, size_t words)
 {
 	size_t size = 2 * words * sizeof(*networks->ranges);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = pp_memory_map(size);
 
-	if (memory == MAP_FAILED)
+	if (memory == NULL)
 		return false;
 	networks->ranges = memory;
 	networks->count = 0;

@@ -4,6 +4,7 @@
 
 #include "settings/ports.h"
 
+#include "memory.h"
 #include "settings/words.h"
 
 #include <stddef.h>
@@ -56,9 +57,8 @@ const char *pp_ports_parse(const char *text, struct pp_ports *ports)
 	}
 	if (words == 0)
 		return text;
-	read.bits = mmap(NULL, BITS_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (read.bits == MAP_FAILED)
+	read.bits = pp_memory_map(BITS_SIZE);
+	if (read.bits == NULL)
 		return text;
 	for (rest = text; pp_word_next(&rest, &word); add(&read, first, last)) {
 		if (parse_range(&word, &first, &last))

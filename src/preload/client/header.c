@@ -8,6 +8,7 @@
 #include "connection/report.h"
 #include "connection/send.h"
 #include "connection/stated.h"
+#include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 
@@ -160,9 +161,8 @@ int pp_client_header_say(const struct pp_saying *saying,
 
 	if (size <= sizeof(near))
 		return say(saying, connected, near, sizeof(near));
-	far = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (far == MAP_FAILED)
+	far = pp_memory_map(size);
+	if (far == NULL)
 		return -ENOMEM;
 	error = say(saying, connected, far, size);
 	munmap(far, size);

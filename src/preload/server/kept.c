@@ -5,6 +5,7 @@
 #include "preload/server/kept.h"
 
 #include "check.h"
+#include "memory.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static bool grow(struct pp_kept *kept)
 
 	if (kept->batches == PP_KEPT_BATCHES)
 		return false;
-	batch = pp_table_map((size_t)PP_KEPT_BATCH * PP_KEPT_PIECE);
+	batch = pp_memory_map((size_t)PP_KEPT_BATCH * PP_KEPT_PIECE);
 	if (batch == NULL)
 		return false;
 	kept->batches++;

@@ -8,6 +8,7 @@
 #include "preload/server/listeners.h"
 
 #include "connection/admission.h"
+#include "memory.h"
 #include "preload/configuration.h"
 #include "preload/lock.h"
 #include "preload/real.h"
@@ -329,7 +330,7 @@ static void renew(struct pp_listener *listener)
 static struct pp_listener *make_listener(struct entry *entry, int fd)
 {
 	struct pp_listener *expected = NULL;
-	struct pp_listener *fresh = pp_table_map(sizeof(*fresh));
+	struct pp_listener *fresh = pp_memory_map(sizeof(*fresh));
 
 	if (fresh == NULL)
 		return NULL;

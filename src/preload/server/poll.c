@@ -4,6 +4,7 @@
 
 #include "preload/server/poll.h"
 
+#include "memory.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/poll_parts.h"
@@ -165,7 +166,7 @@ static int poll_with_rooms(struct pollfd *fds, nfds_t count,
 
 	if (size <= NEAR_POLL)
 		return poll_extended(fds, count, near, size, timeout, mask);
-	memory.at = pp_table_map(memory.size);
+	memory.at = pp_memory_map(memory.size);
 	if (memory.at == NULL)
 		return real_ppoll(fds, count, timeout, mask);
 	pthread_cleanup_push(pp_mapping_free, &memory);

@@ -4,6 +4,7 @@
 
 #include "preload/server/poll.h"
 
+#include "memory.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
@@ -239,7 +240,7 @@ static int select_with_sets(struct selection *selection,
 		selection->own[i] = near[i];
 	if (selection->size <= NEAR_SELECT)
 		return select_extended(selection, timer, mask);
-	memory.at = pp_table_map(memory.size);
+	memory.at = pp_memory_map(memory.size);
 	if (memory.at == NULL) {
 		errno = ENOMEM;
 		return -1;
