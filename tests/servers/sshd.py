@@ -9,12 +9,14 @@ import glob
 import os
 import pwd
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
 
 import fixture
 from fixture.haproxy import CLIENT, CLIENT6, Front, join
+from fixture.recipes import DIRECT, MACHINE, Recipe, RecipeCase
 from fixture.servers import FRONT, V4, V6, ServerCase
 from fixture.started import UnawareCase
 from fixture.syslog import Syslog
@@ -229,15 +231,54 @@ class Sshd(ServerCase):
         self.did("privilege separation, its sandbox and PAM on")
 
 
-class Listening(Sshd, unittest.TestCase):
+class Listening(RecipeCase, Sshd, unittest.TestCase):
     program = "OpenSSH sshd"
+    recipe = "sshd: proxied and direct clients"
+    greeting = b"SSH-2.0-OpenSSH_"
+    command = ["/usr/sbin/sshd", "-D"]
 
     def start(self, host, port):
         self.prepare(f"ListenAddress {host}\nPort {port}\n")
-        program = self.launch(["/usr/sbin/sshd", "-D"])
+        program = self.launch(self.command)
         self.log.wait_line(rf"sshd\[\d+\]: Server listening on {host} port "
                            rf"{port}\.")
         return program
+
+    def check_liar(self, program, client):
+        with client:
+            port = client.getsockname()[1]
+            self.assertIn(b"Invalid SSH identification",
+                          fixture.read_all(client))
+        self.log.wait_line(rf"sshd\[\d+\]: banner exchange: Connection from "
+                           rf"{DIRECT} port {port}: invalid format")
+
+    def check_recipe(self, settings):
+        """It holds in sessions, too, and after a reload."""
+        program, front = super().check_recipe(settings)
+        self.check_session(front)
+        # it executes itself for each of its clients, and for that
+        self.log.wait_line(r"sshd\[\d+\]: debug1: rexec start in ")
+        start = len(self.log.lines)
+        program.process.send_signal(signal.SIGHUP)
+        self.log.wait_line(r"sshd\[\d+\]: Server listening on ", start)
+        self.check_session(front)
+
+    def test_recipe(self):
+        settings, unit = Recipe(self.recipe).blocks
+        with open("/lib/systemd/system/ssh.service", encoding="ascii") as file:
+            unit = file.read() + unit
+        # an empty one takes back those before
+        commands = re.findall("^ExecStart=(.*)$", unit, re.M)
+        self.command = [word for word in commands[-1].split()
+                        if word != "$SSHD_OPTS"]
+        self.environment = lambda: fixture.environment() | dict(
+            variable.split("=") for variable
+            in re.search("^Environment=(.*)$", unit, re.M)[1].split())
+        self.check_recipe(settings)
+
+    def test_recipe_of_the_machine(self):
+        self.preload_everywhere()
+        self.check_recipe(Recipe(MACHINE).settings)
 
 
 def manual(pattern):
