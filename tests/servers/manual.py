@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import fixture
+from fixture import recipes
 
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
@@ -123,6 +124,18 @@ class Rendered(unittest.TestCase):
         self.both(lambda text: self.assertRegex(
             text.rstrip().rpartition("\n")[2],
             r"^libproxyproto +\w+ \d+, \d+ +libproxyproto$"))
+
+
+class Recipes(unittest.TestCase):
+    def test_each_is_followed_by_a_server(self):
+        """By the name of its title: see fixture.recipes."""
+        tests = "".join(read(path) for path in (
+            "tests/fixture/recipes.py",
+            *(f"tests/servers/{name}"
+              for name in sorted(os.listdir(SOURCE + "/tests/servers"))
+              if name.endswith(".py"))))
+        followed = re.findall(r'^ *(?:recipe|MACHINE) = "(.*)"', tests, re.M)
+        self.assertEqual(sorted(followed), sorted(recipes.examples()))
 
 
 class Settings(unittest.TestCase):
