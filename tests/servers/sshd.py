@@ -16,7 +16,8 @@ import unittest
 
 import fixture
 from fixture.haproxy import CLIENT, CLIENT6, Front, join
-from fixture.recipes import DIRECT, MACHINE, Recipe, RecipeCase
+from fixture.recipes import (DIRECT, MACHINE, SETTINGS, TIMEOUT, Recipe,
+                             RecipeCase, write)
 from fixture.servers import FRONT, V4, V6, ServerCase
 from fixture.started import UnawareCase
 from fixture.syslog import Syslog
@@ -42,7 +43,7 @@ def confined():
     return False
 
 
-class Sshd(ServerCase):
+class Sshd(RecipeCase, ServerCase):
     """Mixed into one case a way to start it."""
 
     tells = ("auth log, $SSH_CLIENT, $SSH_CONNECTION, Match Address, "
@@ -53,6 +54,7 @@ class Sshd(ServerCase):
     tells_mapped = False
     match = ""
     log = None
+    greeting = b"SSH-2.0-OpenSSH_"
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -89,6 +91,14 @@ class Sshd(ServerCase):
 
     def destination(self, program, word):
         return self.words[2:]
+
+    def check_liar(self, program, client):
+        with client:
+            port = client.getsockname()[1]
+            self.assertIn(b"Invalid SSH identification",
+                          fixture.read_all(client))
+        self.log.wait_line(rf"sshd\[\d+\]: banner exchange: Connection from "
+                           rf"{DIRECT} port {port}: invalid format")
 
     # sessions, by ssh
 
@@ -231,10 +241,9 @@ class Sshd(ServerCase):
         self.did("privilege separation, its sandbox and PAM on")
 
 
-class Listening(RecipeCase, Sshd, unittest.TestCase):
+class Listening(Sshd, unittest.TestCase):
     program = "OpenSSH sshd"
     recipe = "sshd: proxied and direct clients"
-    greeting = b"SSH-2.0-OpenSSH_"
     command = ["/usr/sbin/sshd", "-D"]
 
     def start(self, host, port):
@@ -243,14 +252,6 @@ class Listening(RecipeCase, Sshd, unittest.TestCase):
         self.log.wait_line(rf"sshd\[\d+\]: Server listening on {host} port "
                            rf"{port}\.")
         return program
-
-    def check_liar(self, program, client):
-        with client:
-            port = client.getsockname()[1]
-            self.assertIn(b"Invalid SSH identification",
-                          fixture.read_all(client))
-        self.log.wait_line(rf"sshd\[\d+\]: banner exchange: Connection from "
-                           rf"{DIRECT} port {port}: invalid format")
 
     def check_recipe(self, settings):
         """It holds in sessions, too, and after a reload."""
@@ -282,10 +283,12 @@ class Listening(RecipeCase, Sshd, unittest.TestCase):
 
 
 def manual(pattern):
-    """A group of the manual's example for LIBPROXYPROTO_INETD."""
+    """What a pattern's group is in the manual's example for
+    LIBPROXYPROTO_INETD; words of all, if there are several."""
     with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7",
               encoding="ascii") as file:
-        return re.search(pattern, file.read().replace("\\-", "-"), re.M)[1]
+        return " ".join(re.findall(pattern, file.read().replace("\\-", "-"),
+                                   re.M))
 
 
 class Started(Sshd, unittest.TestCase):
@@ -293,6 +296,9 @@ class Started(Sshd, unittest.TestCase):
 
     program = "OpenSSH sshd -i, by systemd-socket-activate, not preloaded"
     note = UnawareCase.note
+    # it is the environment that tells it
+    test_recipe_with_ld_so_preload = None
+    as_printed = False
 
     def environment(self):
         return fixture.environment()
@@ -301,6 +307,8 @@ class Started(Sshd, unittest.TestCase):
         self.prepare("")
         variables = [*manual("^Environment=(.*)$").split(),
                      f"LIBPROXYPROTO_TIMEOUT={self.settings['TIMEOUT']}"]
+        if not self.as_printed:
+            variables.append("LIBPROXYPROTO_TRUSTED=everyone")
         program = self.launch(
             ["systemd-socket-activate", "--accept", "--inetd", "--listen",
              join(host, port),
@@ -309,15 +317,20 @@ class Started(Sshd, unittest.TestCase):
         program.wait_line("Listening on")
         return program
 
+    def test_recipe(self):
+        self.as_printed = True
+        self.check_recipe("")
+
     def test_line_of_inetd_conf(self):
         self.prepare("")
+        front = self.begin_recipe(22)
         with open("/etc/inetd.conf", "w", encoding="ascii") as file:
             file.write(manual("^(22 stream .*)$") + "\n")
+        write(self, SETTINGS, TIMEOUT)
         program = self.launch(["inetd", "-i", "/etc/inetd.conf"])
         self.addCleanup(program.stop)
         fixture.wait_for(lambda: fixture.listening(22), "it to listen")
-        front = Front(FRONT, "send-proxy-v2", (V4, 22))
-        self.proxy(front)
+        self.check_silent(22)
         self.check_session(front)
 
 
