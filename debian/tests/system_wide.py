@@ -4,6 +4,7 @@ The installed library in /etc/ld.so.preload, as README.Debian says. Started by
 the script system-wide, in the namespace and with the directory it describes.
 """
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -11,9 +12,12 @@ import unittest
 import fixture
 from netcat import conversation
 
+README = os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "README.Debian")
 TEMPORARY = os.environ["PP_TEMPORARY"]
 ROOT = os.path.join(TEMPORARY, "root")
 PRELOAD = os.path.join(TEMPORARY, "etc", "ld.so.preload")
+SETTINGS = os.path.join(TEMPORARY, "etc", "libproxyproto.conf")
 RIGHT = "/usr/$LIB/libproxyproto.so"
 MAPPED = "/libproxyproto.so.0."
 HEADER = fixture.v1()
@@ -34,13 +38,27 @@ def run(*command):
         stdin=subprocess.DEVNULL)
 
 
-def setuid(name):
-    """The path of a copy of a program that runs as root, whoever starts it."""
-    path = os.path.join(TEMPORARY, name)
+def copy(name, to=None, mode=0o755):
+    """The path of a copy of a program."""
+    path = os.path.join(TEMPORARY, to or name)
     shutil.copyfile(shutil.which(name), path)
     os.chown(path, 0, 0)
-    os.chmod(path, 0o4755)
+    os.chmod(path, mode)
     return path
+
+
+def setuid(name, to=None):
+    """The same for one that runs as root, whoever starts it."""
+    return copy(name, to, 0o4755)
+
+
+def steps():
+    """What README.Debian says to write for every program, in its order."""
+    with open(README, encoding="utf-8") as file:
+        text = file.read().split("\nEvery program\n")[1]
+    return [re.sub("^    ", "", block.strip("\n") + "\n", flags=re.M)
+            for block in text.split("\n\n")
+            if all(line.startswith("    ") for line in block.splitlines())]
 
 
 class SystemWide(unittest.TestCase):
@@ -133,6 +151,57 @@ class SystemWide(unittest.TestCase):
         result = run("echo", "here")
         self.assertEqual((result.returncode, result.stdout), (0, "here\n"))
         self.assertIn("cannot be preloaded", result.stderr)
+
+
+class AsReadmeSays(unittest.TestCase):
+    """One step after the other; the load balancer is 127.0.0.1."""
+
+    def setUp(self):
+        settings, self.trial, self.line = steps()
+        self.trial = self.trial.replace("9090", str(fixture.free_port()))
+        preload("")
+        self.write(settings.replace("192.0.2.10", "127.0.0.1"))
+        self.addCleanup(os.unlink, SETTINGS)
+        preload(self.line.rstrip("\n"))
+
+    def write(self, settings):
+        with open(SETTINGS, "w", encoding="ascii") as file:
+            file.write(settings)
+
+    def conversation(self, command, **settings):
+        return conversation(["chroot", ROOT, *command],
+                            fixture.environment(**settings),
+                            HEADER + b"hello\n")
+
+    def check_off(self, command, **settings):
+        received, *rest = self.conversation(command, **settings)
+        self.assertRegex(received, r"^Connection received on 127\.0\.0\.1 ")
+        self.assertEqual(rest, [HEADER.decode().strip(), "hello"])
+
+    def check_on(self, command, **settings):
+        self.assertEqual(self.conversation(command, **settings),
+                         ["Connection received on 192.0.2.1 1111", "hello"])
+
+    def test_line(self):
+        self.assertEqual(self.line, RIGHT + "\n")
+
+    def test_trial(self):
+        """It tells of a mistake, and of nothing else."""
+        preload("")
+        self.assertEqual(run("sh", "-c", self.trial).stderr, "")
+        self.write("trusted = 192.0.2.300\n")
+        self.assertIn(os.path.basename(SETTINGS) + ":1: ",
+                      run("sh", "-c", self.trial).stderr)
+
+    def test_off(self):
+        self.check_off(["nc"])
+
+    def test_on_where_it_is_named(self):
+        self.check_on([copy("nc", "sshd")])
+
+    def test_setuid_programs_have_the_file_too(self):
+        self.check_off([*NOBODY, setuid("nc")], VERSION=3)
+        self.check_on([*NOBODY, setuid("nc", "smtpd")], VERSION=0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import unittest
 
 import fixture
 from fixture.haproxy import Front
+from fixture.recipes import Recipe, RecipeCase
 from fixture.servers import V4, ServerCase
 
 CONFIG = "/tmp/dovecot.conf"
@@ -22,7 +23,7 @@ login_log_format_elements = user=<%u> \
     from=%{{real_rip}}/%{{real_rport}} \
     to=%{{real_lip}}/%{{real_lport}}
 mail_location = maildir:/tmp/mail/%u
-import_environment = $import_environment LD_PRELOAD {imported}
+{imports}
 service imap-login {{
   service_count = {clients}
   inet_listener imap {{
@@ -40,7 +41,7 @@ userdb {{
 """
 
 
-class Dovecot(ServerCase, unittest.TestCase):
+class Dovecot(RecipeCase, ServerCase, unittest.TestCase):
     program = "Dovecot"
     packages = ("dovecot-imapd",)
     tells = "log, allow_nets"
@@ -49,11 +50,17 @@ class Dovecot(ServerCase, unittest.TestCase):
             "first client ends it, and those whose header is late are lost")
     allowed = ANYBODY
     clients = 1     # the default
+    recipe = "A mail server: Dovecot"
+    greeting = b"* OK "
+    # the line about import_environment as the recipe has it
+    imports = None
 
     def start(self, host, port):
-        imported = " ".join("LIBPROXYPROTO_" + name for name in self.settings)
+        imports = self.imports or " ".join(
+            ["import_environment = $import_environment LD_PRELOAD",
+             *("LIBPROXYPROTO_" + name for name in self.settings)])
         with open(CONFIG, "w", encoding="ascii") as file:
-            file.write(TEXT.format(host=host, port=port, imported=imported,
+            file.write(TEXT.format(host=host, port=port, imports=imports,
                                    allowed=self.allowed, clients=self.clients))
         program = self.launch(["dovecot", "-F", "-c", CONFIG])
         fixture.wait_for(lambda: fixture.listening(port), "it to listen")
@@ -102,6 +109,12 @@ class Dovecot(ServerCase, unittest.TestCase):
             late.sendall(header[20:] + self.request("late"))
             self.assertIn(b"a OK ", fixture.read_all(late))
         self.assertEqual(self.told(program, "late"), ("192.0.2.1", "1111"))
+
+    def test_recipe(self):
+        recipe = Recipe(self.recipe)
+        self.imports = recipe.blocks[1]
+        self.environment = fixture.environment
+        self.check_recipe(recipe.settings)
 
     def test_who_is_not_in_allow_nets(self):
         self.allowed = "127.0.0.1/32"   # the proxy

@@ -7,6 +7,7 @@ import unittest
 
 import fixture
 from fixture.haproxy import Front
+from fixture.recipes import Recipe, RecipeCase
 from fixture.servers import V4, ServerCase
 
 CONFIG = "/etc/exim4/exim4.conf"
@@ -26,11 +27,6 @@ check_rcpt:
   accept hosts = 127.0.0.1
   deny
 """
-# The library's name as the manual has it, and on in this program only.
-PRELOADED = {
-    "/etc/ld.so.preload": "/usr/$LIB/libproxyproto.so\n",
-    "/etc/libproxyproto.conf": "version = 0\n[exim4]\nversion = 3\n",
-}
 
 
 def status(pid, name):
@@ -39,13 +35,15 @@ def status(pid, name):
         return re.search(f"^{name}:\t(.*)$", file.read(), re.M)[1]
 
 
-class Exim(ServerCase, unittest.TestCase):
+class Exim(RecipeCase, ServerCase, unittest.TestCase):
     program = "Exim"
     packages = ("exim4-daemon-light",)
     layer = "exim"      # it conflicts with Postfix
     tells = "log, ACL: hosts"
     note = ("with /etc/ld.so.preload also after SIGHUP; LD_PRELOAD is lost "
             "then, as it executes itself set-user-ID")
+    recipe = "A mail server: Exim"
+    greeting = b"220 "
     # it takes ::ffff:192.0.2.1 for 192.0.2.1
     tells_mapped = False
 
@@ -88,17 +86,16 @@ class Exim(ServerCase, unittest.TestCase):
                 client.sendall(request)
                 self.assertIn(answer, fixture.read_all(client))
 
-    def test_after_sighup(self):
-        """It executes itself, set-user-ID then."""
-        for path, text in PRELOADED.items():
-            with open(path, "w", encoding="ascii") as file:
-                file.write(text)
-            self.addCleanup(os.unlink, path)
-        self.environment = fixture.environment
-        program, server = self.serve(V4)
-        front = Front(V4, "send-proxy-v2", server)
-        self.proxy(front)
-        inode = fixture.listening(server[1])
+    def test_recipe(self):
+        self.environment = lambda: fixture.environment("libproxyproto.so")
+        self.check_recipe(Recipe(self.recipe).settings)
+
+    def test_recipe_with_ld_so_preload(self):
+        """Also after SIGHUP: it executes itself, set-user-ID then."""
+        self.preload_everywhere()
+        program, front = self.check_recipe(Recipe(self.recipe).settings)
+        port = front.server[1]
+        inode = fixture.listening(port)
         pid = program.process.pid
         # one that it gets on its way to poll() has to wait for a client
         fixture.wait_for(lambda: int(status(pid, "SigCgt"), 16) & 1
@@ -106,7 +103,7 @@ class Exim(ServerCase, unittest.TestCase):
                          "it to wait for clients")
         os.kill(pid, signal.SIGHUP)
         fixture.wait_for(
-            lambda: fixture.listening(server[1]) not in (None, inode),
+            lambda: fixture.listening(port) not in (None, inode),
             "it to listen anew")
         self.check_client(program, V4, "after", front.connect())
 

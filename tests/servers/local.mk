@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/fixture/evidence.py \
 	tests/fixture/haproxy.py \
 	tests/fixture/matrix.py \
+	tests/fixture/recipes.py \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \

@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import fixture
+from fixture import recipes
 
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
@@ -22,8 +23,10 @@ TABLES = {"server": "src/settings/settings.c",
 WORDS = {"PP_SETTINGS_FILE": "/etc/libproxyproto.conf",
          "PP_BYTES_NONE": "none", "ACTUAL": "actual"}
 
-# Depends on what is installed, and on whether that has an index.
-UNRELATED = re.compile("referenced manual not found|outdated mandoc.db")
+# Depends on what is installed, and on whether that has an index; and what the
+# pages of a BSD's own programs leave to it, as the name of the system.
+UNRELATED = re.compile("referenced manual not found|outdated mandoc.db|"
+                       "operating system explicitly specified")
 
 
 def read(path):
@@ -95,6 +98,44 @@ class Lint(unittest.TestCase):
                 self.assertEqual(
                     [line for line in (output + errors).splitlines()
                      if not UNRELATED.search(line)], [])
+
+
+class Rendered(unittest.TestCase):
+    """What both programs make of the macros is what was meant."""
+
+    def check(self, check_text, *command):
+        fixture.need(command[0])
+        for page in linted():
+            with self.subTest(page):
+                text, _ = run(*command, f"{SOURCE}/man/{page}")
+                check_text(re.sub(".\b", "", text))
+
+    def both(self, check_text):
+        self.check(check_text, "mandoc", "-T", "ascii")
+        self.check(check_text, "groff", "-mandoc", "-T", "ascii", "-P", "-c")
+
+    def test_no_word_of_a_sentence_is_a_macro(self):
+        """As In, which makes what follows the name of a header."""
+        self.both(lambda text: self.assertEqual(
+            re.findall(r"<\w+>", text), []))
+
+    def test_whose_page_it_is(self):
+        """Not that of the system, which .Os alone would name."""
+        self.both(lambda text: self.assertRegex(
+            text.rstrip().rpartition("\n")[2],
+            r"^libproxyproto +\w+ \d+, \d+ +libproxyproto$"))
+
+
+class Recipes(unittest.TestCase):
+    def test_each_is_followed_by_a_server(self):
+        """By the name of its title: see fixture.recipes."""
+        tests = "".join(read(path) for path in (
+            "tests/fixture/recipes.py",
+            *(f"tests/servers/{name}"
+              for name in sorted(os.listdir(SOURCE + "/tests/servers"))
+              if name.endswith(".py"))))
+        followed = re.findall(r'^ *(?:recipe|MACHINE) = "(.*)"', tests, re.M)
+        self.assertEqual(sorted(followed), sorted(recipes.examples()))
 
 
 class Settings(unittest.TestCase):

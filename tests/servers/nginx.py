@@ -3,15 +3,19 @@
 import concurrent.futures
 import os
 import shutil
+import signal
 import tempfile
 import unittest
 
 import fixture
+from fixture import matrix
 from fixture.haproxy import Front, sbin_path
+from fixture.recipes import (DIRECT, MACHINE, SETTINGS, Recipe, RecipeCase,
+                             descriptors, write)
 from fixture.servers import V4, ServerCase
 
 CONFIG = """
-daemon off;
+{main}
 worker_processes 2;
 pid {folder}/pid;
 error_log stderr notice;
@@ -33,11 +37,22 @@ http {{
 """
 
 
-class Nginx(ServerCase, unittest.TestCase):
+def masters(port):
+    """The process ids of nginx's masters that have the listener of a port."""
+    for pid, _ in descriptors(fixture.listening(port)):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if file.read().startswith(b"nginx: master"):
+                yield pid
+
+
+class Nginx(RecipeCase, ServerCase, unittest.TestCase):
     program = "nginx"
+    recipe = "nginx: everything comes from the proxy"
     packages = ("nginx-light",)
     tells = "access log"
     takes_ipv6_on_ipv4 = False
+    # what its configuration begins with
+    main = "daemon off;"
 
     def start(self, host, port):
         fixture.need("nginx")
@@ -48,7 +63,7 @@ class Nginx(ServerCase, unittest.TestCase):
         config = self.folder + "/nginx.conf"
         with open(config, "w", encoding="ascii") as file:
             file.write(CONFIG.format(
-                folder=self.folder, listen=listen,
+                main=self.main, folder=self.folder, listen=listen,
                 user="user root;" if os.getuid() == 0 else ""))
         program = self.launch(
             [shutil.which("nginx", path=sbin_path()), "-p", self.folder,
@@ -87,6 +102,45 @@ class Nginx(ServerCase, unittest.TestCase):
             list(pool.map(ask, range(len(words))))
         # SO_REUSEPORT spreads connections by their ports
         self.assertEqual(len({self.log(word)[3] for word in words}), 2)
+
+    def check_recipe(self, settings):
+        front = self.begin_recipe(80)
+        write(self, SETTINGS, settings)
+        program = self.start(V4, 80)
+        self.addCleanup(program.stop)
+        self.check_client(program, V4, "proxied", front.connect())
+        for header in b"", fixture.v1():
+            with fixture.connect(80, source=DIRECT) as client:
+                client.sendall(header + self.request("direct"))
+                self.assertEqual(fixture.read_all(client), b"")
+        return program, front
+
+    if matrix.ROWS:
+        def test_recipe(self):
+            """Also when it is upgraded without a stop."""
+            settings, self.main = Recipe(self.recipe).blocks
+            self.environment = lambda: fixture.environment("libproxyproto.so")
+            self.launch = self.launch_daemon
+            program, front = self.check_recipe(settings)
+            old, = masters(80)
+            os.kill(old, signal.SIGUSR2)
+            fixture.wait_for(lambda: len(list(masters(80))) == 2, "a new one")
+            os.kill(old, signal.SIGQUIT)
+            fixture.wait_for(lambda: not os.path.exists(f"/proc/{old}"),
+                             "the old one's end")
+            self.check_client(program, V4, "upgraded", front.connect())
+
+        def test_recipe_on_another_port(self):
+            """It does not apply there."""
+            self.environment = lambda: fixture.environment("libproxyproto.so")
+            write(self, SETTINGS, Recipe(self.recipe).settings)
+            program, server = self.serve(V4)
+            self.check_client(program, V4, "direct",
+                              fixture.connect(server[1], source=DIRECT))
+
+        def test_recipe_of_the_machine(self):
+            self.preload_everywhere()
+            self.check_recipe(Recipe(MACHINE).settings)
 
 
 if __name__ == "__main__":

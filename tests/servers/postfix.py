@@ -8,6 +8,7 @@ import unittest
 
 import fixture
 from fixture.haproxy import join
+from fixture.recipes import MACHINE, Recipe, RecipeCase
 from fixture.servers import ServerCase
 from fixture.syslog import Syslog
 
@@ -21,7 +22,7 @@ MAIN = {
 }
 
 
-class Postfix(ServerCase):
+class Postfix(RecipeCase, ServerCase):
     """Mixed into one case a service."""
 
     packages = ("postfix",)
@@ -32,6 +33,10 @@ class Postfix(ServerCase):
     # it takes ::ffff:192.0.2.1 for 192.0.2.1
     tells_mapped = False
     log = None
+    recipe = "A mail server: Postfix"
+    greeting = b"220 "
+    # the command that sets import_environment as the recipe has it
+    imports = None
     # of the client, before a line that names the word
     line = (r"postfix/smtpd\[\d+\]: NOQUEUE: reject: RCPT from "
             r"unknown\[(\S+)\]:(\d+): .* helo=<{}>$")
@@ -40,16 +45,23 @@ class Postfix(ServerCase):
         """Lines of master.cf, by name."""
         raise NotImplementedError
 
-    def configure(self, address):
+    def import_environment(self):
+        if self.imports:
+            subprocess.run(self.imports, shell=True, check=True)
+            return
         imported = subprocess.run(
             ["postconf", "-d", "-h", "import_environment"], check=True,
             stdout=subprocess.PIPE, text=True).stdout.split()
         imported += ["LD_PRELOAD", *("LIBPROXYPROTO_" + name
                                      for name in self.settings)]
-        settings = MAIN | {"import_environment": " ".join(imported)}
+        subprocess.run(["postconf", "-e", "import_environment = "
+                        + " ".join(imported)], check=True)
+
+    def configure(self, address):
+        self.import_environment()
         subprocess.run(
             ["postconf", "-e", *map("{0[0]} = {0[1]}".format,
-                                    settings.items())], check=True)
+                                    MAIN.items())], check=True)
         subprocess.run(["postconf", "-M", "-X", "smtp/inet"], check=True)
         subprocess.run(["postconf", "-M", "-e", *self.services(address)],
                        check=True)
@@ -70,12 +82,22 @@ class Postfix(ServerCase):
     def told(self, program, word):
         return self.log.wait_line(self.line.format(re.escape(word))).groups()
 
+    def test_recipe(self):
+        recipe = Recipe(self.recipe)
+        self.imports = recipe.blocks[1]
+        self.environment = fixture.environment
+        self.check_recipe(recipe.settings)
+
 
 class Smtpd(Postfix, unittest.TestCase):
     program = "Postfix smtpd"
 
     def services(self, address):
         return [f"{address}/inet={address} inet n - y - - smtpd"]
+
+    def test_recipe_of_the_machine(self):
+        self.preload_everywhere()
+        self.check_recipe(Recipe(MACHINE).settings)
 
 
 class Postscreen(Postfix, unittest.TestCase):

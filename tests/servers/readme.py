@@ -56,6 +56,10 @@ class Examples(unittest.TestCase):
         for block in blocks:
             with self.subTest(block), sessions.Session() as session:
                 session.run(block)
+        # nor does one change what the shell does with another
+        with sessions.Session() as session:
+            for block in blocks:
+                session.run(block)
 
     def test_readme(self):
         self.check(dict(readme_sections())["EXAMPLES"], 4)

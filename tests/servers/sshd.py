@@ -9,12 +9,15 @@ import glob
 import os
 import pwd
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
 
 import fixture
 from fixture.haproxy import CLIENT, CLIENT6, Front, join
+from fixture.recipes import (DIRECT, MACHINE, SETTINGS, TIMEOUT, Recipe,
+                             RecipeCase, write)
 from fixture.servers import FRONT, V4, V6, ServerCase
 from fixture.started import UnawareCase
 from fixture.syslog import Syslog
@@ -40,7 +43,7 @@ def confined():
     return False
 
 
-class Sshd(ServerCase):
+class Sshd(RecipeCase, ServerCase):
     """Mixed into one case a way to start it."""
 
     tells = ("auth log, $SSH_CLIENT, $SSH_CONNECTION, Match Address, "
@@ -51,6 +54,7 @@ class Sshd(ServerCase):
     tells_mapped = False
     match = ""
     log = None
+    greeting = b"SSH-2.0-OpenSSH_"
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -87,6 +91,14 @@ class Sshd(ServerCase):
 
     def destination(self, program, word):
         return self.words[2:]
+
+    def check_liar(self, program, client):
+        with client:
+            port = client.getsockname()[1]
+            self.assertIn(b"Invalid SSH identification",
+                          fixture.read_all(client))
+        self.log.wait_line(rf"sshd\[\d+\]: banner exchange: Connection from "
+                           rf"{DIRECT} port {port}: invalid format")
 
     # sessions, by ssh
 
@@ -231,20 +243,52 @@ class Sshd(ServerCase):
 
 class Listening(Sshd, unittest.TestCase):
     program = "OpenSSH sshd"
+    recipe = "sshd: proxied and direct clients"
+    command = ["/usr/sbin/sshd", "-D"]
 
     def start(self, host, port):
         self.prepare(f"ListenAddress {host}\nPort {port}\n")
-        program = self.launch(["/usr/sbin/sshd", "-D"])
+        program = self.launch(self.command)
         self.log.wait_line(rf"sshd\[\d+\]: Server listening on {host} port "
                            rf"{port}\.")
         return program
 
+    def check_recipe(self, settings):
+        """It holds in sessions, too, and after a reload."""
+        program, front = super().check_recipe(settings)
+        self.check_session(front)
+        # it executes itself for each of its clients, and for that
+        self.log.wait_line(r"sshd\[\d+\]: debug1: rexec start in ")
+        start = len(self.log.lines)
+        program.process.send_signal(signal.SIGHUP)
+        self.log.wait_line(r"sshd\[\d+\]: Server listening on ", start)
+        self.check_session(front)
+
+    def test_recipe(self):
+        settings, unit = Recipe(self.recipe).blocks
+        with open("/lib/systemd/system/ssh.service", encoding="ascii") as file:
+            unit = file.read() + unit
+        # an empty one takes back those before
+        commands = re.findall("^ExecStart=(.*)$", unit, re.M)
+        self.command = [word for word in commands[-1].split()
+                        if word != "$SSHD_OPTS"]
+        self.environment = lambda: fixture.environment() | dict(
+            variable.split("=") for variable
+            in re.search("^Environment=(.*)$", unit, re.M)[1].split())
+        self.check_recipe(settings)
+
+    def test_recipe_of_the_machine(self):
+        self.preload_everywhere()
+        self.check_recipe(Recipe(MACHINE).settings)
+
 
 def manual(pattern):
-    """A group of the manual's example for LIBPROXYPROTO_INETD."""
+    """What a pattern's group is in the manual's example for
+    LIBPROXYPROTO_INETD; words of all, if there are several."""
     with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7",
               encoding="ascii") as file:
-        return re.search(pattern, file.read().replace("\\-", "-"), re.M)[1]
+        return " ".join(re.findall(pattern, file.read().replace("\\-", "-"),
+                                   re.M))
 
 
 class Started(Sshd, unittest.TestCase):
@@ -252,6 +296,9 @@ class Started(Sshd, unittest.TestCase):
 
     program = "OpenSSH sshd -i, by systemd-socket-activate, not preloaded"
     note = UnawareCase.note
+    # it is the environment that tells it
+    test_recipe_with_ld_so_preload = None
+    as_printed = False
 
     def environment(self):
         return fixture.environment()
@@ -260,6 +307,8 @@ class Started(Sshd, unittest.TestCase):
         self.prepare("")
         variables = [*manual("^Environment=(.*)$").split(),
                      f"LIBPROXYPROTO_TIMEOUT={self.settings['TIMEOUT']}"]
+        if not self.as_printed:
+            variables.append("LIBPROXYPROTO_TRUSTED=everyone")
         program = self.launch(
             ["systemd-socket-activate", "--accept", "--inetd", "--listen",
              join(host, port),
@@ -268,15 +317,20 @@ class Started(Sshd, unittest.TestCase):
         program.wait_line("Listening on")
         return program
 
+    def test_recipe(self):
+        self.as_printed = True
+        self.check_recipe("")
+
     def test_line_of_inetd_conf(self):
         self.prepare("")
+        front = self.begin_recipe(22)
         with open("/etc/inetd.conf", "w", encoding="ascii") as file:
             file.write(manual("^(22 stream .*)$") + "\n")
+        write(self, SETTINGS, TIMEOUT)
         program = self.launch(["inetd", "-i", "/etc/inetd.conf"])
         self.addCleanup(program.stop)
         fixture.wait_for(lambda: fixture.listening(22), "it to listen")
-        front = Front(FRONT, "send-proxy-v2", (V4, 22))
-        self.proxy(front)
+        self.check_silent(22)
         self.check_session(front)
 
 
