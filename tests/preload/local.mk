@@ -99,6 +99,14 @@ tests_preload_readiness_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/readiness.py
 EXTRA_DIST += tests/preload/readiness.py
 
+# What accept does with a connection that it cannot hand over.
+check_PROGRAMS += tests/preload/accept_ways
+tests_preload_accept_ways_SOURCES = tests/preload/accept_ways.c
+EXTRA_DIST += tests/preload/accept_ways.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/accept_ways.py
+endif
+
 # What the build made, what it costs, and the client library.
 check_LTLIBRARIES += tests/preload/rough.la
 tests_preload_rough_la_SOURCES = tests/preload/rough.c
