@@ -28,6 +28,7 @@ Suite *pp_suite_peers_race(void);
 Suite *pp_suite_ports(void);
 Suite *pp_suite_receive(void);
 Suite *pp_suite_receive_faults(void);
+Suite *pp_suite_reset(void);
 Suite *pp_suite_room(void);
 Suite *pp_suite_room_faults(void);
 Suite *pp_suite_room_lost(void);

@@ -32,6 +32,7 @@ int main(void)
 		pp_suite_ports,
 		pp_suite_receive,
 		pp_suite_receive_faults,
+		pp_suite_reset,
 		pp_suite_room,
 		pp_suite_room_faults,
 		pp_suite_room_lost,
