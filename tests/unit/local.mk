@@ -54,3 +54,7 @@ TESTS += tests/unit/unit
 else
 TESTS += tests/unit/no-check
 endif
+
+# Which folder of the sources may include which.
+TESTS += tests/unit/layers.py
+EXTRA_DIST += tests/unit/layers.py
