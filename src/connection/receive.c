@@ -19,6 +19,7 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 	memset(receive, 0, sizeof(*receive));
 	receive->fd = fd;
 	receive->versions = versions;
+	receive->recv = recv;
 }
 
 void pp_receive_end(struct pp_receive *receive)
@@ -36,12 +37,14 @@ void pp_receive_stop_linger(int fd)
 }
 
 /* recv(2) that neither blocks nor stops for a signal. */
-static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
+static ssize_t receive_now(const struct pp_receive *receive, void *bytes,
+			   size_t size, int flags)
 {
 	ssize_t got;
 
 	do
-		got = recv(fd, bytes, size, flags | MSG_DONTWAIT);
+		got = receive->recv(receive->fd, bytes, size,
+				    flags | MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got;
 }
@@ -62,7 +65,7 @@ static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
 
 	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
 	while (left > 0) {
-		ssize_t got = receive_now(receive->fd,
+		ssize_t got = receive_now(receive,
 					  bytes + receive->header.length - left,
 					  left, MSG_TRUNC);
 
@@ -98,7 +101,7 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 {
 	while (receive->taken_length < receive->taken_size) {
 		ssize_t got = receive_now(
-			receive->fd, receive->taken + receive->taken_length,
+			receive, receive->taken + receive->taken_length,
 			receive->taken_size - receive->taken_length, 0);
 
 		if (would_block(got) && !last) {
@@ -144,9 +147,20 @@ const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 
 void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
 {
-	if (receive->taken == NULL && pp_header_has_more(&receive->header) &&
-	    make_memory(receive))
+	if (receive->keep && receive->taken == NULL &&
+	    pp_header_has_more(&receive->header) && make_memory(receive))
 		memcpy(receive->taken, peeked, receive->taken_size);
+}
+
+/*
+ * An error of the connection's is told once: the program would not see it, and
+ * take its end for that of the data. Where the bytes cannot be looked at (a
+ * sandbox) there may be a header among them, and the peer is not the client.
+ */
+static const char *reason_of_error(void)
+{
+	return errno == ECONNRESET ? "reset by the client"
+				   : "it cannot be read";
 }
 
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
@@ -156,13 +170,12 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 
 	if (receive->taken != NULL)
 		return take_long(receive, last);
-	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
-	if (got < 0 && errno == ECONNRESET) {
-		/* the error is told once, and the program would not see it */
-		pp_header_malformed(&receive->header, "reset by the client");
+	got = receive_now(receive, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
+	if (got < 0 && !would_block(got)) {
+		pp_header_malformed(&receive->header, reason_of_error());
 		return PP_RECEIVED_MALFORMED;
 	}
-	if (got <= 0 && !(would_block(got) && !last))
+	if (got == 0 || (got < 0 && last))
 		return PP_RECEIVED_NONE;
 	switch (pp_header_parse(bytes, got < 0 ? 0 : (size_t)got,
 				receive->versions, &receive->header)) {

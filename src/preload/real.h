@@ -53,11 +53,10 @@ bool pp_real_is_copy(void);
                                                                            \
 		if (function == NULL) {                                    \
 			errno = ENOSYS;                                    \
-			return PP_REAL_FAILED(type);                       \
+			return (type)-1;                                   \
 		}                                                          \
 		return function arguments;                                 \
 	}
-#define PP_REAL_FAILED(type) _Generic((type)0, FILE *: NULL, default: (type)-1)
 #define PP_HOOK(type, name, parameters, arguments)                          \
 	PP_REAL_DEFINE(type, name, parameters, parameters, arguments)
 #define PP_HOOK_VARIADIC(type, name, parameters, arguments)                \
@@ -66,6 +65,5 @@ bool pp_real_is_copy(void);
 #define PP_CALL_VARIADIC PP_HOOK_VARIADIC
 #include PP_HOOKS
 #undef PP_REAL_DEFINE
-#undef PP_REAL_FAILED
 
 #endif

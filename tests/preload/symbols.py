@@ -14,7 +14,7 @@ LIBRARIES = ((fixture.SERVER_LIBRARY, "server", "preload/server/server.map"),
              (CODEC_LIBRARY, None, "api/codec.map"))
 # What the header says is of libproxyproto.
 OF_THE_SERVER_ALONE = {"proxyproto_get_header", "proxyproto_get_proxy",
-                       "proxyproto_version"}
+                       "proxyproto_keep_headers", "proxyproto_version"}
 # The C library of the oldest system to run on; where it is built on a newer
 # one, on that.
 OLDEST = max((2, 36), tuple(map(int, os.confstr(
@@ -32,7 +32,6 @@ def hooks(side):
         return set()
     source = ("#include <config.h>\n"
               "#define PP_HOOK(type, name, parameters, arguments) @name@\n"
-              "#define PP_HOOK_ALONE PP_HOOK\n"
               f'#include "preload/{side}/hooks.def"\n')
     text = subprocess.run(
         ["cc", "-E", "-P", "-I", os.environ.get("PP_BUILDDIR", "."), "-I",

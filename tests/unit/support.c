@@ -5,7 +5,6 @@
 #include "support.h"
 
 #include "connection/receive.h"
-#include "preload/server/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,19 +77,6 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 	}
 	memcpy(page + room - size, bytes, size);
 	return page + room - size;
-}
-
-bool may_attach_filter(void)
-{
-	struct pp_bpf all = { .code = PP_BPF_RETURN,
-			      .k = PP_BPF_EVERYTHING };
-	struct pp_bpf_program filter = { .length = 1, .steps = &all };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bool may = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			      sizeof(filter)) == 0;
-
-	close(fd);
-	return may;
 }
 
 uint8_t peeked[PP_RECEIVE_PEEK];

@@ -93,9 +93,6 @@ void deliver_reset(struct connection *connection);
 /* Fails unless exactly these bytes are left to read at the server's end. */
 void assert_left(struct connection *connection, const void *bytes, size_t size);
 
-/* Does the kernel let us attach a filter to a TCP socket? Not everybody. */
-bool may_attach_filter(void);
-
 /*
  * The core's system calls. While one of these is set it is called instead; it
  * may pass the call on to real_*.

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the hooks of accept do: accept a connection, take its header off, show
- * the client, and have it remembered (names.h).
+ * the client, and leave a note of it on the socket (connection/note.h).
  */
 #include <config.h>
 
 #include "preload/server/accept.h"
 
-#include "connection/admission.h"
-#include "connection/receive.h"
+#include "connection/note.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
@@ -27,6 +26,11 @@
 
 static const char by[] = "accept";
 
+const struct pp_admission_calls pp_admission_calls = {
+	.getsockname = real_getsockname,
+	.recv = real_recv,
+};
+
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 {
 	pp_tell_outcome(by, waiting->receive.fd, &waiting->proxy, "dropped",
@@ -38,6 +42,7 @@ struct arrival {
 	const struct pp_accept_call *call;
 	struct pp_listener *listener;	/* NULL: no TCP listener */
 	struct pp_kernel_name name;	/* what the program will be told */
+	union pp_address proxy;		/* the peer, as the kernel names it */
 	int fd;
 };
 
@@ -50,22 +55,22 @@ static void drop(const struct arrival *arrival)
 
 /* Lets a connection wait for its header, invisible to any program. */
 static void let_wait(const struct arrival *arrival,
-		     const struct pp_receive *receive,
-		     const union pp_address *proxy)
+		     const struct pp_receive *receive, const char *reason)
 {
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_accept_call *call = arrival->call;
 	int flags = call->accept4 ? call->flags : 0;
 	struct pp_waiting waiting = {
 		.receive = *receive,
-		.proxy = *proxy,
+		.proxy = arrival->proxy,
 		.nonblock = (flags & SOCK_NONBLOCK) != 0,
 		.deadline = pp_now() + settings->timeout,
 	};
 
+	waiting.receive.keep = pp_header_is_kept();
 	if (!(flags & SOCK_CLOEXEC))
 		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
-	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
+	pp_tell_outcome(by, arrival->fd, &arrival->proxy, "waits", reason);
 	pp_shortage_make_room();
 	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
@@ -74,57 +79,58 @@ static void let_wait(const struct arrival *arrival,
 	drop(arrival);
 }
 
-/* A connection without a header that counts: handed over, or dropped here. */
-static bool decide_bare(const struct arrival *arrival,
-			const union pp_address *proxy, const char *reason)
+/*
+ * Its header was taken off: shows whom it states, and leaves a note. peeked is
+ * where the header is, if that has no memory of its own.
+ */
+static void take_over(struct arrival *arrival,
+		      const struct pp_receive *receive, const uint8_t *peeked)
 {
-	bool admitted = !pp_configuration()->must_use;
-
-	pp_tell_outcome(by, arrival->fd, proxy,
-			admitted ? "handed over" : "dropped", reason);
-	if (admitted)
-		pp_identity_forget(arrival->fd);
-	else
-		drop(arrival);
-	return admitted;
-}
-
-/* Its header was taken off: shows and remembers whom it states. */
-static void take_over(struct arrival *arrival, const union pp_address *proxy,
-		      const struct pp_header *header, const uint8_t *bytes)
-{
+	const struct pp_header *header = &receive->header;
 	const struct pp_accept_call *call = arrival->call;
+	int fd = arrival->fd;
 
-	pp_identity_set(arrival->fd, proxy, header, bytes);
+	pp_tell_header(by, fd, &arrival->proxy, header);
+	if (!pp_note_write_header(fd, &arrival->proxy, header))
+		pp_tell_outcome(by, fd, &arrival->proxy, "not remembered",
+				"its socket takes no note");
+	pp_header_keep(fd, &arrival->proxy, header,
+		       pp_receive_bytes(receive, peeked));
 	if (header->source.sa.sa_family != AF_UNSPEC)
-		pp_identity_show(&arrival->name, &header->source,
-				 call->address == NULL ? NULL : call->length);
+		pp_name_show(&arrival->name, &header->source,
+			     call->address == NULL ? NULL : call->length);
 }
 
 /*
- * What becomes of a connection: handed over (true) or dropped here. peeked is
- * where its header is, if that has no memory of its own.
+ * Does what was decided of a connection: it is handed over (true), or the
+ * program does not see it. Ends *receive.
  */
-static bool decide(struct arrival *arrival, enum pp_received received,
-		   const struct pp_receive *receive, const uint8_t *peeked,
-		   const union pp_address *proxy)
+static bool carry_out(struct arrival *arrival, struct pp_decision decision,
+		      struct pp_receive *receive, const uint8_t *peeked)
 {
-	const struct pp_header *header = &receive->header;
+	const union pp_address *proxy = &arrival->proxy;
+	int fd = arrival->fd;
 
-	switch (received) {
-	case PP_RECEIVED_HEADER:
-		take_over(arrival, proxy, header,
-			  pp_receive_bytes(receive, peeked));
-		pp_tell_header(by, arrival->fd, proxy, header);
-		return true;
-	case PP_RECEIVED_MALFORMED:
-		pp_tell_outcome(by, arrival->fd, proxy, "dropped",
-				header->reason);
-		drop(arrival);
+	switch (decision.admission) {
+	case PP_ADMIT_WAIT:
+		/* the room's from now on */
+		let_wait(arrival, receive, decision.reason);
 		return false;
-	default:
-		return decide_bare(arrival, proxy, "no header");
+	case PP_ADMIT_REFUSED:
+		pp_tell_outcome(by, fd, proxy, "dropped", decision.reason);
+		drop(arrival);
+		break;
+	case PP_ADMIT_BARE:
+		pp_tell_outcome(by, fd, proxy, "handed over", decision.reason);
+		break;
+	case PP_ADMIT_HEADER:
+		take_over(arrival, receive, peeked);
+		break;
+	case PP_ADMIT_UNKNOWN:
+		break;
 	}
+	pp_receive_end(receive);
+	return decision.admission != PP_ADMIT_REFUSED;
 }
 
 /*
@@ -145,44 +151,24 @@ static bool is_ours(struct arrival *arrival)
 static bool admit(struct arrival *arrival)
 {
 	uint8_t peeked[PP_RECEIVE_PEEK];
+	struct pp_decision decision;
 	struct pp_receive receive;
-	enum pp_received received;
-	union pp_address proxy;
-	bool admitted;
 
-	pp_address_from_kernel(&proxy, &arrival->name.sa,
+	pp_address_from_kernel(&arrival->proxy, &arrival->name.sa,
 			       arrival->name.length);
-	if (!pp_family_is_internet(proxy.sa.sa_family))
+	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
 		return true;
 	/* the settings may be read only now: see is_ours */
 	if (!pp_configuration_allows(arrival->fd)) {
 		drop(arrival);
 		return false;
 	}
-	if (!pp_is_on())
+	if (!pp_is_on() || !is_ours(arrival))
 		return true;
-	if (!is_ours(arrival)) {
-		pp_identity_forget(arrival->fd);
-		return true;
-	}
-	switch (pp_policy(pp_configuration(), arrival->fd, &proxy)) {
-	case PP_POLICY_UNTRUSTED:
-		return decide_bare(arrival, &proxy, "not trusted");
-	case PP_POLICY_OTHER_PORT:
-		pp_identity_forget(arrival->fd);
-		return true;
-	default:
-		break;
-	}
-	pp_receive_start(&receive, arrival->fd, pp_configuration()->versions);
-	received = pp_receive_step(&receive, false, peeked);
-	if (received == PP_RECEIVED_MORE) {
-		let_wait(arrival, &receive, &proxy);
-		return false;
-	}
-	admitted = decide(arrival, received, &receive, peeked, &proxy);
-	pp_receive_end(&receive);
-	return admitted;
+	decision = pp_admission_begin(&pp_admission_calls, pp_configuration(),
+				      &arrival->proxy, arrival->fd, &receive,
+				      peeked);
+	return carry_out(arrival, decision, &receive, peeked);
 }
 
 /* admit, as what is no cancellation point and keeps errno. */
@@ -225,13 +211,16 @@ static bool admit_from_room(struct arrival *arrival)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	if (pp_listeners_leave(arrival->listener, &waiting)) {
 		arrival->fd = waiting.receive.fd;
+		arrival->proxy = waiting.proxy;
 		arrival->name.length = pp_address_length(&waiting.proxy);
 		memcpy(&arrival->name.storage, &waiting.proxy,
 		       sizeof(waiting.proxy));
 		set_flags(arrival->fd, arrival->call, waiting.nonblock);
-		admitted = decide(arrival, waiting.received, &waiting.receive,
-				  NULL, &waiting.proxy);
-		pp_receive_end(&waiting.receive);
+		admitted = carry_out(
+			arrival,
+			pp_admission_end(pp_configuration(), &waiting.receive,
+					 waiting.received),
+			&waiting.receive, NULL);
 	}
 	pthread_setcancelstate(state, NULL);
 	errno = error;

@@ -3,6 +3,7 @@
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
+#include "connection/admission.h"
 #include "connection/room.h"
 
 #include <stdbool.h>
@@ -23,6 +24,9 @@ struct pp_accept_call {
  * is; a thread whose cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
+
+/* How the library calls what may be hooked, for connection/admission.h. */
+extern const struct pp_admission_calls pp_admission_calls;
 
 /* Tells of a connection that its waiting room drops, where that is asked. */
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);

@@ -5,8 +5,8 @@
 #include "preload/server/fork.h"
 
 #include "preload/process.h"
-#include "preload/server/headers_kept.h"
 #include "preload/server/listeners.h"
+#include "preload/server/names.h"
 #include "preload/server/wait.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ static void note_fork(void)
 	pp_process_note_fork();
 	pp_wait_note_fork();
 	pp_listeners_note_fork();
-	pp_headers_note_fork();
+	pp_header_note_fork();
 }
 
 void pp_fork_prepare(void)

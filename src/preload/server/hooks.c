@@ -2,7 +2,7 @@
 /*
  * The hooks of libproxyproto.so by which a program gets connections; what they
  * do is in accept.c, listeners.c and poll.c. Those by which it asks about
- * one or hands it on are in names_hooks.c and exec.c.
+ * one are in names.c.
  */
 #include <config.h>
 
@@ -13,7 +13,6 @@
 #include "preload/server/descriptors.h"
 #include "preload/server/epolls.h"
 #include "preload/server/listeners.h"
-#include "preload/server/names.h"
 #include "preload/server/poll.h"
 #include "preload/server/threads.h"
 
@@ -73,7 +72,6 @@ PP_EXPORT int close(int fd)
 		return -1;
 	}
 	pp_listeners_note_close(fd);
-	pp_identity_close(fd);
 	return real_close(fd);
 }
 
@@ -170,11 +168,6 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 			count, readable);
 	return pp_readiness_pselect(count, readable, writable, exceptional,
 				    timeout, mask);
-}
-
-PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
-{
-	return pp_identity_get_header(fd, bytes, size);
 }
 
 PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,

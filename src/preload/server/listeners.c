@@ -354,12 +354,12 @@ void pp_listeners_note(int fd)
 	struct pp_listener *listener;
 
 	pp_fork_prepare();
-	pp_identity_prepare();
 	if (entry == NULL)
 		return;
 	listener = atomic_load(&entry->listener);
 	/* where the library does not apply, it looks no further */
-	if (!pp_policy_has_port(pp_configuration(), fd) ||
+	if (!pp_admission_has_port(&pp_admission_calls, pp_configuration(),
+				   fd) ||
 	    !pp_is_internet_socket(fd) || !pp_is_tcp_socket(fd)) {
 		if (listener == NULL)
 			atomic_store(&entry->listener, &something_else);
@@ -370,7 +370,7 @@ void pp_listeners_note(int fd)
 	else
 		renew(listener);
 	atomic_store(&any_listener, true);
-	pp_policy_defer_accept(pp_configuration(), fd);
+	pp_admission_defer_accept(pp_configuration(), fd);
 }
 
 bool pp_listeners_is_something_else(int fd)
