@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the hooks of accept do: accept a connection, take its header off, show
- * the client, and leave a note of it on the socket (connection/note.h).
+ * What the hooks of accept do: accept a connection, judge it (admission.h), take
+ * its header off and leave a note of its client on the socket (note.h). What
+ * becomes of one that is not handed over is in turned_away.c.
  */
 #include <config.h>
 
@@ -12,8 +13,9 @@
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/shortage.h"
+#include "preload/server/patience.h"
 #include "preload/server/tell.h"
+#include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
 
@@ -24,75 +26,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char by[] = "accept";
-
 const struct pp_admission_calls pp_admission_calls = {
 	.getsockname = real_getsockname,
 	.recv = real_recv,
 };
 
-void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
-{
-	pp_tell_outcome(by, waiting->receive.fd, &waiting->proxy, "dropped",
-			reason);
-}
-
-/* One connection on its way to the program. */
-struct arrival {
-	const struct pp_accept_call *call;
-	struct pp_listener *listener;	/* NULL: no TCP listener */
-	struct pp_kernel_name name;	/* what the program will be told */
-	union pp_address proxy;		/* the peer, as the kernel names it */
-	int fd;
-};
-
-/* Closes a connection that no program is to see. */
-static void drop(const struct arrival *arrival)
-{
-	pp_receive_stop_linger(arrival->fd);
-	real_close(arrival->fd);
-}
-
-/* Lets a connection wait for its header, invisible to any program. */
-static void let_wait(const struct arrival *arrival,
-		     const struct pp_receive *receive, const char *reason)
-{
-	const struct pp_settings *settings = pp_configuration();
-	const struct pp_accept_call *call = arrival->call;
-	int flags = call->accept4 ? call->flags : 0;
-	struct pp_waiting waiting = {
-		.receive = *receive,
-		.proxy = arrival->proxy,
-		.nonblock = (flags & SOCK_NONBLOCK) != 0,
-		.deadline = pp_now() + settings->timeout,
-	};
-
-	waiting.receive.keep = pp_header_is_kept();
-	if (!(flags & SOCK_CLOEXEC))
-		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
-	pp_tell_outcome(by, arrival->fd, &arrival->proxy, "waits", reason);
-	pp_shortage_make_room();
-	if (pp_listeners_enter(arrival->listener, &waiting))
-		return;
-	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
-	pp_receive_end(&waiting.receive);
-	drop(arrival);
-}
-
 /*
  * Its header was taken off: shows whom it states, and leaves a note. peeked is
  * where the header is, if that has no memory of its own.
  */
-static void take_over(struct arrival *arrival,
+static void take_over(struct pp_arrival *arrival,
 		      const struct pp_receive *receive, const uint8_t *peeked)
 {
 	const struct pp_header *header = &receive->header;
 	const struct pp_accept_call *call = arrival->call;
 	int fd = arrival->fd;
 
-	pp_tell_header(by, fd, &arrival->proxy, header);
+	pp_tell_header("accept", fd, &arrival->proxy, header);
 	if (!pp_note_write_header(fd, &arrival->proxy, header))
-		pp_tell_outcome(by, fd, &arrival->proxy, "not remembered",
+		pp_arrival_tell(arrival, "not remembered",
 				"its socket takes no note");
 	pp_header_keep(fd, &arrival->proxy, header,
 		       pp_receive_bytes(receive, peeked));
@@ -101,27 +53,23 @@ static void take_over(struct arrival *arrival,
 			     call->address == NULL ? NULL : call->length);
 }
 
-/*
- * Does what was decided of a connection: it is handed over (true), or the
- * program does not see it. Ends *receive.
- */
-static bool carry_out(struct arrival *arrival, struct pp_decision decision,
-		      struct pp_receive *receive, const uint8_t *peeked)
+/* Does what was decided of a connection. Ends *receive, or the room has it. */
+static enum pp_accepted carry_out(struct pp_arrival *arrival,
+				  struct pp_decision decision,
+				  struct pp_receive *receive,
+				  const uint8_t *peeked)
 {
-	const union pp_address *proxy = &arrival->proxy;
-	int fd = arrival->fd;
+	enum pp_accepted accepted = PP_ACCEPTED;
 
 	switch (decision.admission) {
 	case PP_ADMIT_WAIT:
 		/* the room's from now on */
-		let_wait(arrival, receive, decision.reason);
-		return false;
+		return pp_turn_late_away(arrival, receive, decision.reason);
 	case PP_ADMIT_REFUSED:
-		pp_tell_outcome(by, fd, proxy, "dropped", decision.reason);
-		drop(arrival);
+		accepted = pp_turn_refused_away(arrival, decision.reason);
 		break;
 	case PP_ADMIT_BARE:
-		pp_tell_outcome(by, fd, proxy, "handed over", decision.reason);
+		pp_arrival_tell(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
 		take_over(arrival, receive, peeked);
@@ -130,7 +78,7 @@ static bool carry_out(struct arrival *arrival, struct pp_decision decision,
 		break;
 	}
 	pp_receive_end(receive);
-	return decision.admission != PP_ADMIT_REFUSED;
+	return accepted;
 }
 
 /*
@@ -138,7 +86,7 @@ static bool carry_out(struct arrival *arrival, struct pp_decision decision,
  * the descriptor may be of another socket that it was open on before: an
  * internet connection comes from no Unix socket.
  */
-static bool is_ours(struct arrival *arrival)
+static bool is_ours(struct pp_arrival *arrival)
 {
 	if (arrival->listener == NULL) {
 		pp_listeners_note(arrival->call->listener);
@@ -148,8 +96,9 @@ static bool is_ours(struct arrival *arrival)
 }
 
 /* Looks at a connection that the kernel accepted. */
-static bool admit(struct arrival *arrival)
+static enum pp_accepted judge_new(struct pp_arrival *arrival)
 {
+	const struct pp_settings *settings = pp_configuration();
 	uint8_t peeked[PP_RECEIVE_PEEK];
 	struct pp_decision decision;
 	struct pp_receive receive;
@@ -157,32 +106,22 @@ static bool admit(struct arrival *arrival)
 	pp_address_from_kernel(&arrival->proxy, &arrival->name.sa,
 			       arrival->name.length);
 	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
-		return true;
+		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
-	if (!pp_configuration_allows(arrival->fd)) {
-		drop(arrival);
-		return false;
-	}
+	if (!pp_configuration_allows(arrival->fd))
+		return pp_turn_refused_away(arrival, "a setting is bad");
 	if (!pp_is_on() || !is_ours(arrival))
-		return true;
-	decision = pp_admission_begin(&pp_admission_calls, pp_configuration(),
+		return PP_ACCEPTED;
+	settings = pp_configuration();
+	decision = pp_admission_begin(&pp_admission_calls, settings,
 				      &arrival->proxy, arrival->fd, &receive,
 				      peeked);
+	if (decision.admission == PP_ADMIT_WAIT)
+		decision = pp_admission_end(
+			settings, &receive,
+			pp_patience_wait(arrival->listener, settings, &receive,
+					 peeked));
 	return carry_out(arrival, decision, &receive, peeked);
-}
-
-/* admit, as what is no cancellation point and keeps errno. */
-static bool admit_undisturbed(struct arrival *arrival)
-{
-	int error = errno;
-	bool admitted;
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	admitted = admit(arrival);
-	pthread_setcancelstate(state, NULL);
-	errno = error;
-	return admitted;
 }
 
 /* Makes a connection that waited what this call of accept would have made. */
@@ -194,99 +133,98 @@ static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 		real_fcntl(fd, F_SETFD, 0);
 	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
 		real_fcntl(fd, F_SETFL,
-		      real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+			   real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+}
+
+/* Hands the connection over that has left the waiting room, or refuses it. */
+static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
+				      struct pp_waiting *waiting)
+{
+	const struct pp_settings *settings = pp_configuration();
+
+	arrival->fd = waiting->receive.fd;
+	arrival->proxy = waiting->proxy;
+	arrival->name.length = pp_address_length(&waiting->proxy);
+	memcpy(&arrival->name.storage, &waiting->proxy, sizeof(waiting->proxy));
+	set_flags(arrival->fd, arrival->call, waiting->nonblock);
+	pp_patience_note(arrival->listener,
+			 waiting->deadline - settings->timeout);
+	return carry_out(arrival,
+			 pp_admission_end(settings, &waiting->receive,
+					  waiting->received),
+			 &waiting->receive, NULL);
 }
 
 /* The next one out of the waiting room, if there is one. */
-static bool admit_from_room(struct arrival *arrival)
+static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 {
 	struct pp_waiting waiting;
-	int error = errno;
-	bool admitted = false;
-	int state;
+	enum pp_accepted accepted = PP_ACCEPT_ON;
+	int left, state;
 
 	if (arrival->listener == NULL ||
 	    !atomic_load(&arrival->listener->used))
-		return false;
+		return PP_ACCEPT_ON;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (pp_listeners_leave(arrival->listener, &waiting)) {
-		arrival->fd = waiting.receive.fd;
-		arrival->proxy = waiting.proxy;
-		arrival->name.length = pp_address_length(&waiting.proxy);
-		memcpy(&arrival->name.storage, &waiting.proxy,
-		       sizeof(waiting.proxy));
-		set_flags(arrival->fd, arrival->call, waiting.nonblock);
-		admitted = carry_out(
-			arrival,
-			pp_admission_end(pp_configuration(), &waiting.receive,
-					 waiting.received),
-			&waiting.receive, NULL);
-	}
+	left = pp_listeners_leave(arrival->listener, &waiting,
+				  &arrival->look);
+	if (left < 0)
+		accepted = PP_ACCEPT_FAILED;
+	else if (left > 0)
+		accepted = judge_waiting(arrival, &waiting);
 	pthread_setcancelstate(state, NULL);
-	errno = error;
-	return admitted;
+	return accepted;
 }
 
-/* Does the program's accept block, on whatever it is called? */
-static bool is_blocking(const struct arrival *arrival)
+/* What is to be done where accept(2) has failed. */
+static enum pp_accepted accept_failed(struct pp_arrival *arrival,
+				      enum pp_wait_for what)
 {
-	int flags;
+	struct pp_listener *listener = arrival->listener;
 
-	if (arrival->listener != NULL)
-		return pp_wait_blocks(arrival->listener);
-	flags = real_fcntl(arrival->call->listener, F_GETFL, 0);
-	return !(flags & O_NONBLOCK);
-}
-
-/* May accept(2), which failed, be tried again? */
-static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
-{
-	struct pollfd queue = { .fd = arrival->call->listener,
-				.events = POLLIN };
-	int error = errno;
-	bool again = false;
-
-	switch (error) {
+	switch (errno) {
 	case EMFILE:
 	case ENFILE:
-		/* accept(2) says so even where nobody is there */
-		if (real_poll(&queue, 1, 0) == 1)
-			again = pp_shortage_give_up_oldest();
-		else if (turn == PP_TURN_KERNEL_NOW)
-			again = pp_listeners_any_open();
-		else if (pp_listeners_any_open() && !is_blocking(arrival))
-			error = EAGAIN;
-		break;
+		/* those that wait have some of the program's descriptors */
+		return pp_listeners_give_up_oldest() ? PP_ACCEPT_ON
+						     : PP_ACCEPT_FAILED;
 	case EAGAIN:
-		again = turn == PP_TURN_KERNEL_NOW ||
-			(arrival->listener != NULL &&
-			 pp_wait_was_transient(arrival->listener));
-		break;
+		if (listener == NULL)
+			return PP_ACCEPT_FAILED;
+		if (!pp_was_told_readable(arrival) &&
+		    (what == PP_WAIT_KERNEL_NOW ||
+		     pp_wait_was_borrowed(listener)))
+			return PP_ACCEPT_ON;
+		return pp_turn_program_away(arrival);
+	default:
+		return PP_ACCEPT_FAILED;
 	}
-	errno = error;
-	return again;
 }
 
-/* Accepts from the kernel's queue, where it is its turn. */
-static bool admit_from_kernel(struct arrival *arrival,
-			      struct pp_patience *patience)
+/* Accepts from the kernel's queue, where that is to be looked at next. */
+static enum pp_accepted accept_new(struct pp_arrival *arrival,
+				   struct pp_wait *wait)
 {
-	enum pp_turn turn = PP_TURN_KERNEL;
+	enum pp_wait_for what = PP_WAIT_KERNEL;
+	enum pp_accepted accepted;
+	int state;
 
 	if (arrival->listener != NULL)
-		turn = pp_wait_turn(arrival->listener, patience);
-	arrival->fd = -1;
-	if (turn == PP_TURN_NONE)
-		return true;
-	if (turn == PP_TURN_ROOM)
-		return false;
+		what = pp_was_told_readable(arrival)
+			       ? PP_WAIT_KERNEL_NOW
+			       : pp_wait_next(arrival->listener, wait);
+	if (what == PP_WAIT_FAILED)
+		return PP_ACCEPT_FAILED;
+	if (what == PP_WAIT_ROOM)
+		return PP_ACCEPT_ON;
 	arrival->name.length = sizeof(arrival->name.storage);
-	arrival->fd = pp_wait_accept(arrival->call, turn, patience,
+	arrival->fd = pp_wait_accept(arrival->call, what, wait,
 				     &arrival->name.sa, &arrival->name.length);
-	if (arrival->fd < 0)
-		return !may_try_again(arrival, turn);
-	patience->turned_away = !admit_undisturbed(arrival);
-	return !patience->turned_away;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	accepted = arrival->fd < 0 ? accept_failed(arrival, what)
+				   : judge_new(arrival);
+	pthread_setcancelstate(state, NULL);
+	return accepted;
 }
 
 /*
@@ -310,8 +248,9 @@ static int hand_over(const struct pp_accept_call *call, int fd,
 
 int pp_accept(const struct pp_accept_call *call)
 {
-	struct arrival arrival = { .call = call };
-	struct pp_patience patience = { .waited = false };
+	struct pp_arrival arrival = { .call = call };
+	struct pp_wait wait = { .started = false };
+	enum pp_accepted accepted;
 	int error = errno;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
@@ -319,13 +258,15 @@ int pp_accept(const struct pp_accept_call *call)
 		return -1;
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,
+		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
 				      call->address, call->length);
 	arrival.listener = pp_listeners_get(call->listener);
-	while (!admit_from_room(&arrival) &&
-	       !admit_from_kernel(&arrival, &patience))
-		;
-	if (arrival.fd < 0)
+	do {
+		accepted = accept_waiting(&arrival);
+		if (accepted == PP_ACCEPT_ON)
+			accepted = accept_new(&arrival, &wait);
+	} while (accepted == PP_ACCEPT_ON);
+	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;
 	return hand_over(call, arrival.fd, &arrival.name);

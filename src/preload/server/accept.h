@@ -4,10 +4,12 @@
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
 #include "connection/admission.h"
-#include "connection/room.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
+
+/* What admission calls in a preloaded process. */
+extern const struct pp_admission_calls pp_admission_calls;
 
 /* One call of the program. */
 struct pp_accept_call {
@@ -19,16 +21,11 @@ struct pp_accept_call {
 };
 
 /*
- * Accepts the next connection that may be handed over, its header taken off.
- * Returns as accept(2) does, with its errno. A cancellation point, as that
- * is; a thread whose cancellation is deferred leaves no descriptor behind.
+ * Accepts the next connection that may be handed over, its header taken off; or
+ * what turned_away.h has in place of one that may not. Returns as accept(2)
+ * does, with its errno. A cancellation point, as that is; a thread whose
+ * cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
-
-/* How the library calls what may be hooked, for connection/admission.h. */
-extern const struct pp_admission_calls pp_admission_calls;
-
-/* Tells of a connection that its waiting room drops, where that is asked. */
-void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);
 
 #endif
