@@ -5,6 +5,7 @@
 #include "connection/receive.h"
 
 #include "check.h"
+#include "connection/calls.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 	ssize_t got;
 
 	do
-		got = recv(fd, bytes, size, flags | MSG_DONTWAIT);
+		got = pp_calls.recv(fd, bytes, size, flags | MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got;
 }

@@ -4,11 +4,14 @@
 
 #include "support.h"
 
+#include "connection/calls.h"
+
 #include "connection/receive.h"
 #include "preload/server/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -279,6 +282,54 @@ ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
 {
 	return __real_send(fd, bytes, size, flags);
 }
+
+int (*fake_getsockopt)(int fd, int level, int name, void *value,
+		       socklen_t *length);
+
+static int call_getsockopt(int fd, int level, int name, void *value,
+			   socklen_t *length)
+{
+	return fake_getsockopt != NULL
+		       ? fake_getsockopt(fd, level, name, value, length)
+		       : getsockopt(fd, level, name, value, length);
+}
+
+const struct pp_calls pp_calls = {
+	.close = close,
+	.epoll_create1 = epoll_create1,
+	.epoll_ctl = epoll_ctl,
+	.epoll_wait = epoll_wait,
+	.getsockopt = call_getsockopt,
+	.recv = recv,
+};
+
+bool hidden[1024];
+
+static int hide(int fd)
+{
+	int number = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_HIDDEN);
+
+	if (number >= 0) {
+		ck_assert(!hidden[number]);
+		hidden[number] = true;
+	}
+	return number;
+}
+
+static int reveal(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void forget(int fd)
+{
+	ck_assert(hidden[fd]);
+	hidden[fd] = false;
+}
+
+const struct pp_room_policy room_policy = {
+	.tell = true, .hide = hide, .reveal = reveal, .forget = forget
+};
 
 int in_child(int (*function)(void))
 {

@@ -13,7 +13,6 @@
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/shortage.h"
 #include "preload/server/tell.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -66,7 +65,6 @@ static void let_wait(const struct arrival *arrival,
 	if (!(flags & SOCK_CLOEXEC))
 		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
 	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
-	pp_shortage_make_room();
 	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
 	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
@@ -211,27 +209,43 @@ static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 		      real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
 }
 
-/* The next one out of the waiting room, if there is one. */
+/* Hands the connection over that has left the waiting room. */
+static bool admit_waiting(struct arrival *arrival, struct pp_waiting *waiting)
+{
+	bool admitted;
+
+	arrival->fd = waiting->receive.fd;
+	arrival->name.length = pp_address_length(&waiting->proxy);
+	memcpy(&arrival->name.storage, &waiting->proxy, sizeof(waiting->proxy));
+	set_flags(arrival->fd, arrival->call, waiting->nonblock);
+	admitted = decide(arrival, waiting->received, &waiting->receive, NULL,
+			  &waiting->proxy);
+	pp_receive_end(&waiting->receive);
+	return admitted;
+}
+
+/*
+ * The next one out of the waiting room, if there is one. True also where there
+ * is no descriptor for it: accept fails with errno.
+ */
 static bool admit_from_room(struct arrival *arrival)
 {
 	struct pp_waiting waiting;
 	int error = errno;
 	bool admitted = false;
-	int state;
+	int left, state;
 
 	if (arrival->listener == NULL ||
 	    !atomic_load(&arrival->listener->used))
 		return false;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (pp_listeners_leave(arrival->listener, &waiting)) {
-		arrival->fd = waiting.receive.fd;
-		arrival->name.length = pp_address_length(&waiting.proxy);
-		memcpy(&arrival->name.storage, &waiting.proxy,
-		       sizeof(waiting.proxy));
-		set_flags(arrival->fd, arrival->call, waiting.nonblock);
-		admitted = decide(arrival, waiting.received, &waiting.receive,
-				  NULL, &waiting.proxy);
-		pp_receive_end(&waiting.receive);
+	left = pp_listeners_leave(arrival->listener, &waiting);
+	if (left < 0) {
+		arrival->fd = -1;
+		error = errno;
+		admitted = true;
+	} else if (left > 0) {
+		admitted = admit_waiting(arrival, &waiting);
 	}
 	pthread_setcancelstate(state, NULL);
 	errno = error;
@@ -262,13 +276,15 @@ static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
 	case ENFILE:
 		/* accept(2) says so even where nobody is there */
 		if (real_poll(&queue, 1, 0) == 1)
-			again = pp_shortage_give_up_oldest();
+			again = pp_listeners_give_up_oldest();
 		else if (turn == PP_TURN_KERNEL_NOW)
 			again = pp_listeners_any_open();
 		else if (pp_listeners_any_open() && !is_blocking(arrival))
 			error = EAGAIN;
 		break;
 	case EAGAIN:
+		if (arrival->listener != NULL)
+			pp_listeners_note_nobody(arrival->listener);
 		again = turn == PP_TURN_KERNEL_NOW ||
 			(arrival->listener != NULL &&
 			 pp_wait_was_transient(arrival->listener));

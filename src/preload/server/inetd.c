@@ -6,11 +6,11 @@
 
 #include "connection/admission.h"
 #include "connection/note.h"
+#include "connection/clock.h"
 #include "connection/receive.h"
 #include "connection/room.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/fork.h"
 #include "preload/server/names.h"
 #include "preload/server/tell.h"
 
@@ -92,7 +92,6 @@ static void decide_bare(const struct start *start, const char *reason)
 static void take_over(const struct start *start,
 		      const struct pp_header *header, const uint8_t *bytes)
 {
-	pp_fork_prepare();
 	pp_identity_prepare();
 	pp_identity_set(start->fd, &start->proxy, header, bytes);
 	for (int fd = 0; fd <= LISTEN_FDS_START; fd++)

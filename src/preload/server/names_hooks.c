@@ -49,33 +49,21 @@ PP_EXPORT int dup(int fd)
 	return duplicated(fd, real_dup(fd));
 }
 
-/* The program takes the number to; from may be no descriptor. */
-static void take(int from, int to)
-{
-	if (from != to && pp_listeners_any_open() &&
-	    real_fcntl(from, F_GETFD, 0) >= 0)
-		pp_own_give_way(to);
-}
-
 /* As duplicated; what was open on to is closed. */
 static int replaced(int from, int to)
 {
 	if (to >= 0 && from != to)
-		pp_own_note_closed((unsigned)to, (unsigned)to);
+		pp_descriptors_note_closed((unsigned)to, (unsigned)to);
 	return duplicated(from, to);
 }
 
 PP_EXPORT int dup2(int from, int to)
 {
-	take(from, to);
 	return replaced(from, real_dup2(from, to));
 }
 
 PP_EXPORT int dup3(int from, int to, int flags)
 {
-	/* with others it fails, and nothing is closed */
-	if ((flags & ~O_CLOEXEC) == 0)
-		take(from, to);
 	return replaced(from, real_dup3(from, to, flags));
 }
 

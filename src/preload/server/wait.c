@@ -260,7 +260,7 @@ static enum pp_turn wait_for_either(struct pp_listener *listener,
 		return turn_after(result, patience);
 	/* nobody was there to move: the number may be another's */
 	if (fds[1].revents != 0 && !atomic_load(&listener->used))
-		pp_own_forget_lost();
+		pp_descriptors_forget_lost();
 	return fds[1].revents != 0 ? PP_TURN_ROOM : PP_TURN_KERNEL_NOW;
 }
 
