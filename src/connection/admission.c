@@ -4,28 +4,29 @@
 
 #include "connection/admission.h"
 
+#include "connection/calls.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 /* The local port of a connection; 0 where the kernel does not tell. */
-static uint16_t local_port(const struct pp_admission_calls *calls, int fd)
+static uint16_t local_port(int fd)
 {
 	union pp_address local;
 	socklen_t length = sizeof(local);
 
 	local.sa.sa_family = AF_UNSPEC;
-	if (calls->getsockname(fd, &local.sa, &length) != 0)
+	if (pp_calls.getsockname(fd, &local.sa, &length) != 0)
 		return 0;
 	return pp_family_is_internet(local.sa.sa_family)
 		       ? ntohs(pp_address_port(&local))
 		       : 0;
 }
 
-bool pp_admission_has_port(const struct pp_admission_calls *calls,
-			   const struct pp_settings *settings, int fd)
+bool pp_admission_has_port(const struct pp_settings *settings, int fd)
 {
 	return settings->ports.bits == NULL ||
-	       pp_ports_have(&settings->ports, local_port(calls, fd));
+	       pp_ports_have(&settings->ports, local_port(fd));
 }
 
 /* One without a header that counts. */
@@ -62,8 +63,7 @@ struct pp_decision pp_admission_end(const struct pp_settings *settings,
 	}
 }
 
-struct pp_decision pp_admission_begin(const struct pp_admission_calls *calls,
-				     const struct pp_settings *settings,
+struct pp_decision pp_admission_begin(const struct pp_settings *settings,
 				     const union pp_address *peer, int fd,
 				     struct pp_receive *receive,
 				     uint8_t *peeked)
@@ -74,10 +74,9 @@ struct pp_decision pp_admission_begin(const struct pp_admission_calls *calls,
 	bool trusted = pp_networks_have(&settings->trusted, peer);
 
 	pp_receive_start(receive, fd, settings->versions);
-	receive->recv = calls->recv;
 	/* who is not trusted is handed over alike on any port */
 	if ((trusted || settings->must_use) &&
-	    !pp_admission_has_port(calls, settings, fd))
+	    !pp_admission_has_port(settings, fd))
 		return unknown;
 	if (!trusted)
 		return judge_bare(settings, "not trusted");

@@ -2,8 +2,7 @@
 /*
  * What becomes of a new connection: by the settings, its peer, its local port
  * and its first bytes. It is the same for whoever accepted it, in this process
- * or for another one: nothing is kept here, and what may be hooked is called
- * by way of struct pp_admission_calls.
+ * or for another one: nothing is kept here.
  */
 #ifndef PP_CONNECTION_ADMISSION_H
 #define PP_CONNECTION_ADMISSION_H
@@ -19,11 +18,6 @@ enum pp_admission {
 	PP_ADMIT_WAIT,		/* its header is not whole */
 };
 
-struct pp_admission_calls {
-	int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
-	pp_receive_call *recv;
-};
-
 /* A reason is a constant text, for the log. */
 struct pp_decision {
 	enum pp_admission admission;
@@ -31,8 +25,7 @@ struct pp_decision {
 };
 
 /* Does the library apply to this socket's local port? May change errno. */
-bool pp_admission_has_port(const struct pp_admission_calls *calls,
-			   const struct pp_settings *settings, int fd);
+bool pp_admission_has_port(const struct pp_settings *settings, int fd);
 
 /*
  * Judges an accepted TCP connection from this peer, as the kernel named it.
@@ -42,8 +35,7 @@ bool pp_admission_has_port(const struct pp_admission_calls *calls,
  * call, but one where PORTS is set and must be asked; a header costs two
  * recv(2). May change errno.
  */
-struct pp_decision pp_admission_begin(const struct pp_admission_calls *calls,
-				     const struct pp_settings *settings,
+struct pp_decision pp_admission_begin(const struct pp_settings *settings,
 				     const union pp_address *peer, int fd,
 				     struct pp_receive *receive,
 				     uint8_t *peeked);

@@ -5,6 +5,7 @@
 #include "connection/receive.h"
 
 #include "check.h"
+#include "connection/calls.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 	memset(receive, 0, sizeof(*receive));
 	receive->fd = fd;
 	receive->versions = versions;
-	receive->recv = recv;
 }
 
 void pp_receive_end(struct pp_receive *receive)
@@ -37,14 +37,12 @@ void pp_receive_stop_linger(int fd)
 }
 
 /* recv(2) that neither blocks nor stops for a signal. */
-static ssize_t receive_now(const struct pp_receive *receive, void *bytes,
-			   size_t size, int flags)
+static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 {
 	ssize_t got;
 
 	do
-		got = receive->recv(receive->fd, bytes, size,
-				    flags | MSG_DONTWAIT);
+		got = pp_calls.recv(fd, bytes, size, flags | MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got;
 }
@@ -65,7 +63,7 @@ static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
 
 	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
 	while (left > 0) {
-		ssize_t got = receive_now(receive,
+		ssize_t got = receive_now(receive->fd,
 					  bytes + receive->header.length - left,
 					  left, MSG_TRUNC);
 
@@ -101,7 +99,7 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 {
 	while (receive->taken_length < receive->taken_size) {
 		ssize_t got = receive_now(
-			receive, receive->taken + receive->taken_length,
+			receive->fd, receive->taken + receive->taken_length,
 			receive->taken_size - receive->taken_length, 0);
 
 		if (would_block(got) && !last) {
@@ -170,7 +168,7 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 
 	if (receive->taken != NULL)
 		return take_long(receive, last);
-	got = receive_now(receive, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
+	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
 	if (got < 0 && !would_block(got)) {
 		pp_header_malformed(&receive->header, reason_of_error());
 		return PP_RECEIVED_MALFORMED;

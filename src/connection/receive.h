@@ -12,9 +12,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* recv(2), or what is called in its place. */
-typedef ssize_t pp_receive_call(int fd, void *bytes, size_t size, int flags);
-
 /*
  * Headers up to this length are looked at in place (MSG_PEEK) and taken off
  * when whole. Longer ones, once their first 16 bytes have proved what they
@@ -35,7 +32,6 @@ enum pp_received {
 struct pp_receive {
 	int fd;
 	enum pp_versions versions;
-	pp_receive_call *recv;	/* recv(2), from pp_receive_start on */
 	bool keep;		/* see pp_receive_keep */
 	/* a long or kept header: the bytes taken so far, of how many */
 	uint8_t *taken;

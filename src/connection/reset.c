@@ -4,6 +4,8 @@
 
 #include "connection/reset.h"
 
+#include "connection/calls.h"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,11 +24,11 @@
 #define DISCARD_SIZE (1 << 20)
 
 /* Ends the connection of a socket, if it has one, by a reset. */
-static bool disconnect(int fd, pp_connect_call *connect)
+static bool disconnect(int fd)
 {
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
-	return connect(fd, &nobody, sizeof(nobody)) == 0;
+	return pp_calls.connect(fd, &nobody, sizeof(nobody)) == 0;
 }
 
 /* Without it POLLIN would be missing. The socket is connected to nobody. */
@@ -35,19 +37,19 @@ static void shut_down(int fd)
 	shutdown(fd, SHUT_RDWR);
 }
 
-void pp_reset_connection(int fd, pp_connect_call *connect)
+void pp_reset_connection(int fd)
 {
-	if (disconnect(fd, connect)) {
+	if (disconnect(fd)) {
 		shut_down(fd);
 		return;
 	}
 	shut_down(fd);
-	while (recv(fd, NULL, DISCARD_SIZE, MSG_TRUNC | MSG_DONTWAIT) > 0)
+	while (pp_calls.recv(fd, NULL, DISCARD_SIZE, MSG_TRUNC | MSG_DONTWAIT) > 0)
 		;
 }
 
 /* Connects to this machine, as far as Fast Open does before there are data. */
-static bool connect_to_loopback(int fd, int family, pp_connect_call *connect)
+static bool connect_to_loopback(int fd, int family)
 {
 	const struct sockaddr_in in = {
 		.sin_family = AF_INET,
@@ -62,22 +64,22 @@ static bool connect_to_loopback(int fd, int family, pp_connect_call *connect)
 	struct sockaddr_in6 mapped = in6;
 
 	if (family == AF_INET)
-		return connect(fd, (const struct sockaddr *)&in,
+		return pp_calls.connect(fd, (const struct sockaddr *)&in,
 			       sizeof(in)) == 0;
 	memset(&mapped.sin6_addr, 0, 10);
 	memset(mapped.sin6_addr.s6_addr + 10, 0xff, 2);
 	memcpy(mapped.sin6_addr.s6_addr + 12, &in.sin_addr,
 	       sizeof(in.sin_addr));
-	return connect(fd, (const struct sockaddr *)&mapped,
+	return pp_calls.connect(fd, (const struct sockaddr *)&mapped,
 		       sizeof(mapped)) == 0 ||
-	       connect(fd, (const struct sockaddr *)&in6, sizeof(in6)) == 0;
+	       pp_calls.connect(fd, (const struct sockaddr *)&in6, sizeof(in6)) == 0;
 }
 
 /*
  * Only a socket that was connected is left with ECONNRESET. With Fast Open and
  * without a cookie connect(2) has nothing to do before the first byte is sent.
  */
-static bool make_reset(int fd, int family, pp_connect_call *connect)
+static bool make_reset(int fd, int family)
 {
 	const int on = 1;
 
@@ -85,8 +87,8 @@ static bool make_reset(int fd, int family, pp_connect_call *connect)
 			  sizeof(on)) == 0 &&
 	       setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &on,
 			  sizeof(on)) == 0 &&
-	       connect_to_loopback(fd, family, connect) &&
-	       disconnect(fd, connect);
+	       connect_to_loopback(fd, family) &&
+	       disconnect(fd);
 }
 
 static int open_socket(int family, int flags)
@@ -96,15 +98,15 @@ static int open_socket(int family, int flags)
 		      IPPROTO_TCP);
 }
 
-int pp_reset_stand_in(int family, int flags, pp_connect_call *connect)
+int pp_reset_stand_in(int family, int flags)
 {
 	int fd = open_socket(family, flags);
 
 	if (fd < 0)
 		return -1;
-	if (!make_reset(fd, family, connect)) {
+	if (!make_reset(fd, family)) {
 		/* it may be connecting by now */
-		close(fd);
+		pp_calls.close(fd);
 		fd = open_socket(family, flags);
 		if (fd < 0)
 			return -1;

@@ -11,16 +11,12 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* connect(2), which the client library may have hooked. */
-typedef int pp_connect_call(int fd, const struct sockaddr *address,
-			    socklen_t length);
-
 /*
  * Makes the connection one: the client gets a reset, what it had sent is thrown
  * away. Where the kernel refuses that it is shut down at least, and what had
  * arrived is taken off: it then reads as end of file. May change errno.
  */
-void pp_reset_connection(int fd, pp_connect_call *connect);
+void pp_reset_connection(int fd);
 
 /*
  * A new socket of a listener's family (AF_INET, AF_INET6) and flags
@@ -28,6 +24,6 @@ void pp_reset_connection(int fd, pp_connect_call *connect);
  * anybody. Where Fast Open or the loopback interface is off it reads as end of
  * file. -1 with errno set where there is no descriptor or memory.
  */
-int pp_reset_stand_in(int family, int flags, pp_connect_call *connect);
+int pp_reset_stand_in(int family, int flags);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@ void closefrom(int first) __attribute__((weak));
 
 /* Where descriptors are in nobody's way. */
 #define FAR 600
+/* With the limit of limit_descriptors the library's are from here on. */
+#define HIDDEN 768
+#define LIMIT 1024
 /* What no library has as the data of an event. */
 #define UNUSED 0xabcabcabcabcu
 
@@ -46,6 +50,13 @@ static inline void expect(bool so, const char *what)
 static inline bool is(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
+}
+
+static inline void limit_descriptors(void)
+{
+	const struct rlimit limit = { .rlim_cur = LIMIT, .rlim_max = LIMIT };
+
+	EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
 static inline int start_listener(int flags)

@@ -65,7 +65,9 @@ class Timeout(CallsCase):
     def test_calls_that_fail_on_numbers_of_the_room(self):
         """Who waits is not there to be closed, and nothing closes it."""
         calls, listener, client = self.late()
-        for number in range(listener.fd + 1, listener.fd + 20):
+        taken = [fd for fd in calls.descriptors() if fd > listener.fd]
+        self.assertEqual(len(taken), ROOM + 1)
+        for number in taken:
             self.assertEqual(calls.do("dup3", 0, number, 0x7777).errno,
                              "EINVAL")
             self.assertEqual(calls.do("dup2", 100, number).errno, "EBADF")
@@ -77,8 +79,9 @@ class Timeout(CallsCase):
     def test_listener_whose_room_is_lost_is_closed(self):
         """By raw system calls; errno is as it was."""
         calls, listener, _ = self.late()
-        for number in range(listener.fd + 1, listener.fd + 20):
-            calls.do("rawclose", number)
+        for number in calls.descriptors():
+            if number > listener.fd:
+                calls.ok("rawclose", number)
         self.assertEqual(calls.do("close", listener.fd).outcome, (0, "KEPT"))
 
     def test_handed_over_untouched(self):
@@ -516,7 +519,8 @@ class Cancel(CallsCase):
         reply = calls.finish("accept")
         self.assertEqual(reply.address, CLIENT)
         # the connection was open already, as one that waited
-        self.assertEqual(calls.descriptors(), before)
+        self.assertEqual(len(calls.descriptors() - {reply.result}),
+                         len(before) - 1)
 
     def test_when_a_connection_is_there(self):
         """tests/preload/cancel.c cancels the thread behind accept(2)."""

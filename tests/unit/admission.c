@@ -45,9 +45,6 @@ static ssize_t get_bytes(int fd, void *bytes, size_t size, int flags)
 	return real_recv(fd, bytes, size, flags);
 }
 
-static const struct pp_admission_calls calls = { .getsockname = get_name,
-						 .recv = get_bytes };
-
 static void set(const char *name, const char *value)
 {
 	struct pp_settings_error error = { .text = "" };
@@ -63,10 +60,14 @@ static void begin(void)
 	asked_names = received = 0;
 	failing = 0;
 	port = 80;
+	fake_getsockname = get_name;
+	fake_recv = get_bytes;
 }
 
 static void end(void)
 {
+	fake_getsockname = NULL;
+	fake_recv = NULL;
 	pp_receive_end(&receive);
 	disconnect(&connection);
 }
@@ -75,8 +76,8 @@ static struct pp_decision judge(const char *peer)
 {
 	union pp_address address = address_of(peer, 4711);
 
-	return pp_admission_begin(&calls, &settings, &address,
-				  connection.server, &receive, peeked);
+	return pp_admission_begin(&settings, &address, connection.server,
+				  &receive, peeked);
 }
 
 static void check(const char *peer, enum pp_admission admission,

@@ -38,23 +38,11 @@ static bool advance(void)
 	return ready;
 }
 
-/* The descriptors that the room says are its own. */
-static bool marked[1024];
-
-static void note_mark(int fd, bool own)
-{
-	marked[fd] = own;
-}
-
 static void open_room(bool must_use)
 {
-	const struct pp_room_policy policy = { .must_use = must_use,
-					       .tell = true,
-					       .close = close,
-					       .epoll_create1 = epoll_create1,
-					       .epoll_ctl = epoll_ctl,
-					       .mark = note_mark };
+	struct pp_room_policy policy = room_policy;
 
+	policy.must_use = must_use;
 	dropped = NULL;
 	dropped_count = 0;
 	overdue_any_time = false;
@@ -85,6 +73,10 @@ static struct connection enter(const void *bytes, size_t size, int timeout)
 	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
+	ck_assert_int_eq(fcntl(connection.server, F_GETFD), -1);
+	connection.server = room.newest->receive.fd;
+	ck_assert(hidden[connection.server]);
+	ck_assert_int_eq(fcntl(connection.server, F_GETFD), FD_CLOEXEC);
 	ck_assert(pp_room_is_used(&room));
 	/* what is there already moves nobody a second time */
 	overdue_any_time |= timeout == SOON;
@@ -93,17 +85,31 @@ static struct connection enter(const void *bytes, size_t size, int timeout)
 	return connection;
 }
 
+/* Lowest number that accept(2) would return. */
+static int lowest_free(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 /* Whoever is ready; fails unless it is this connection. */
-static struct pp_waiting leave(const struct connection *connection)
+static struct pp_waiting leave(struct connection *connection)
 {
 	struct pp_waiting waiting;
+	int lowest = lowest_free();
 
 	do
 		ck_assert(room.ready != NULL || is_readable(60 * 1000));
 	while (!advance() && overdue_any_time);
-	ck_assert(pp_room_leave(&room, &waiting));
-	ck_assert_int_eq(waiting.receive.fd, connection->server);
-	ck_assert(!pp_room_leave(&room, &waiting));
+	ck_assert_int_eq(room.ready->receive.fd, connection->server);
+	ck_assert_int_eq(pp_room_leave(&room, &waiting), 1);
+	ck_assert_int_eq(waiting.receive.fd, lowest);
+	ck_assert_int_eq(fcntl(connection->server, F_GETFD), -1);
+	ck_assert(!hidden[connection->server]);
+	connection->server = lowest;
+	ck_assert_int_eq(pp_room_leave(&room, &waiting), 0);
 	return waiting;
 }
 
@@ -423,10 +429,12 @@ static struct connection shared;
 
 static int abandon_in_child(void)
 {
-	int server = shared.server;
-
 	pp_room_abandon(&room);
-	return fcntl(server, F_GETFD) == -1 && !pp_room_is_used(&room) ? 0 : 1;
+	/* the copies of all that are the room's are for the caller to close */
+	return hidden[shared.server] && hidden[room.epoll] &&
+			       hidden[room.timer] && !pp_room_is_used(&room)
+		       ? 0
+		       : 1;
 }
 
 /* A child of fork has no business with those who wait in its parent. */
@@ -470,6 +478,92 @@ START_TEST(memory_is_used_again)
 }
 END_TEST
 
+static int abandon_lost_in_child(void)
+{
+	/* the child has another file there */
+	dup2(STDERR_FILENO, shared.server);
+	pp_room_abandon(&room);
+	return !hidden[shared.server] && hidden[room.epoll] ? 0 : 1;
+}
+
+START_TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
+{
+	open_room(false);
+	shared = enter(line, 20, NEVER);
+	ck_assert_int_eq(in_child(abandon_lost_in_child), 0);
+	deliver(&shared, line + 20, strlen(line) - 20);
+	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
+	disconnect(&shared);
+	pp_room_close(&room);
+}
+END_TEST
+
+/* A thread took its time between its clock and the lock of the room. */
+START_TEST(a_deadline_before_that_of_the_newest)
+{
+	struct connection first, second;
+
+	open_room(false);
+	first = enter(line, 20, NEVER);
+	second = enter(line, 20, NEVER - 1000);
+	ck_assert(room.oldest->deadline <= room.newest->deadline);
+	ck_assert_int_eq(room.oldest->receive.fd, first.server);
+	pp_room_close(&room);
+	close(first.client);
+	close(second.client);
+}
+END_TEST
+
+/* One call looks at so many; with more the room stays readable. */
+static int count_calls(size_t number)
+{
+	int calls = 0;
+
+	ck_assert_uint_gt(number, PP_ROOM_PIECE);
+	while (pp_room_is_used(&room)) {
+		int before = dropped_count;
+
+		ck_assert(is_readable(60 * 1000));
+		ck_assert(!advance());
+		ck_assert_int_le(dropped_count - before, PP_ROOM_PIECE);
+		calls++;
+	}
+	ck_assert_int_eq(dropped_count, (int)number);
+	return calls;
+}
+
+START_TEST(many_are_overdue)
+{
+	struct connection connections[3 * PP_ROOM_PIECE];
+
+	open_room(true);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		connections[i] = enter(line, 20, NEVER);
+	/* all at once: none was dropped when the last came */
+	for (struct pp_waiting *w = room.oldest; w != NULL; w = w->next)
+		w->deadline = 1;
+	deliver(&connections[0], "x", 1);
+	ck_assert_int_ge(count_calls(COUNT(connections)), 3);
+	ck_assert(!is_readable(0));
+	pp_room_close(&room);
+}
+END_TEST
+
+START_TEST(many_are_malformed)
+{
+	struct connection connections[3 * PP_ROOM_PIECE];
+
+	open_room(true);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		connections[i] = enter("PROXY TCP4 ", 11, NEVER);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		deliver(&connections[i], "x", 1);
+	ck_assert_int_ge(count_calls(COUNT(connections)), 3);
+	ck_assert(!is_readable(0));
+	pp_room_close(&room);
+}
+END_TEST
+
 Suite *pp_suite_room(void)
 {
 	Suite *suite = suite_create("room");
@@ -491,6 +585,10 @@ Suite *pp_suite_room(void)
 	ADD_TEST(suite, the_oldest_is_given_up);
 	ADD_TEST(suite, closing_it_closes_all);
 	ADD_TEST(suite, a_child_takes_nothing_from_its_parent);
+	ADD_TEST(suite, what_is_not_the_room_s_is_not_closed_in_a_child);
+	ADD_TEST(suite, a_deadline_before_that_of_the_newest);
+	ADD_TEST(suite, many_are_overdue);
+	ADD_TEST(suite, many_are_malformed);
 	ADD_TEST(suite, memory_is_used_again);
 	return suite;
 }

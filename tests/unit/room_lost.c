@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,24 +19,9 @@
 static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
 
 static struct pp_room room;
-/* The descriptors that the room says are its own. */
-static bool marked[1024];
-
-static void note_mark(int fd, bool own)
-{
-	ck_assert(marked[fd] != own);
-	marked[fd] = own;
-}
-
 static void open_room(void)
 {
-	const struct pp_room_policy policy = { .tell = true,
-					       .close = close,
-					       .epoll_create1 = epoll_create1,
-					       .epoll_ctl = epoll_ctl,
-					       .mark = note_mark };
-
-	ck_assert(pp_room_open(&room, &policy));
+	ck_assert(pp_room_open(&room, &room_policy));
 	ck_assert(pp_room_stands(&room));
 }
 
@@ -50,17 +36,21 @@ static struct connection enter(void)
 	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
+	connection.server = room.newest->receive.fd;
 	ck_assert(!pp_room_advance(&room));
 	return connection;
 }
 
 /* Another file has the number. */
-static void replace(int number)
+static void replace_by(int file, int number)
 {
-	int file = eventfd(0, 0);
-
 	ck_assert_int_eq(dup2(file, number), number);
 	close(file);
+}
+
+static void replace(int number)
+{
+	replace_by(eventfd(0, 0), number);
 }
 
 static void close_room(void)
@@ -68,8 +58,8 @@ static void close_room(void)
 	pp_room_close(&room);
 	/* nobody is told of who got lost */
 	ck_assert(room.first_dropped == NULL);
-	for (size_t fd = 0; fd < COUNT(marked); fd++)
-		ck_assert_msg(!marked[fd], "%zu is marked", fd);
+	for (size_t fd = 0; fd < COUNT(hidden); fd++)
+		ck_assert_msg(!hidden[fd], "%zu is hidden", fd);
 	ck_assert(!pp_room_is_used(&room));
 }
 
@@ -91,8 +81,8 @@ START_TEST(its_descriptors_are_known)
 
 	open_room();
 	connection = enter();
-	ck_assert(marked[room.epoll] && marked[room.timer] &&
-		  marked[connection.server]);
+	ck_assert(hidden[room.epoll] && hidden[room.timer] &&
+		  hidden[connection.server]);
 	ck_assert(pp_room_has(&room, room.epoll));
 	ck_assert(pp_room_has(&room, room.timer));
 	ck_assert(pp_room_has(&room, connection.server));
@@ -129,8 +119,7 @@ START_TEST(the_epoll_is_another_s)
 
 	open_room();
 	connection = enter();
-	close(room.epoll);
-	ck_assert_int_eq(epoll_create1(0), room.epoll);
+	replace_by(epoll_create1(0), room.epoll);
 	ck_assert(!pp_room_stands(&room));
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD,
 				   connection.server, &event), 0);
@@ -148,8 +137,7 @@ START_TEST(both_are_another_s)
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 1 };
 
 	open_room();
-	close(room.epoll);
-	ck_assert_int_eq(epoll_create1(0), room.epoll);
+	replace_by(epoll_create1(0), room.epoll);
 	replace(room.timer);
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD, room.timer,
 				   &event), 0);
@@ -180,7 +168,7 @@ START_TEST(the_timer_is_another_room_s)
 	close(room.timer);
 	close(room.epoll);
 	pp_room_close(&other);
-	memset(marked, 0, sizeof(marked));
+	memset(hidden, 0, sizeof(hidden));
 }
 END_TEST
 

@@ -4,10 +4,13 @@
 
 #include "support.h"
 
+#include "connection/calls.h"
+
 #include "connection/receive.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -265,6 +268,74 @@ ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
 {
 	return __real_send(fd, bytes, size, flags);
 }
+
+int (*fake_getsockopt)(int fd, int level, int name, void *value,
+		       socklen_t *length);
+
+static int call_getsockopt(int fd, int level, int name, void *value,
+			   socklen_t *length)
+{
+	return fake_getsockopt != NULL
+		       ? fake_getsockopt(fd, level, name, value, length)
+		       : getsockopt(fd, level, name, value, length);
+}
+
+int (*fake_connect)(int fd, const struct sockaddr *address, socklen_t length);
+
+static int call_connect(int fd, const struct sockaddr *address,
+			socklen_t length)
+{
+	return fake_connect != NULL ? fake_connect(fd, address, length)
+				    : connect(fd, address, length);
+}
+
+int (*fake_getsockname)(int fd, struct sockaddr *address, socklen_t *length);
+
+static int call_getsockname(int fd, struct sockaddr *address,
+			    socklen_t *length)
+{
+	return fake_getsockname != NULL ? fake_getsockname(fd, address, length)
+					: getsockname(fd, address, length);
+}
+
+const struct pp_calls pp_calls = {
+	.close = close,
+	.connect = call_connect,
+	.epoll_create1 = epoll_create1,
+	.epoll_ctl = epoll_ctl,
+	.epoll_wait = epoll_wait,
+	.getsockname = call_getsockname,
+	.getsockopt = call_getsockopt,
+	.recv = recv,
+};
+
+bool hidden[1024];
+
+static int hide(int fd)
+{
+	int number = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_HIDDEN);
+
+	if (number >= 0) {
+		ck_assert(!hidden[number]);
+		hidden[number] = true;
+	}
+	return number;
+}
+
+static int reveal(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void forget(int fd)
+{
+	ck_assert(hidden[fd]);
+	hidden[fd] = false;
+}
+
+const struct pp_room_policy room_policy = {
+	.tell = true, .hide = hide, .reveal = reveal, .forget = forget
+};
 
 int in_child(int (*function)(void))
 {

@@ -120,7 +120,7 @@ bool pp_client_header_wait(const struct pp_saying *saying, int milliseconds)
 		poll_once(saying, true, NULL);
 	/* another thread may have closed it, and opened the next */
 	return saying->cookie == 0 ||
-	       pp_cookie_of(saying->fd) == saying->cookie;
+	       (uint32_t)pp_cookie_of(saying->fd) == saying->cookie;
 }
 
 static bool wait_for(int fd, int milliseconds, const void *context)

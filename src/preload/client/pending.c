@@ -4,6 +4,7 @@
 
 #include "preload/client/pending.h"
 
+#include "connection/calls.h"
 #include "connection/cookie.h"
 #include "connection/send.h"
 #include "preload/client/header.h"
@@ -30,6 +31,9 @@ struct slot {
 	_Atomic uint32_t connecting;	/* one that is in connect(2), or left */
 	_Atomic uint64_t claim;		/* see claim_of; or 0 */
 };
+
+/* Of connection/, cookie.c alone is used here. */
+const struct pp_calls pp_calls = { .getsockopt = real_getsockopt };
 
 _Atomic int pp_pending_count;
 
@@ -115,7 +119,7 @@ static bool is_current(int fd, struct slot *slot, uint32_t *cookie)
 	*cookie = atomic_load(&slot->socket);
 	if (*cookie == 0)
 		return false;
-	if (pp_cookie_of(fd) == *cookie)
+	if ((uint32_t)pp_cookie_of(fd) == *cookie)
 		return true;
 	/* in a child of vfork it is the parent's */
 	if (!pp_process_is_guest())
@@ -343,7 +347,8 @@ void pp_pending_begin(struct pp_connecting *connecting, int fd)
 	struct slot *slot = slot_of(fd, true);
 
 	*connecting = (struct pp_connecting){ .fd = fd,
-					      .cookie = pp_cookie_of(fd) };
+					      .cookie = (uint32_t)
+						      pp_cookie_of(fd) };
 	if (slot == NULL || connecting->cookie == 0)
 		return;
 	connecting->again = atomic_load(&slot->socket) == connecting->cookie;

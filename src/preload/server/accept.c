@@ -8,6 +8,7 @@
 
 #include "preload/server/accept.h"
 
+#include "connection/admission.h"
 #include "connection/note.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
@@ -25,11 +26,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
-
-const struct pp_admission_calls pp_admission_calls = {
-	.getsockname = real_getsockname,
-	.recv = real_recv,
-};
 
 /*
  * Its header was taken off: shows whom it states, and leaves a note. peeked is
@@ -113,9 +109,8 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	if (!pp_is_on() || !is_ours(arrival))
 		return PP_ACCEPTED;
 	settings = pp_configuration();
-	decision = pp_admission_begin(&pp_admission_calls, settings,
-				      &arrival->proxy, arrival->fd, &receive,
-				      peeked);
+	decision = pp_admission_begin(settings, &arrival->proxy, arrival->fd,
+				      &receive, peeked);
 	if (decision.admission == PP_ADMIT_WAIT)
 		decision = pp_admission_end(
 			settings, &receive,

@@ -3,13 +3,8 @@
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
-#include "connection/admission.h"
-
 #include <stdbool.h>
 #include <sys/socket.h>
-
-/* What admission calls in a preloaded process. */
-extern const struct pp_admission_calls pp_admission_calls;
 
 /* One call of the program. */
 struct pp_accept_call {

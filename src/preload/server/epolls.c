@@ -204,7 +204,7 @@ void pp_epolls_look_up(struct pp_listener *listener)
 
 			/* its own gate may have the number of a closed one */
 			if (epoll >= 0 &&
-			    epoll != atomic_load(&listener->gate) - 1 &&
+			    epoll != atomic_load(&listener->threads_epoll) - 1 &&
 			    find(epoll, &sought, &event))
 				note_found(listener, epoll, &event);
 		}

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* What happens in a child of fork(2); see fork.h. */
+/*
+ * What fork(2) means to the library: no thread is at the waiting rooms while
+ * it runs, and the child has a process of its own, with nobody who waits.
+ *
+ * The handlers are registered before the program's. So they are the last to be
+ * called before a fork, and the first behind it: no handler of the program
+ * waits for a thread that waits for our lock.
+ */
 #include <config.h>
-
-#include "preload/server/fork.h"
 
 #include "preload/process.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/wait.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
-static void note_fork(void)
+static void note_child(void)
 {
 	pp_process_note_fork();
-	pp_wait_note_fork();
-	pp_listeners_note_fork();
+	pp_listeners_in_child();
 	pp_header_note_fork();
 }
 
-void pp_fork_prepare(void)
+/* No system call; listen and accept may be called by a signal handler. */
+__attribute__((constructor)) static void register_handlers(void)
 {
-	static atomic_flag is_prepared = ATOMIC_FLAG_INIT;
-
-	if (!atomic_flag_test_and_set(&is_prepared))
-		pthread_atfork(NULL, NULL, note_fork);
+	pthread_atfork(pp_listeners_before_fork, pp_listeners_after_fork,
+		       note_child);
 }

@@ -67,7 +67,7 @@ PP_EXPORT int chroot(const char *path)
 
 PP_EXPORT int close(int fd)
 {
-	if (pp_own_is(fd)) {
+	if (pp_descriptors_has(fd)) {
 		errno = EBADF;
 		return -1;
 	}
@@ -86,10 +86,10 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 
 	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
-	result = pp_own_close_range(first, last, flags);
+	result = pp_descriptors_close_range(first, last, flags);
 	/* what a thread unshares is still open in the others */
 	if (result == 0 && !((flags & UNSHARE) && pp_has_threads()))
-		pp_own_note_closed(first, last);
+		pp_descriptors_note_closed(first, last);
 	return result;
 }
 #endif
@@ -103,8 +103,8 @@ PP_EXPORT void closefrom(int first)
 		real_closefrom(first);
 		return;
 	}
-	pp_own_close_from(first);
-	pp_own_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	pp_descriptors_close_from(first);
+	pp_descriptors_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
 }
 #endif
 

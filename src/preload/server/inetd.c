@@ -4,11 +4,11 @@
 
 #include "preload/server/inetd.h"
 
+#include "connection/admission.h"
+#include "connection/clock.h"
 #include "connection/note.h"
-#include "connection/room.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/accept.h"
 #include "preload/server/names.h"
 #include "preload/server/tell.h"
 
@@ -134,7 +134,7 @@ static void look_at(const struct start *start)
 	struct pp_decision decision;
 	struct pp_receive receive;
 
-	decision = pp_admission_begin(&pp_admission_calls, settings,
+	decision = pp_admission_begin(settings,
 				      &start->proxy, start->fd, &receive,
 				      peeked);
 	while (decision.admission == PP_ADMIT_WAIT) {

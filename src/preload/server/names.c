@@ -8,7 +8,6 @@
 #include "connection/note.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/fork.h"
 #include "preload/server/kept.h"
 
 #include <errno.h>
@@ -60,9 +59,9 @@ static bool get_name(int (*function)(int, struct sockaddr *, socklen_t *),
 }
 
 /*
- * The kernel names no peer: perhaps because the connection was reset, by the
- * library, on behalf of a client. Whoever wrote that note was the program's
- * own side, so it is the family alone that is asked for.
+ * The kernel names no peer, perhaps because the connection was reset on behalf
+ * of its client (connection/reset.h). TRUSTED has no say: it is of an address
+ * that the kernel named, and one outside may be why it was reset.
  */
 static bool get_name_of_reset(int fd, struct pp_kernel_name *name)
 {
@@ -71,7 +70,6 @@ static bool get_name_of_reset(int fd, struct pp_kernel_name *name)
 
 	if (errno != ENOTCONN || !pp_note_fetch(fd, &bytes) ||
 	    !pp_note_parse(&bytes, NULL, &note) ||
-	    !is_trusted(&note.source) ||
 	    !get_name(real_getsockname, fd, name))
 		return false;
 	pp_name_show(name, &note.source, NULL);
@@ -194,7 +192,6 @@ PP_EXPORT int proxyproto_keep_headers(void)
 {
 	int error = errno;
 
-	pp_fork_prepare();
 	if (!pp_kept_start(&kept))
 		return -1;
 	errno = error;

@@ -175,6 +175,67 @@ static int poll_with_rooms(struct pollfd *fds, nfds_t count,
 	return result;
 }
 
+/* Counts this thread for each listener, or (by is -1) no longer. */
+static void count_sleeper(const struct pollfd *fds, nfds_t count, int by)
+{
+	for (nfds_t i = 0; i < count; i++) {
+		struct pp_listener *listener =
+			is_readable_asked(&fds[i])
+				? pp_listeners_find(fds[i].fd)
+				: NULL;
+
+		if (listener != NULL && by > 0)
+			pp_listeners_begin_sleep(listener);
+		else if (listener != NULL)
+			pp_listeners_end_sleep(listener);
+	}
+}
+
+/* One call of poll(2) or ppoll(2), as the program made it. */
+struct call {
+	struct pollfd *fds;
+	nfds_t count;
+	int timeout;	/* poll's */
+	const struct timespec *time;	/* ppoll's, and of poll_with_rooms */
+	const sigset_t *mask;
+	bool by_ppoll;
+};
+
+static void end_sleep(void *argument)
+{
+	const struct call *call = argument;
+
+	count_sleeper(call->fds, call->count, -1);
+}
+
+static int poll_bare(const struct call *call)
+{
+	if (call->by_ppoll)
+		return real_ppoll(call->fds, call->count, call->time,
+				  call->mask);
+	return real_poll(call->fds, call->count, call->timeout);
+}
+
+/*
+ * Sleeps where no room is open. One that is opened from now on is seen: the
+ * thread that opens it waits until this one has left the kernel.
+ */
+static int poll_without_rooms(struct call *call)
+{
+	int result = -1;
+	bool concerned;
+
+	count_sleeper(call->fds, call->count, 1);
+	pthread_cleanup_push(end_sleep, call);
+	concerned = concerns(call->fds, call->count);
+	if (!concerned)
+		result = poll_bare(call);
+	pthread_cleanup_pop(1);
+	return concerned ? poll_with_rooms(call->fds, call->count, call->time,
+					   call->mask)
+			 : result;
+}
+
 /*
  * Before it is known whether a room is concerned, the kernel is asked who is
  * ready now: it says what is wrong with the call, as a bad address. Only who
@@ -193,7 +254,9 @@ int pp_readiness_poll(struct pollfd *fds, nfds_t count, int timeout)
 				       NULL);
 	if (ready != 0 || timeout == 0)
 		return ready;
-	return real_poll(fds, count, timeout);
+	return poll_without_rooms(&(struct call){
+		.fds = fds, .count = count, .timeout = timeout,
+		.time = to_time(timeout, &time) });
 }
 
 int pp_readiness_ppoll(struct pollfd *fds, nfds_t count,
@@ -210,5 +273,7 @@ int pp_readiness_ppoll(struct pollfd *fds, nfds_t count,
 		return poll_with_rooms(fds, count, timeout, mask);
 	if (ready != 0)
 		return ready;
-	return real_ppoll(fds, count, timeout, mask);
+	return poll_without_rooms(&(struct call){
+		.fds = fds, .count = count, .time = timeout, .mask = mask,
+		.by_ppoll = true });
 }

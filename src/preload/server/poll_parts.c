@@ -14,11 +14,7 @@ int pp_readiness_room(int fd)
 {
 	struct pp_listener *listener = pp_listeners_find(fd);
 
-	if (listener == NULL)
-		return -1;
-	if (atomic_load(&listener->wake) == 0 && pp_has_threads())
-		pp_listeners_open(listener);
-	return atomic_load(&listener->wake) - 1;
+	return listener == NULL ? -1 : atomic_load(&listener->wake) - 1;
 }
 
 bool pp_readiness_may_concern(void)

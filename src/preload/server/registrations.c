@@ -97,7 +97,8 @@ bool pp_registrations_adopt(struct pp_listener *listener,
 
 		atomic_store(&to->events, atomic_load(&from->events));
 		atomic_store(&to->data, atomic_load(&from->data));
-		atomic_store(&to->epoll, atomic_load(&from->epoll));
+		/* whoever has the number next has others */
+		atomic_store(&to->epoll, atomic_exchange(&from->epoll, 0));
 		any |= atomic_load(&to->epoll) != 0;
 	}
 	return any;
@@ -143,6 +144,42 @@ void pp_registrations_add_room(struct pp_listener *listener)
 		else
 			atomic_store(&place->epoll, 0);
 	}
+}
+
+void pp_registrations_remove_room(struct pp_listener *listener)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
+		int epoll = atomic_load(&listener->registrations[i].epoll) - 1;
+
+		if (epoll >= 0)
+			real_epoll_ctl(epoll, EPOLL_CTL_DEL,
+				       listener->room.epoll, NULL);
+	}
+}
+
+/* Registers an epoll that is registered already, with these events added. */
+static void change_room(struct pp_listener *listener, int room, uint32_t added)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
+		struct pp_registration *place = &listener->registrations[i];
+		int epoll = atomic_load(&place->epoll) - 1;
+		struct epoll_event event = for_room(
+			atomic_load(&place->events), atomic_load(&place->data));
+
+		event.events |= added;
+		if (epoll >= 0)
+			real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &event);
+	}
+}
+
+void pp_registrations_renew_room(struct pp_listener *listener)
+{
+	change_room(listener, listener->room.epoll, 0);
+}
+
+void pp_registrations_quieten_room(struct pp_listener *listener, int room)
+{
+	change_room(listener, room, EPOLLET);
 }
 
 void pp_registrations_follow(struct pp_listener *listener, int epoll,

@@ -28,6 +28,21 @@ bool pp_registrations_any(const struct pp_listener *listener);
 /* Registers the room, just opened, wherever the listener is. Locked. */
 void pp_registrations_add_room(struct pp_listener *listener);
 
+/*
+ * Takes the room out of them again: where a forked child has it open, too,
+ * closing it would not be enough. Locked.
+ */
+void pp_registrations_remove_room(struct pp_listener *listener);
+
+/* Makes the room's registrations once more what the program asked for. Locked. */
+void pp_registrations_renew_room(struct pp_listener *listener);
+
+/*
+ * Makes those of a room of the parent's, whose epoll is given, edge triggered.
+ * Locked.
+ */
+void pp_registrations_quieten_room(struct pp_listener *listener, int room);
+
 /* Does with the room what the program did with the listener. Locked. */
 void pp_registrations_follow(struct pp_listener *listener, int epoll,
 			     int operation, const struct epoll_event *event);

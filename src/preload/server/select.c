@@ -9,6 +9,7 @@
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
 #include "preload/server/poll_parts.h"
+#include "preload/server/threads.h"
 #include "preload/table.h"
 
 #include <errno.h>
@@ -108,6 +109,9 @@ bool pp_readiness_concerns_select(int count, const fd_set *readable)
 		if (!is_set((const unsigned long *)(const void *)readable, fd))
 			continue;
 		pp_readiness_note_watched(fd);
+		/* a thread in select(2) is not told of one that is opened later */
+		if (pp_has_threads() && pp_listeners_find(fd) != NULL)
+			pp_listeners_open(pp_listeners_find(fd));
 		concerns |= pp_readiness_room(fd) >= 0;
 	}
 	errno = error;
@@ -219,7 +223,7 @@ static int select_extended(const struct selection *selection,
 				      pp_timer_left(timer, &left), mask);
 		if (result >= 0)
 			answers = show_sets(selection);
-		else if (errno != EBADF || !pp_own_forget_lost())
+		else if (errno != EBADF || !pp_descriptors_forget_lost())
 			return result;
 	} while (result < 0 ||
 		 (answers == 0 && result > 0 && !pp_timer_is_over(timer)));

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* So often the kernel's queue is tried once more, in one call of accept. */
@@ -25,13 +24,6 @@ void pp_arrival_tell(const struct pp_arrival *arrival, const char *outcome,
 {
 	pp_tell_outcome("accept", arrival->fd, &arrival->proxy, outcome,
 			reason);
-}
-
-/* As the kernel has it: the client library's hook would send a header. */
-static int connect_raw(int fd, const struct sockaddr *address,
-		       socklen_t length)
-{
-	return (int)syscall(SYS_connect, fd, address, length);
 }
 
 /* May accept go on with the next connection instead? See turned_away.h. */
@@ -76,7 +68,7 @@ static enum pp_accepted hand_over_reset(struct pp_arrival *arrival)
 {
 	struct pp_note note = note_of(arrival);
 
-	pp_reset_connection(arrival->fd, connect_raw);
+	pp_reset_connection(arrival->fd);
 	pp_note_write(arrival->fd, &arrival->proxy, &note);
 	return PP_ACCEPTED;
 }
@@ -111,7 +103,7 @@ static int open_stand_in(const struct pp_arrival *arrival,
 			 const struct pp_note *note)
 {
 	int fd = pp_reset_stand_in(arrival->proxy.sa.sa_family,
-				   flags_of(arrival->call), connect_raw);
+				   flags_of(arrival->call));
 
 	if (fd >= 0)
 		pp_note_write(fd, &arrival->proxy, note);
