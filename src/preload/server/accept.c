@@ -339,6 +339,7 @@ int pp_accept(const struct pp_accept_call *call)
 {
 	struct arrival arrival = { .call = call };
 	struct pp_patience patience = { .waited = false };
+	struct pp_listener *listener;
 	int error = errno;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
@@ -348,10 +349,12 @@ int pp_accept(const struct pp_accept_call *call)
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,
 				      call->address, call->length);
-	arrival.listener = pp_listeners_get(call->listener);
+	listener = pp_listeners_get(call->listener);
+	arrival.listener = listener;
 	while (!admit_from_room(&arrival) &&
 	       !admit_from_kernel(&arrival, &patience))
 		;
+	pp_listeners_put(listener);
 	if (arrival.fd < 0)
 		return -1;
 	errno = error;
