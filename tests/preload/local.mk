@@ -87,6 +87,11 @@ EXTRA_DIST += tests/preload/closing.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/closing.py
 endif
+check_PROGRAMS += tests/preload/beside
+tests_preload_beside_SOURCES = tests/preload/beside.c tests/preload/closing.h
+tests_preload_beside_CFLAGS = $(AM_CFLAGS) -pthread
+TESTS += tests/preload/hidden.py
+EXTRA_DIST += tests/preload/hidden.py
 check_PROGRAMS += tests/preload/shapes
 tests_preload_shapes_SOURCES = tests/preload/shapes.c \
 	tests/preload/uring.c tests/preload/uring.h

@@ -198,19 +198,20 @@ static void wait_epoll_anew(void)
 	}
 }
 
-/* So many that none may be added. */
+/* So many that none may be added; a quarter is for those that wait. */
+#define ALL 4000
 static void wait_poll_all(void)
 {
-	struct rlimit limit = { .rlim_cur = 1200, .rlim_max = 1200 };
-	static struct pollfd fds[1200];
+	struct rlimit limit = { .rlim_cur = ALL, .rlim_max = ALL };
+	static struct pollfd fds[ALL];
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		die("setrlimit");
-	for (int i = 0; i < 1200; i++)
+	for (int i = 0; i < ALL; i++)
 		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	for (;;) {
 		fds[600].fd = listener;
-		if (poll(fds, 1200, -1) != 1 || fds[600].revents != POLLIN)
+		if (poll(fds, ALL, -1) != 1 || fds[600].revents != POLLIN)
 			die("poll");
 		accept_all();
 	}

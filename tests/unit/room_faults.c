@@ -108,6 +108,7 @@ START_TEST(no_descriptor_for_one_that_is_ready)
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
 	struct pollfd readable = { .events = POLLIN };
+	struct pp_room_look look;
 	struct rlimit limit, before;
 
 	ck_assert(pp_room_open(&room, &room_policy));
@@ -115,7 +116,7 @@ START_TEST(no_descriptor_for_one_that_is_ready)
 	ck_assert(pp_room_enter(&room, &waiting));
 	connection.server = room.oldest->receive.fd;
 	deliver(&connection, line, sizeof(line) - 1);
-	ck_assert(pp_room_advance(&room));
+	ck_assert(pp_room_advance(&room, &look));
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = before;
 	limit.rlim_cur = (rlim_t)lowest_free();

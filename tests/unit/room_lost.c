@@ -26,6 +26,13 @@ static void open_room(void)
 }
 
 /* A connection with a half header, in the room. */
+static bool advance(void)
+{
+	struct pp_room_look look;
+
+	return pp_room_advance(&room, &look);
+}
+
 static struct connection enter(void)
 {
 	struct connection connection = connect_tcp();
@@ -37,7 +44,7 @@ static struct connection enter(void)
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
 	connection.server = room.newest->receive.fd;
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	return connection;
 }
 
@@ -56,8 +63,6 @@ static void replace(int number)
 static void close_room(void)
 {
 	pp_room_close(&room);
-	/* nobody is told of who got lost */
-	ck_assert(room.first_dropped == NULL);
 	for (size_t fd = 0; fd < COUNT(hidden); fd++)
 		ck_assert_msg(!hidden[fd], "%zu is hidden", fd);
 	ck_assert(!pp_room_is_used(&room));
@@ -202,10 +207,10 @@ START_TEST(who_waits_is_another)
 	next = enter();
 	replace(lost.server);
 	deliver(&ready, line + 10, strlen(line) - 10);
-	ck_assert(pp_room_advance(&room));
+	ck_assert(advance());
 	replace(ready.server);
 	ck_assert(!pp_room_leave(&room, &waiting));
-	ck_assert(pp_room_give_up_oldest(&room));
+	ck_assert(pp_room_give_up_oldest(&room, &waiting));
 	ck_assert_uint_eq(room.count, 1);
 	replace(next.server);
 	close_room();
@@ -231,11 +236,11 @@ START_TEST(who_left_is_not_taken_for_another)
 	kept.server = dup(lost.server);
 	replace(lost.server);
 	deliver(&kept, "X", 1);
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert(!pp_room_is_used(&room));
 	next = enter();
 	deliver_end(&kept);
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert_uint_eq(room.count, 1);
 	close_room();
 	close(kept.server);

@@ -334,7 +334,7 @@ static void forget(int fd)
 }
 
 const struct pp_room_policy room_policy = {
-	.tell = true, .hide = hide, .reveal = reveal, .forget = forget
+	.hide = hide, .reveal = reveal, .forget = forget
 };
 
 int in_child(int (*function)(void))

@@ -186,6 +186,7 @@ static enum pp_accepted accept_failed(struct pp_arrival *arrival,
 	case EAGAIN:
 		if (listener == NULL)
 			return PP_ACCEPT_FAILED;
+		pp_listeners_note_nobody(listener);
 		if (!pp_was_told_readable(arrival) &&
 		    (what == PP_WAIT_KERNEL_NOW ||
 		     pp_wait_was_borrowed(listener)))
@@ -245,6 +246,7 @@ int pp_accept(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
 	struct pp_wait wait = { .started = false };
+	struct pp_listener *listener;
 	enum pp_accepted accepted;
 	int error = errno;
 
@@ -255,12 +257,14 @@ int pp_accept(const struct pp_accept_call *call)
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
 				      call->address, call->length);
-	arrival.listener = pp_listeners_get(call->listener);
+	listener = pp_listeners_get(call->listener);
+	arrival.listener = listener;
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_ON)
 			accepted = accept_new(&arrival, &wait);
 	} while (accepted == PP_ACCEPT_ON);
+	pp_listeners_put(listener);
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;

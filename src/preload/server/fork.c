@@ -3,7 +3,7 @@
  * What fork(2) means to the library: no thread is at the waiting rooms while
  * it runs, and the child has a process of its own, with nobody who waits.
  *
- * The handlers are registered before the program's. So they are the last to be
+ * The handlers are registered before those of main(). So they are the last to be
  * called before a fork, and the first behind it: no handler of the program
  * waits for a thread that waits for our lock.
  */

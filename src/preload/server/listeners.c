@@ -11,6 +11,7 @@
 #include "preload/real.h"
 #include "preload/server/registrations.h"
 #include "preload/server/rooms.h"
+#include "preload/server/threads.h"
 #include "preload/table.h"
 
 #include <errno.h>
@@ -138,6 +139,8 @@ struct pp_listener *pp_listeners_find(int fd)
 void pp_listeners_begin_sleep(struct pp_listener *listener)
 {
 	atomic_fetch_add(&listener->sleepers, 1);
+	if (atomic_load(&listener->accepting) != 0)
+		pp_listeners_open(listener);
 }
 
 void pp_listeners_end_sleep(struct pp_listener *listener)
@@ -171,11 +174,20 @@ struct pp_listener *pp_listeners_get(int fd)
 		pp_listeners_note(fd);
 		listener = pp_listeners_find(fd);
 	}
-	if (listener != NULL && atomic_load(&listener->sleepers) > 0 &&
-	    atomic_load(&listener->wake) == 0)
-		open_for_sleepers(listener);
+	if (listener != NULL && pp_has_threads()) {
+		atomic_fetch_add(&listener->accepting, 1);
+		if (atomic_load(&listener->sleepers) > 0 &&
+		    atomic_load(&listener->wake) == 0)
+			open_for_sleepers(listener);
+	}
 	errno = error;
 	return listener;
+}
+
+void pp_listeners_put(struct pp_listener *listener)
+{
+	if (listener != NULL && pp_has_threads())
+		atomic_fetch_sub(&listener->accepting, 1);
 }
 
 void pp_listeners_note_epoll(int epoll, int operation, int fd,

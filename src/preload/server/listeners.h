@@ -47,6 +47,7 @@ struct pp_listener {
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see patience.c */
 	_Atomic int sleepers;	/* threads that poll it without the room */
+	_Atomic int accepting;	/* threads between _get and _put, or lost there */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
 	/* what follows is for the holder of the lock */
@@ -64,12 +65,14 @@ struct pp_listener {
 };
 
 /*
- * The record of a TCP listener, made at its first accept if listen was not
- * seen. NULL where the descriptor is known to be something else. For accept(2):
- * threads that sleep without the room see first that it is open now. Keeps
- * errno.
+ * For accept(2): the record of a TCP listener, made at its first accept if
+ * listen was not seen. NULL where the descriptor is known to be something else.
+ * Threads that sleep without the room are given the time to see that it is
+ * open now. pp_listeners_put is to follow, when the connection was handed over
+ * or waits; where it does not, others open rooms too early. Keeps errno.
  */
 struct pp_listener *pp_listeners_get(int fd);
+void pp_listeners_put(struct pp_listener *listener);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
@@ -120,8 +123,9 @@ bool pp_listeners_open(struct pp_listener *listener);
 
 /*
  * Counts a thread that is about to sleep until the listener is readable, and
- * knows no room of it; and one that did. Before a connection may enter a room
- * that was not open, such threads are woken by it, see pp_listeners_get.
+ * knows no room of it; and one that did. From then on an accept sees to it that
+ * the thread learns of a room, see pp_listeners_get. Where one is under way the
+ * room is opened here.
  */
 void pp_listeners_begin_sleep(struct pp_listener *listener);
 void pp_listeners_end_sleep(struct pp_listener *listener);

@@ -74,12 +74,24 @@ static int selection_size(int count, const fd_set *readable)
 	return size;
 }
 
+/* Has the program, not the library, a descriptor behind FD_SETSIZE? */
+static bool has_large_descriptor(void)
+{
+	for (int fd = FD_SETSIZE; fd < 8 * FD_SETSIZE; fd++)
+		if (real_fcntl(fd, F_GETFD, 0) >= 0 && !pp_descriptors_has(fd))
+			return true;
+	return false;
+}
+
 /* Does the kernel's table of descriptors end behind FD_SETSIZE? */
 static bool is_table_large(void)
 {
 	unsigned long set[FD_SETSIZE / WORD_BITS + 1] = { 0 };
 	const struct timespec now = { .tv_sec = 0 };
 
+	/* with the library's descriptors it does */
+	if (pp_listeners_any_open())
+		return has_large_descriptor();
 	if (real_fcntl(FD_SETSIZE, F_GETFD, 0) >= 0)
 		return true;
 	set_bit(set, FD_SETSIZE);
