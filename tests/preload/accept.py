@@ -232,8 +232,9 @@ class Failure(CallsCase):
         self.assertEqual(calls.accept(other.fd).outcome, (-1, "EAGAIN"))
         fd = calls.listener(nonblocking=nonblocking).fd
         limits = resource.prlimit(calls.pid, resource.RLIMIT_NOFILE)
+        # the program's are those up to its last listener
         resource.prlimit(calls.pid, resource.RLIMIT_NOFILE,
-                         (max(calls.descriptors()) + 1, limits[1]))
+                         (fd + 1, limits[1]))
         return calls.accept(fd).outcome
 
     def test_no_descriptor_left_and_somebody_waits(self):

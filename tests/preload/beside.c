@@ -194,6 +194,34 @@ static void case_left(void)
 	EXPECT(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* A child of a bare clone(2), of which nobody told the library, serves. */
+static void case_clone(void)
+{
+	int status, fd, epoll = start_epoll();
+	struct epoll_event event;
+	pid_t child;
+
+	start_waiting();
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		EXPECT(close(epoll) == 0);
+		epoll = start_epoll();
+		for (int i = 0; i < 3; i++) {
+			start_waiting();
+			EXPECT(send(client, header + 10, strlen(header) - 10,
+				    0) > 0);
+			EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
+			fd = accept(listener, NULL, NULL);
+			EXPECT(fd >= 0 && close(fd) == 0);
+		}
+		_exit(0);
+	}
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
+	EXPECT(accept(listener, NULL, NULL) >= 0);
+}
+
 static _Atomic bool one_is_busy;
 
 static void *poll_and_accept(void *unused)
@@ -247,6 +275,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "lock", case_lock },	     { "shared", case_shared },
+	{ "clone", case_clone },
 	{ "left", case_left },	     { "threads", case_threads },
 };
 

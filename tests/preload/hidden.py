@@ -29,7 +29,6 @@ def limits():
             yield limit
         else:
             try:
-                resource.prlimit(0, resource.RLIMIT_NOFILE)
                 subprocess.run(["prlimit", f"--nofile={limit}", "true"],
                                check=True, stderr=subprocess.DEVNULL)
                 yield limit
@@ -126,6 +125,18 @@ class Numbers(CallsCase):
         self.assertEqual((reply.result, reply.address, reply.errno),
                          (listener.fd + 1, CLIENT, "KEPT"))
 
+    def test_many_listeners(self):
+        """Rooms that are empty give their descriptors up."""
+        calls, _ = self.start_with(64)
+        for _ in range(20):
+            listener = calls.listener(nonblocking=True)
+            client, = self.late(calls, listener)
+            client.sendall(v1()[10:])
+            calls.ok("poll", listener.fd, 1, -1)
+            reply = calls.accept(listener.fd)
+            self.assertEqual(reply.address, CLIENT)
+            calls.ok("close", reply.result)
+
     def test_none_for_listeners_that_are_polled(self):
         """In a program with threads, too, as long as no client comes."""
         calls, listener = self.start_with(1024)
@@ -166,6 +177,9 @@ class Beside(unittest.TestCase):
 
     def test_fork_of_a_worker_that_shares_an_epoll(self):
         self.check("shared")
+
+    def test_bare_clone(self):
+        self.check("clone")
 
     def test_listener_that_leaves_an_epoll_that_is_shared(self):
         self.check("left")

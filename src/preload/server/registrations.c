@@ -157,7 +157,10 @@ void pp_registrations_remove_room(struct pp_listener *listener)
 	}
 }
 
-/* Registers an epoll that is registered already, with these events added. */
+/*
+ * Registers an epoll that is registered already, with these events added, where
+ * it is level triggered: to others that would be one more event.
+ */
 static void change_room(struct pp_listener *listener, int room, uint32_t added)
 {
 	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
@@ -166,9 +169,10 @@ static void change_room(struct pp_listener *listener, int room, uint32_t added)
 		struct epoll_event event = for_room(
 			atomic_load(&place->events), atomic_load(&place->data));
 
+		if (epoll < 0 || (event.events & (EPOLLET | EPOLLONESHOT)))
+			continue;
 		event.events |= added;
-		if (epoll >= 0)
-			real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &event);
+		real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &event);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "preload/server/parents_room.h"
 #include "preload/server/registrations.h"
 #include "preload/server/tell.h"
+#include "preload/server/threads.h"
 
 #include <errno.h>
 
@@ -157,6 +158,9 @@ static bool open_room(struct pp_listener *listener)
 		return true;
 	if (!pp_room_open(&listener->room, &policy))
 		return false;
+	/* the child of a bare clone(2), of which nobody told */
+	if (pp_process_is_guest())
+		pp_process_note_fork();
 	listener->cookie = pp_cookie_of(listener->fd);
 	listener->next_open = open_listeners;
 	open_listeners = listener;
@@ -196,6 +200,23 @@ static void tell_given_up(const struct pp_waiting *given_up)
 				"given up, descriptors are short");
 }
 
+/*
+ * Closes another listener's room that is empty. Not where there are threads:
+ * one of them may be waiting for it.
+ */
+static bool close_empty_room(const struct pp_listener *but)
+{
+	struct pp_listener *listener = open_listeners;
+
+	while (listener != NULL &&
+	       (listener == but || pp_room_is_used(&listener->room)))
+		listener = listener->next_open;
+	if (listener == NULL || pp_has_threads())
+		return false;
+	pp_listeners_discard_room(listener);
+	return true;
+}
+
 bool pp_listeners_give_up_oldest(void)
 {
 	struct pp_waiting given_up;
@@ -219,8 +240,10 @@ static bool enter_room(struct pp_listener *listener,
 	bool entered;
 
 	pp_lock_take(&lock, &before);
-	entered = open_room(listener) &&
-		  pp_room_enter(&listener->room, waiting);
+	do
+		entered = open_room(listener) &&
+			  pp_room_enter(&listener->room, waiting);
+	while (!entered && errno == EMFILE && close_empty_room(listener));
 	if (entered)
 		note_used(listener);
 	pp_lock_release(&lock, &before);
