@@ -18,8 +18,11 @@
 #include <poll.h>
 #include <sys/mman.h>
 
-/* Milliseconds that a thread waits for others to see a room, see below. */
-#define SLEEPERS_TRIES 5
+/*
+ * Milliseconds that a thread waits for others to see a room, once a listener.
+ * On a machine that is not overloaded one will do.
+ */
+#define SLEEPERS_TRIES 250
 
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
@@ -224,6 +227,7 @@ void pp_listeners_note_close(int fd)
 	pp_listeners_note_watched(listener);
 	atomic_store(&entry->kind, UNKNOWN);
 	pp_rooms_close(listener);
+	pp_registrations_clear(listener);
 	errno = error;
 }
 

@@ -94,14 +94,24 @@ bool pp_registrations_adopt(struct pp_listener *listener,
 	for (size_t i = 0; i < PP_EARLY_EPOLLS; i++) {
 		struct pp_registration *from = &early->registrations[i];
 		struct pp_registration *to = &listener->registrations[i];
-
-		atomic_store(&to->events, atomic_load(&from->events));
-		atomic_store(&to->data, atomic_load(&from->data));
 		/* whoever has the number next has others */
-		atomic_store(&to->epoll, atomic_exchange(&from->epoll, 0));
+		int epoll = atomic_exchange(&from->epoll, 0);
+
+		if (epoll != 0) {
+			atomic_store(&to->events, atomic_load(&from->events));
+			atomic_store(&to->data, atomic_load(&from->data));
+			atomic_store(&to->epoll, epoll);
+		}
 		any |= atomic_load(&to->epoll) != 0;
 	}
 	return any;
+}
+
+void pp_registrations_clear(struct pp_listener *listener)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++)
+		if (atomic_load(&listener->registrations[i].epoll) != 0)
+			atomic_store(&listener->registrations[i].epoll, 0);
 }
 
 bool pp_registrations_any(const struct pp_listener *listener)

@@ -22,6 +22,9 @@ void pp_registrations_note(struct pp_listener *listener, int epoll,
 bool pp_registrations_adopt(struct pp_listener *listener,
 			    struct pp_early *early);
 
+/* The listener is closed. */
+void pp_registrations_clear(struct pp_listener *listener);
+
 /* Is any registration of the listener known? */
 bool pp_registrations_any(const struct pp_listener *listener);
 
