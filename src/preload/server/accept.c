@@ -333,6 +333,8 @@ int pp_accept(const struct pp_accept_call *call)
 		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,
 				      call->address, call->length);
 	arrival.listener = pp_listeners_get(call->listener);
+	if (arrival.listener != NULL)
+		pp_listeners_prepare_accept(arrival.listener);
 	while (!admit_from_room(&arrival) &&
 	       !admit_from_kernel(&arrival, &patience))
 		;

@@ -138,38 +138,27 @@ PP_EXPORT int epoll_create1(int flags)
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	return pp_readiness_poll(fds, count, timeout);
+	return pp_poll(fds, count, timeout);
 }
 
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *mask)
 {
-	return pp_readiness_ppoll(fds, count, timeout, mask);
+	return pp_ppoll(fds, count, timeout, mask);
 }
 
 PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_select(count, readable, writable, exceptional,
-				    timeout),
-			count, readable);
-	return pp_readiness_select(count, readable, writable, exceptional,
-				   timeout);
+	return pp_select(count, readable, writable, exceptional, timeout);
 }
 
 PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      fd_set *exceptional, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_pselect(count, readable, writable, exceptional,
-				     timeout, mask),
-			count, readable);
-	return pp_readiness_pselect(count, readable, writable, exceptional,
-				    timeout, mask);
+	return pp_pselect(count, readable, writable, exceptional, timeout,
+			  mask);
 }
 
 PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)

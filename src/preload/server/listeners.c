@@ -18,6 +18,7 @@
 #include "preload/server/fork.h"
 #include "preload/server/names.h"
 #include "preload/server/registrations.h"
+#include "preload/server/threads.h"
 #include "preload/table.h"
 
 #include <errno.h>
@@ -30,6 +31,8 @@ struct entry {
 	struct pp_listener *_Atomic listener;
 	/* for an inherited listener that is not known as one yet */
 	struct pp_early early;
+	/* with so many rooms opened, it was found to be none of their sockets */
+	_Atomic unsigned compared;
 };
 
 static struct entry near_entries[PP_TABLE_NEAR];
@@ -41,6 +44,8 @@ static _Atomic int unwatched_count;
 static struct pp_lock lock;
 static struct pp_listener *open_listeners;
 static _Atomic int open_count;
+static _Atomic int used_count;	/* rooms with somebody in them */
+static _Atomic unsigned opened_count;	/* ever; see struct entry */
 static _Atomic pid_t owner;	/* the process that opened them */
 
 static struct entry *get_entry(int fd, bool make)
@@ -49,9 +54,15 @@ static struct entry *get_entry(int fd, bool make)
 			     make);
 }
 
+static void set_used(struct pp_listener *listener, bool used)
+{
+	if (atomic_exchange(&listener->used, used) != used)
+		atomic_fetch_add(&used_count, used ? 1 : -1);
+}
+
 static void note_used(struct pp_listener *listener)
 {
-	atomic_store(&listener->used, pp_room_is_used(&listener->room));
+	set_used(listener, pp_room_is_used(&listener->room));
 }
 
 /* Takes the listener off the list of those with an open room. */
@@ -84,7 +95,7 @@ static void discard_room(struct pp_listener *listener,
 			 void (*how)(struct pp_room *room))
 {
 	atomic_store(&listener->wake, 0);
-	atomic_store(&listener->used, false);
+	set_used(listener, false);
 	close_gate(listener);
 	unlink_open(listener);
 	how(&listener->room);
@@ -104,7 +115,7 @@ static void forget_rooms(void)
 	for (struct pp_listener *l = open_listeners; l != NULL;
 	     l = l->next_open) {
 		atomic_store(&l->wake, 0);
-		atomic_store(&l->used, false);
+		set_used(l, false);
 		atomic_store(&l->gate, 0);
 	}
 	open_listeners = NULL;
@@ -156,6 +167,7 @@ static bool open_room(struct pp_listener *listener)
 	listener->cookie = pp_room_cookie(listener->fd);
 	listener->next_open = open_listeners;
 	open_listeners = listener;
+	atomic_fetch_add(&opened_count, 1);
 	atomic_fetch_add(&open_count, 1);
 	atomic_store(&listener->wake, listener->room.epoll + 1);
 	pp_registrations_add_room(listener);
@@ -307,6 +319,23 @@ void pp_listeners_note_watched(struct pp_listener *listener)
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
+void pp_listeners_note_polled(struct pp_listener *listener)
+{
+	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
+	pp_listeners_note_watched(listener);
+}
+
+void pp_listeners_prepare_accept(struct pp_listener *listener)
+{
+	int error = errno;
+
+	if (!atomic_load_explicit(&listener->polled, memory_order_relaxed) ||
+	    atomic_load(&listener->wake) != 0 || !pp_has_threads())
+		return;
+	pp_listeners_open(listener);
+	errno = error;
+}
+
 bool pp_listeners_any_unwatched(void)
 {
 	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;
@@ -392,6 +421,45 @@ struct pp_listener *pp_listeners_find(int fd)
 	return listener == &something_else ? NULL : listener;
 }
 
+/* A descriptor, and the listener with an open room that it is one of. */
+struct duplicate {
+	uint64_t cookie;
+	struct pp_listener *listener;
+};
+
+static bool is_duplicate(struct pp_listener *listener, void *argument)
+{
+	struct duplicate *duplicate = argument;
+
+	if (listener->cookie != duplicate->cookie)
+		return false;
+	duplicate->listener = listener;
+	return true;
+}
+
+struct pp_listener *pp_listeners_find_polled(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find(fd);
+	struct duplicate duplicate = { .listener = NULL };
+	unsigned opened = atomic_load(&opened_count);
+	struct entry *entry;
+
+	if (atomic_load(&used_count) == 0 ||
+	    (listener != NULL && atomic_load(&listener->wake) != 0))
+		return listener;
+	entry = get_entry(fd, true);
+	if (entry == NULL || atomic_load(&entry->compared) == opened)
+		return listener;
+	duplicate.cookie = pp_room_cookie(fd);
+	if (duplicate.cookie == 0 ||
+	    !pp_listeners_any_room(is_duplicate, &duplicate)) {
+		atomic_store(&entry->compared, opened);
+		return listener;
+	}
+	atomic_store(&entry->listener, duplicate.listener);
+	return duplicate.listener;
+}
+
 struct pp_listener *pp_listeners_get(int fd)
 {
 	struct entry *entry = get_entry(fd, false);
@@ -436,16 +504,26 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 void pp_listeners_note_close(int fd)
 {
 	struct pp_listener *listener;
+	struct entry *entry;
 	int error = errno;
 	sigset_t before;
 
 	if (!pp_listeners_any_open())
 		return;
+	entry = get_entry(fd, false);
+	if (entry == NULL)
+		return;
+	atomic_store_explicit(&entry->compared, 0, memory_order_relaxed);
 	listener = pp_listeners_find(fd);
 	/* not for a child of vfork, which has our memory for a while */
 	if (listener == NULL || atomic_load(&listener->wake) == 0 ||
 	    !pp_listeners_have_own_rooms())
 		return;
+	/* a duplicate: the listener stays open */
+	if (listener->fd != fd) {
+		atomic_store(&entry->listener, NULL);
+		return;
+	}
 	pp_lock_take(&lock, &before);
 	if (atomic_load(&listener->wake) != 0)
 		pp_listeners_discard_room(listener);

@@ -44,6 +44,7 @@ struct pp_listener {
 	_Atomic int gate;	/* see wait.c: its descriptor + 1, or 0 */
 	_Atomic int blocking;	/* enum pp_blocking */
 	_Atomic bool watched;	/* the program has waited for it, not in accept */
+	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
 	/* what follows is for the holder of the lock */
@@ -62,6 +63,13 @@ struct pp_listener *pp_listeners_get(int fd);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
+
+/*
+ * The record of the listener that is polled by fd, which may be a duplicate of
+ * the descriptor that it is known by: that is asked once of each, and only
+ * while a connection waits. Changes errno.
+ */
+struct pp_listener *pp_listeners_find_polled(int fd);
 
 /* Is the descriptor known to be no TCP listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
@@ -99,8 +107,17 @@ bool pp_listeners_open(struct pp_listener *listener);
 /* Makes the gate of a listener, see wait.c. Its descriptor, or -1. */
 int pp_listeners_gate(struct pp_listener *listener);
 
-/* Notes that the program waits for the listener by poll(2) or the like. */
+/* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
+
+/* The same by poll(2) or select(2). */
+void pp_listeners_note_polled(struct pp_listener *listener);
+
+/*
+ * The program is about to accept. Where a thread may be in poll(2) meanwhile,
+ * which no new descriptor reaches, the room is opened before it is needed.
+ */
+void pp_listeners_prepare_accept(struct pp_listener *listener);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
