@@ -231,6 +231,35 @@ static void wait_poll(bool ppolls)
 	}
 }
 
+/* What is waited for is another descriptor of the listener. */
+static void wait_poll_duplicate(bool accepts)
+{
+	struct pollfd fd = { .fd = dup(listener), .events = POLLIN };
+
+	if (accepts)
+		listener = dup(listener);
+	for (;;) {
+		if (poll(&fd, 1, -1) != 1 || fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+
+static void wait_select_duplicate(void)
+{
+	int duplicate = dup(listener);
+
+	for (;;) {
+		fd_set set;
+
+		FD_ZERO(&set);
+		FD_SET(duplicate, &set);
+		if (select(duplicate + 1, &set, NULL, NULL, NULL) != 1)
+			die("select");
+		accept_all();
+	}
+}
+
 static void wait_select(bool pselects)
 {
 	for (;;) {
@@ -351,6 +380,11 @@ static void run(const char *shape)
 		start_processes(wait_epoll, &exclusive);
 	if (is_shape(shape, "poll") || is_shape(shape, "ppoll"))
 		wait_poll(is_shape(shape, "ppoll"));
+	if (is_shape(shape, "poll-duplicate") ||
+	    is_shape(shape, "poll-duplicate-accepts"))
+		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
+	if (is_shape(shape, "select-duplicate"))
+		wait_select_duplicate();
 	if (is_shape(shape, "poll-all"))
 		wait_poll_all();
 	if (is_shape(shape, "select-all"))

@@ -253,8 +253,7 @@ int pp_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 	if (!pp_listeners_any_open())
 		return note_polled(real_ppoll(fds, count, timeout, mask), fds,
 				   count);
-	if (timeout == NULL ||
-	    (pp_is_address(timeout) && pp_timeout_is_valid(timeout)))
+	if (pp_timeout_is_valid(timeout))
 		rooms = count_rooms(fds, count);
 	if (rooms == 0)
 		return real_ppoll(fds, count, timeout, mask);

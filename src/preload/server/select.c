@@ -218,8 +218,7 @@ int pp_pselect(int count, fd_set *readable, fd_set *writable,
 						  exceptional, timeout, mask),
 				     count, readable);
 	selection.count = get_given_count(count);
-	if ((timeout == NULL || pp_is_address(timeout)) &&
-	    selects_rooms(&selection, timeout, mask, &until, &result))
+	if (selects_rooms(&selection, timeout, mask, &until, &result))
 		return result;
 	return real_pselect(selection.count, readable, writable, exceptional,
 			    timeout, mask);
@@ -252,10 +251,9 @@ int pp_select(int count, fd_set *readable, fd_set *writable,
 						 exceptional, timeout),
 				     count, readable);
 	selection.count = get_given_count(count);
-	if (timeout != NULL && pp_is_address(timeout))
+	if (timeout != NULL)
 		time = get_time(timeout);
-	if ((timeout != NULL && !pp_is_address(timeout)) ||
-	    !selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
+	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
 			   &until, &result))
 		return real_select(selection.count, readable, writable,
 				   exceptional, timeout);
