@@ -11,7 +11,6 @@
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/epolls.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 #include "preload/server/poll.h"
@@ -118,22 +117,6 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	if (result == 0 && pp_is_on())
 		pp_listeners_note_epoll(epoll, operation, fd, event);
 	return result;
-}
-
-PP_EXPORT int epoll_create(int size)
-{
-	int epoll = real_epoll_create(size);
-
-	pp_epolls_note(epoll);
-	return epoll;
-}
-
-PP_EXPORT int epoll_create1(int flags)
-{
-	int epoll = real_epoll_create1(flags);
-
-	pp_epolls_note(epoll);
-	return epoll;
 }
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
