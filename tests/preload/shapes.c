@@ -12,6 +12,8 @@
  * that and the kernel refuses it.
  */
 #define _GNU_SOURCE
+#include <config.h>
+
 #include "uring.h"
 
 #include <arpa/inet.h>
@@ -216,6 +218,28 @@ static void wait_poll_all(void)
 	}
 }
 
+#ifdef HAVE___POLL_CHK
+/* What a program that is built with _FORTIFY_SOURCE calls. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+static void wait_poll_fortified(void)
+{
+	struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+	for (;;) {
+		if (__poll_chk(&fd, 1, -1, sizeof(fd)) != 1 ||
+		    fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+#else
+static void wait_poll_fortified(void)
+{
+	die("__poll_chk");
+}
+#endif
+
 static void wait_poll(bool ppolls)
 {
 	struct pollfd fds[] = { { .fd = -1, .events = POLLIN },
@@ -385,6 +409,8 @@ static void run(const char *shape)
 		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
 	if (is_shape(shape, "select-duplicate"))
 		wait_select_duplicate();
+	if (is_shape(shape, "poll-fortified"))
+		wait_poll_fortified();
 	if (is_shape(shape, "poll-all"))
 		wait_poll_all();
 	if (is_shape(shape, "select-all"))

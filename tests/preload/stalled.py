@@ -4,6 +4,7 @@
 Every shape of server, with clients that are silent, sent one byte, or stopped
 inside a header; good connections are served beside them, one after another.
 """
+import ctypes
 import os
 import resource
 import select
@@ -18,6 +19,9 @@ SHAPES = ("blocking", "threads", "processes", "epoll", "epoll-edge",
           "epoll-raw-oneshot", "epoll-raw-processes", "epoll-uring", "poll",
           "ppoll", "poll-all", "poll-duplicate", "poll-duplicate-accepts",
           "select", "pselect", "select-all", "select-duplicate")
+
+if hasattr(ctypes.CDLL(None), "__poll_chk"):
+    SHAPES += ("poll-fortified",)
 
 # How far a stalled client came.
 SILENT = b""

@@ -130,6 +130,34 @@ PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 	return pp_ppoll(fds, count, timeout, mask);
 }
 
+/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return pp_poll(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return pp_ppoll(fds, count, timeout, mask);
+}
+#endif
+
 PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {

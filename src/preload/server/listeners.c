@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What is known of a descriptor. */
@@ -120,6 +121,7 @@ static void forget_rooms(void)
 	}
 	open_listeners = NULL;
 	atomic_store(&open_count, 0);
+	atomic_store(&used_count, 0);
 }
 
 void pp_listeners_note_fork(void)
@@ -377,6 +379,21 @@ static struct pp_listener *make_listener(struct entry *entry, int fd)
 	return expected;
 }
 
+/*
+ * The record in the entry of fd. That of another descriptor of the same socket
+ * is forgotten where it is the same no more: nobody need tell of a close.
+ */
+static struct pp_listener *get_record(struct entry *entry, int fd)
+{
+	struct pp_listener *listener = atomic_load(&entry->listener);
+
+	if (listener == NULL || listener == &something_else ||
+	    listener->fd == fd || pp_room_cookie(fd) == listener->cookie)
+		return listener;
+	atomic_compare_exchange_strong(&entry->listener, &listener, NULL);
+	return NULL;
+}
+
 void pp_listeners_note(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
@@ -386,7 +403,7 @@ void pp_listeners_note(int fd)
 	pp_identity_prepare();
 	if (entry == NULL)
 		return;
-	listener = atomic_load(&entry->listener);
+	listener = get_record(entry, fd);
 	/* where the library does not apply, it looks no further */
 	if (!pp_policy_has_port(pp_configuration(), fd) ||
 	    !pp_is_internet_socket(fd) || !pp_is_tcp_socket(fd)) {
@@ -421,6 +438,16 @@ struct pp_listener *pp_listeners_find(int fd)
 	return listener == &something_else ? NULL : listener;
 }
 
+/* Changes errno. */
+static bool is_listening(int fd)
+{
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+			  &length) == 0 && listens;
+}
+
 /* A descriptor, and the listener with an open room that it is one of. */
 struct duplicate {
 	uint64_t cookie;
@@ -439,25 +466,28 @@ static bool is_duplicate(struct pp_listener *listener, void *argument)
 
 struct pp_listener *pp_listeners_find_polled(int fd)
 {
-	struct pp_listener *listener = pp_listeners_find(fd);
+	struct entry *entry = get_entry(fd, atomic_load(&used_count) != 0);
 	struct duplicate duplicate = { .listener = NULL };
 	unsigned opened = atomic_load(&opened_count);
-	struct entry *entry;
+	struct pp_listener *listener;
 
+	if (entry == NULL)
+		return NULL;
+	listener = get_record(entry, fd);
+	if (listener == &something_else)
+		listener = NULL;
 	if (atomic_load(&used_count) == 0 ||
-	    (listener != NULL && atomic_load(&listener->wake) != 0))
+	    (listener != NULL && atomic_load(&listener->wake) != 0) ||
+	    atomic_load(&entry->compared) == opened)
 		return listener;
-	entry = get_entry(fd, true);
-	if (entry == NULL || atomic_load(&entry->compared) == opened)
+	atomic_store(&entry->compared, opened);
+	if (!is_listening(fd))
 		return listener;
 	duplicate.cookie = pp_room_cookie(fd);
-	if (duplicate.cookie == 0 ||
-	    !pp_listeners_any_room(is_duplicate, &duplicate)) {
-		atomic_store(&entry->compared, opened);
-		return listener;
-	}
-	atomic_store(&entry->listener, duplicate.listener);
-	return duplicate.listener;
+	if (duplicate.cookie != 0 &&
+	    pp_listeners_any_room(is_duplicate, &duplicate))
+		atomic_store(&entry->listener, duplicate.listener);
+	return pp_listeners_find(fd);
 }
 
 struct pp_listener *pp_listeners_get(int fd)
@@ -465,9 +495,8 @@ struct pp_listener *pp_listeners_get(int fd)
 	struct entry *entry = get_entry(fd, false);
 	int error = errno;
 
-	if (entry != NULL && atomic_load(&entry->listener) != NULL)
-		return pp_listeners_find(fd);
-	pp_listeners_note(fd);
+	if (entry == NULL || get_record(entry, fd) == NULL)
+		pp_listeners_note(fd);
 	errno = error;
 	return pp_listeners_find(fd);
 }

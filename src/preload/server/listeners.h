@@ -47,8 +47,8 @@ struct pp_listener {
 	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
+	_Atomic uint64_t cookie;	/* the socket that the room belongs to */
 	/* what follows is for the holder of the lock */
-	uint64_t cookie;	/* the socket that the room belongs to */
 	struct pp_room room;
 	struct pp_listener *next_open;
 	/* but these are atomic, each for itself */
