@@ -322,6 +322,13 @@ static void wait_select_all(void)
 	}
 }
 
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
 static void start_threads(void *(*function)(void *), void *argument)
 {
 	pthread_t thread;
@@ -409,6 +416,13 @@ static void run(const char *shape)
 		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
 	if (is_shape(shape, "select-duplicate"))
 		wait_select_duplicate();
+	if (is_shape(shape, "poll-threaded")) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+			die("pthread_create");
+		wait_poll(false);
+	}
 	if (is_shape(shape, "poll-fortified"))
 		wait_poll_fortified();
 	if (is_shape(shape, "poll-all"))

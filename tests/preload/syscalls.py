@@ -334,6 +334,38 @@ class LookUp(unittest.TestCase):
         self.assertEqual(self.looks("epoll-raw"), 1)
 
 
+class Poll(unittest.TestCase):
+    """The kernel is asked once each time that the program asks."""
+
+    def check(self, shape, *, late):
+        fixture.need("strace")
+        with tempfile.NamedTemporaryFile("r") as trace, fixture.Program(
+                ["strace", "-f", "-e", "poll,ppoll", "-o", trace.name, "-E",
+                 "LD_PRELOAD=" + fixture.SERVER_LIBRARY,
+                 fixture.probe("shapes"), shape, "1"],
+                fixture.environment(TIMEOUT=600)) as server:
+            port = int(server.wait_line(r"^port (\d+)$")[1])
+            with fixture.connect(port, b"PROXY " if late else v1()) as first:
+                for _ in range(ROUNDS):
+                    with fixture.connect(port, v1()) as good:
+                        fixture.read_all(good)
+                asks = re.findall(r"\bp?poll\(", trace.read())
+                wakes = server.lines.count("wake")
+            self.assertGreaterEqual(wakes, 1)
+            # it is about to ask again, or has
+            self.assertIn(len(asks), (wakes, wakes + 1))
+            first.close()
+
+    def test_with_threads(self):
+        self.check("poll-threaded", late=False)
+
+    def test_with_threads_and_who_waits(self):
+        self.check("poll-threaded", late=True)
+
+    def test_with_who_waits(self):
+        self.check("poll", late=True)
+
+
 class Start(unittest.TestCase):
     """A process that never accepts: the loader's own calls alone."""
 
