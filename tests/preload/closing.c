@@ -389,6 +389,63 @@ static void case_arm(void)
 	}
 }
 
+static void *poll_in_thread(void *id)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+
+	*(_Atomic pid_t *)id = (pid_t)syscall(SYS_gettid);
+	EXPECT(poll(&fds, 1, -1) == 1 && fds.revents == POLLIN);
+	return NULL;
+}
+
+static void *accept_nobody(void *unused)
+{
+	(void)unused;
+	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	return NULL;
+}
+
+static bool is_asleep(pid_t thread)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	EXPECT(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+	fclose(file);
+	return state == 'S';
+}
+
+/*
+ * While a thread is in accept with the first client that will wait, another
+ * one begins to poll: it is woken when that client is ready.
+ */
+static void case_poller(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+	pthread_t accepting, polling;
+	_Atomic pid_t poller = 0;
+
+	go_on = true;
+	start_client(strlen(header));
+	EXPECT(poll(&fds, 1, -1) == 1);
+	EXPECT(accept(listener, NULL, NULL) >= 0);
+	go_on = false;
+	behind = false;
+	client = start_client(10);
+	EXPECT(pthread_create(&accepting, NULL, accept_nobody, NULL) == 0);
+	while (!behind)
+		usleep(1000);
+	EXPECT(pthread_create(&polling, NULL, poll_in_thread, &poller) == 0);
+	while (poller == 0 || !is_asleep(poller))
+		usleep(1000);
+	go_on = true;
+	EXPECT(pthread_join(accepting, NULL) == 0);
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	EXPECT(pthread_join(polling, NULL) == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -398,7 +455,7 @@ static const struct {
 	{ "epoll", case_epoll },     { "connection", case_connection },
 	{ "take", case_take },	     { "wait", case_wait },
 	{ "accept", case_accept },   { "gate", case_gate },
-	{ "arm", case_arm },
+	{ "arm", case_arm },	     { "poller", case_poller },
 };
 
 int main(int count, char **words)

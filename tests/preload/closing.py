@@ -66,6 +66,13 @@ class Closing(unittest.TestCase):
         self.check("arm", library=f"{fixture.SERVER_LIBRARY} {BEHIND}")
 
 
+class Polling(unittest.TestCase):
+    check = Closing.check
+
+    def test_that_begins_during_accept(self):
+        self.check("poller", library=f"{fixture.SERVER_LIBRARY} {BEHIND}")
+
+
 class Inherited(unittest.TestCase):
     check = Closing.check
 

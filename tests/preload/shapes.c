@@ -12,6 +12,8 @@
  * that and the kernel refuses it.
  */
 #define _GNU_SOURCE
+#include <config.h>
+
 #include "uring.h"
 
 #include <arpa/inet.h>
@@ -217,6 +219,28 @@ static void wait_poll_all(void)
 	}
 }
 
+#ifdef HAVE___POLL_CHK
+/* What a program that is built with _FORTIFY_SOURCE calls. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+static void wait_poll_fortified(void)
+{
+	struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+	for (;;) {
+		if (__poll_chk(&fd, 1, -1, sizeof(fd)) != 1 ||
+		    fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+#else
+static void wait_poll_fortified(void)
+{
+	die("__poll_chk");
+}
+#endif
+
 static void wait_poll(bool ppolls)
 {
 	struct pollfd fds[] = { { .fd = -1, .events = POLLIN },
@@ -228,6 +252,35 @@ static void wait_poll(bool ppolls)
 
 		if (count != 1 || fds[1].revents != POLLIN)
 			die("poll");
+		accept_all();
+	}
+}
+
+/* What is waited for is another descriptor of the listener. */
+static void wait_poll_duplicate(bool accepts)
+{
+	struct pollfd fd = { .fd = dup(listener), .events = POLLIN };
+
+	if (accepts)
+		listener = dup(listener);
+	for (;;) {
+		if (poll(&fd, 1, -1) != 1 || fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+
+static void wait_select_duplicate(void)
+{
+	int duplicate = dup(listener);
+
+	for (;;) {
+		fd_set set;
+
+		FD_ZERO(&set);
+		FD_SET(duplicate, &set);
+		if (select(duplicate + 1, &set, NULL, NULL, NULL) != 1)
+			die("select");
 		accept_all();
 	}
 }
@@ -268,6 +321,13 @@ static void wait_select_all(void)
 			die("select");
 		accept_all();
 	}
+}
+
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
 }
 
 static void start_threads(void *(*function)(void *), void *argument)
@@ -352,6 +412,20 @@ static void run(const char *shape)
 		start_processes(wait_epoll, &exclusive);
 	if (is_shape(shape, "poll") || is_shape(shape, "ppoll"))
 		wait_poll(is_shape(shape, "ppoll"));
+	if (is_shape(shape, "poll-duplicate") ||
+	    is_shape(shape, "poll-duplicate-accepts"))
+		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
+	if (is_shape(shape, "select-duplicate"))
+		wait_select_duplicate();
+	if (is_shape(shape, "poll-threaded")) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+			die("pthread_create");
+		wait_poll(false);
+	}
+	if (is_shape(shape, "poll-fortified"))
+		wait_poll_fortified();
 	if (is_shape(shape, "poll-all"))
 		wait_poll_all();
 	if (is_shape(shape, "select-all"))

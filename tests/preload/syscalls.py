@@ -340,6 +340,44 @@ class LookUp(unittest.TestCase):
         self.assertEqual(self.looks("epoll-raw"), 1)
 
 
+class Poll(unittest.TestCase):
+    """The kernel is asked once each time that the program asks."""
+
+    def check(self, shape, *, late):
+        fixture.need("strace")
+        with tempfile.NamedTemporaryFile("r") as trace, fixture.Program(
+                ["strace", "-f", "-e", "poll,ppoll", "-o", trace.name, "-E",
+                 "LD_PRELOAD=" + fixture.SERVER_LIBRARY,
+                 fixture.probe("shapes"), shape, "1"],
+                fixture.environment(TIMEOUT=600)) as server:
+            port = int(server.wait_line(r"^port (\d+)$")[1])
+            text = ""
+
+            def asks():
+                nonlocal text
+                text += trace.read()
+                return len(re.findall(r"\bp?poll\(", text))
+
+            fixture.wait_for(lambda: asks() >= 1, "the first poll")
+            with fixture.connect(port, b"PROXY " if late else v1()):
+                for number in range(2, ROUNDS + 2):
+                    fixture.wait_for(lambda n=number: asks() >= n,
+                                     f"poll number {number}")
+                    with fixture.connect(port, v1()) as good:
+                        fixture.read_all(good)
+                fixture.wait_for(lambda: asks() >= ROUNDS + 2, "the last poll")
+                self.assertEqual(asks(), ROUNDS + 2)
+
+    def test_with_threads(self):
+        self.check("poll-threaded", late=False)
+
+    def test_with_threads_and_who_waits(self):
+        self.check("poll-threaded", late=True)
+
+    def test_with_who_waits(self):
+        self.check("poll", late=True)
+
+
 class Start(unittest.TestCase):
     """A process that never accepts: the loader's own calls alone."""
 

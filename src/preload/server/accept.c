@@ -246,7 +246,6 @@ int pp_accept(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
 	struct pp_wait wait = { .started = false };
-	struct pp_listener *listener;
 	enum pp_accepted accepted;
 	int error = errno;
 
@@ -257,14 +256,12 @@ int pp_accept(const struct pp_accept_call *call)
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
 				      call->address, call->length);
-	listener = pp_listeners_get(call->listener);
-	arrival.listener = listener;
+	arrival.listener = pp_listeners_get(call->listener);
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_ON)
 			accepted = accept_new(&arrival, &wait);
 	} while (accepted == PP_ACCEPT_ON);
-	pp_listeners_put(listener);
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;

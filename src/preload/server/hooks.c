@@ -11,7 +11,6 @@
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/epolls.h"
 #include "preload/server/listeners.h"
 #include "preload/server/poll.h"
 #include "preload/server/threads.h"
@@ -118,56 +117,57 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	return result;
 }
 
-PP_EXPORT int epoll_create(int size)
-{
-	int epoll = real_epoll_create(size);
-
-	pp_epolls_note(epoll);
-	return epoll;
-}
-
-PP_EXPORT int epoll_create1(int flags)
-{
-	int epoll = real_epoll_create1(flags);
-
-	pp_epolls_note(epoll);
-	return epoll;
-}
-
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	return pp_readiness_poll(fds, count, timeout);
+	return pp_poll(fds, count, timeout);
 }
 
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *mask)
 {
-	return pp_readiness_ppoll(fds, count, timeout, mask);
+	return pp_ppoll(fds, count, timeout, mask);
 }
+
+/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return pp_poll(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return pp_ppoll(fds, count, timeout, mask);
+}
+#endif
 
 PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_select(count, readable, writable, exceptional,
-				    timeout),
-			count, readable);
-	return pp_readiness_select(count, readable, writable, exceptional,
-				   timeout);
+	return pp_select(count, readable, writable, exceptional, timeout);
 }
 
 PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      fd_set *exceptional, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_pselect(count, readable, writable, exceptional,
-				     timeout, mask),
-			count, readable);
-	return pp_readiness_pselect(count, readable, writable, exceptional,
-				    timeout, mask);
+	return pp_pselect(count, readable, writable, exceptional, timeout,
+			  mask);
 }
 
 PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,

@@ -5,6 +5,7 @@
 #include "preload/server/listeners.h"
 
 #include "connection/admission.h"
+#include "connection/cookie.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/process.h"
@@ -15,14 +16,8 @@
 #include "preload/table.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/mman.h>
-
-/*
- * Milliseconds that a thread waits for others to see a room, once a listener.
- * On a machine that is not overloaded one will do.
- */
-#define SLEEPERS_TRIES 250
+#include <sys/socket.h>
 
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
@@ -33,6 +28,10 @@ struct entry {
 	struct pp_listener *_Atomic listener;	/* NULL if it never was one */
 	/* for an inherited listener that is not known as one yet */
 	struct pp_early early;
+	/* the record of another descriptor of the same socket, see find_duplicate */
+	struct pp_listener *_Atomic duplicate;
+	/* pp_rooms_opened when it was compared with all that are open */
+	_Atomic unsigned compared;
 };
 
 static struct entry near_entries[PP_TABLE_NEAR];
@@ -53,6 +52,12 @@ void pp_listeners_note_watched(struct pp_listener *listener)
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
+void pp_listeners_note_polled(struct pp_listener *listener)
+{
+	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
+	pp_listeners_note_watched(listener);
+}
+
 bool pp_listeners_any_unwatched(void)
 {
 	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;
@@ -66,6 +71,7 @@ static void renew(struct pp_listener *listener)
 	atomic_store(&listener->shared, false);
 	atomic_store(&listener->takes_again, false);
 	atomic_store(&listener->patience, 0);
+	atomic_store(&listener->polled, false);
 	atomic_store(&listener->thread, 0);
 	if (atomic_exchange(&listener->watched, false))
 		atomic_fetch_add(&unwatched_count, 1);
@@ -139,33 +145,57 @@ struct pp_listener *pp_listeners_find(int fd)
 		       : NULL;
 }
 
-void pp_listeners_begin_sleep(struct pp_listener *listener)
+/* Changes errno. */
+static bool is_listening(int fd)
 {
-	atomic_fetch_add(&listener->sleepers, 1);
-	if (atomic_load(&listener->accepting) != 0)
-		pp_listeners_open(listener);
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+			  &length) == 0 && listens;
 }
 
-void pp_listeners_end_sleep(struct pp_listener *listener)
+/* The record of another descriptor of fd's socket, if it is one still. */
+static struct pp_listener *check_duplicate(struct entry *entry, int fd)
 {
-	atomic_fetch_sub(&listener->sleepers, 1);
+	struct pp_listener *listener = atomic_load(&entry->duplicate);
+
+	if (listener == NULL || atomic_load(&listener->wake) == 0)
+		return NULL;
+	if (pp_cookie_of(fd) == atomic_load(&listener->cookie))
+		return listener;
+	atomic_store(&entry->duplicate, NULL);
+	return NULL;
 }
 
-/*
- * Threads sleep in poll(2) that would not hear of a room which is opened only
- * now. The connection that is there wakes them, as long as nobody takes it:
- * that is waited for, once, and not for long.
- */
-static void open_for_sleepers(struct pp_listener *listener)
+/* The same, looked for among those with an open room, once of each. */
+static struct pp_listener *find_duplicate(struct entry *entry, int fd)
 {
-	struct pollfd queue = { .fd = listener->fd, .events = POLLIN };
+	unsigned opened = pp_rooms_opened();
 
-	if (!pp_listeners_open(listener))
-		return;
-	for (int tries = 0; tries < SLEEPERS_TRIES &&
-	     atomic_load(&listener->sleepers) > 0 &&
-	     real_poll(&queue, 1, 0) == 1; tries++)
-		real_poll(NULL, 0, 1);
+	if (atomic_load(&entry->compared) != opened) {
+		atomic_store(&entry->compared, opened);
+		atomic_store(&entry->duplicate,
+			     is_listening(fd)
+				     ? pp_rooms_find(pp_cookie_of(fd))
+				     : NULL);
+	}
+	return check_duplicate(entry, fd);
+}
+
+struct pp_listener *pp_listeners_find_polled(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find(fd);
+	struct pp_listener *duplicate = NULL;
+	struct entry *entry;
+
+	if ((listener != NULL && atomic_load(&listener->wake) != 0) ||
+	    !pp_rooms_any_used())
+		return listener;
+	entry = get_entry(fd, true);
+	if (entry != NULL)
+		duplicate = find_duplicate(entry, fd);
+	return duplicate == NULL ? listener : duplicate;
 }
 
 struct pp_listener *pp_listeners_get(int fd)
@@ -177,20 +207,12 @@ struct pp_listener *pp_listeners_get(int fd)
 		pp_listeners_note(fd);
 		listener = pp_listeners_find(fd);
 	}
-	if (listener != NULL && pp_has_threads()) {
-		atomic_fetch_add(&listener->accepting, 1);
-		if (atomic_load(&listener->sleepers) > 0 &&
-		    atomic_load(&listener->wake) == 0)
-			open_for_sleepers(listener);
-	}
+	if (listener != NULL &&
+	    atomic_load_explicit(&listener->polled, memory_order_relaxed) &&
+	    atomic_load(&listener->wake) == 0 && pp_has_threads())
+		pp_listeners_open(listener);
 	errno = error;
 	return listener;
-}
-
-void pp_listeners_put(struct pp_listener *listener)
-{
-	if (listener != NULL && pp_has_threads())
-		atomic_fetch_sub(&listener->accepting, 1);
 }
 
 void pp_listeners_note_epoll(int epoll, int operation, int fd,
@@ -221,6 +243,9 @@ void pp_listeners_note_close(int fd)
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
+	if (entry != NULL && pp_listeners_any_open())
+		atomic_store_explicit(&entry->compared, 0,
+				      memory_order_relaxed);
 	/* a child of vfork has our memory for a while */
 	if (listener == NULL || pp_process_is_guest())
 		return;

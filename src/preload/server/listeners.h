@@ -46,12 +46,11 @@ struct pp_listener {
 	_Atomic bool watched;	/* the program has waited for it, not in accept */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see patience.c */
-	_Atomic int sleepers;	/* threads that poll it without the room */
-	_Atomic int accepting;	/* threads between _get and _put, or lost there */
+	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
+	_Atomic uint64_t cookie;	/* the socket that the room belongs to */
 	/* what follows is for the holder of the lock */
-	uint64_t cookie;	/* the socket that the room belongs to */
 	struct pp_room room;
 	struct pp_listener *next_open;
 	bool forked;	/* children may share the room's registrations */
@@ -67,15 +66,20 @@ struct pp_listener {
 /*
  * For accept(2): the record of a TCP listener, made at its first accept if
  * listen was not seen. NULL where the descriptor is known to be something else.
- * Threads that sleep without the room are given the time to see that it is
- * open now. pp_listeners_put is to follow, when the connection was handed over
- * or waits; where it does not, others open rooms too early. Keeps errno.
+ * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
+ * the room is opened before it is needed. Keeps errno.
  */
 struct pp_listener *pp_listeners_get(int fd);
-void pp_listeners_put(struct pp_listener *listener);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
+
+/*
+ * The record of the listener that is polled by fd, which may be a duplicate of
+ * the descriptor that it is known by: that is asked once of each, and only
+ * while a connection waits. Changes errno.
+ */
+struct pp_listener *pp_listeners_find_polled(int fd);
 
 /* Is the descriptor known to be no TCP listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
@@ -121,20 +125,14 @@ bool pp_listeners_give_up_oldest(void);
 /* Opens the room before it is needed, for those who wait for it. */
 bool pp_listeners_open(struct pp_listener *listener);
 
-/*
- * Counts a thread that is about to sleep until the listener is readable, and
- * knows no room of it; and one that did. From then on an accept sees to it that
- * the thread learns of a room, see pp_listeners_get. Where one is under way the
- * room is opened here.
- */
-void pp_listeners_begin_sleep(struct pp_listener *listener);
-void pp_listeners_end_sleep(struct pp_listener *listener);
-
 /* The epoll at which threads wait for it, see wait.c, or -1. Makes it. */
 int pp_listeners_threads_epoll(struct pp_listener *listener);
 
-/* Notes that the program waits for the listener by poll(2) or the like. */
+/* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
+
+/* The same by poll(2) or select(2). */
+void pp_listeners_note_polled(struct pp_listener *listener);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);

@@ -7,6 +7,7 @@
 #include "preload/real.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 /*
  * The room's part of what the program asked of its listener. EPOLLEXCLUSIVE is
@@ -126,11 +127,18 @@ bool pp_registrations_any(const struct pp_listener *listener)
  * Is the listener still registered there? The epoll may have been closed, and
  * another have its number: its owner must not hear of a listener it does not
  * know. Adding what is there already changes nothing and fails with EEXIST.
+ * What was not there has no events but EPOLLERR and EPOLLHUP meanwhile, and
+ * a socket that listens has neither: its owner hears of nothing.
  */
 static bool is_registered(const struct pp_listener *listener, int epoll)
 {
 	struct epoll_event nothing = { .events = 0 };
+	int listens = 0;
 
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+		       &(socklen_t){ sizeof(listens) }) != 0 ||
+	    !listens)
+		return false;
 	if (real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &nothing) == 0) {
 		real_epoll_ctl(epoll, EPOLL_CTL_DEL, listener->fd, NULL);
 		return false;

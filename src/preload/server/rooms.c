@@ -25,11 +25,19 @@
 static struct pp_lock lock;
 static struct pp_listener *open_listeners;
 static _Atomic int open_count;
+static _Atomic int used_count;	/* those with a connection in them */
+static _Atomic unsigned opened_count = 1;	/* ever, see rooms.h */
 static _Atomic uintptr_t forking;	/* the thread that does, with the lock */
+
+static void set_used(struct pp_listener *listener, bool used)
+{
+	if (atomic_exchange(&listener->used, used) != used)
+		atomic_fetch_add(&used_count, used ? 1 : -1);
+}
 
 static void note_used(struct pp_listener *listener)
 {
-	atomic_store(&listener->used, pp_room_is_used(&listener->room));
+	set_used(listener, pp_room_is_used(&listener->room));
 }
 
 /* Takes the listener off the list of those with an open room. */
@@ -62,7 +70,7 @@ static void discard_room(struct pp_listener *listener,
 			 void (*how)(struct pp_room *room))
 {
 	atomic_store(&listener->wake, 0);
-	atomic_store(&listener->used, false);
+	set_used(listener, false);
 	close_threads_epoll(listener);
 	unlink_open(listener);
 	if (how == pp_room_close && listener->forked &&
@@ -164,6 +172,7 @@ static bool open_room(struct pp_listener *listener)
 	listener->cookie = pp_cookie_of(listener->fd);
 	listener->next_open = open_listeners;
 	open_listeners = listener;
+	atomic_fetch_add(&opened_count, 1);
 	atomic_fetch_add(&open_count, 1);
 	atomic_store(&listener->wake, listener->room.epoll + 1);
 	pp_registrations_add_room(listener);
@@ -390,6 +399,29 @@ bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
 bool pp_listeners_any_open(void)
 {
 	return atomic_load_explicit(&open_count, memory_order_acquire) > 0;
+}
+
+bool pp_rooms_any_used(void)
+{
+	return atomic_load(&used_count) > 0;
+}
+
+unsigned pp_rooms_opened(void)
+{
+	return atomic_load(&opened_count);
+}
+
+struct pp_listener *pp_rooms_find(uint64_t cookie)
+{
+	struct pp_listener *listener;
+	sigset_t before;
+
+	pp_lock_take(&lock, &before);
+	listener = open_listeners;
+	while (listener != NULL && atomic_load(&listener->cookie) != cookie)
+		listener = listener->next_open;
+	pp_lock_release(&lock, &before);
+	return cookie == 0 ? NULL : listener;
 }
 
 void pp_rooms_check(struct pp_listener *listener)
