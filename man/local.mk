@@ -13,6 +13,7 @@ dist_man_MANS += man/proxyproto.3 \
 	man/proxyproto_format.3 \
 	man/proxyproto_get_header.3 \
 	man/proxyproto_get_proxy.3 \
+	man/proxyproto_keep_headers.3 \
 	man/proxyproto_next_tlv.3 \
 	man/proxyproto_parse.3 \
 	man/proxyproto_read_ssl.3 \

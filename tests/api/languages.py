@@ -93,7 +93,7 @@ class Languages(unittest.TestCase):
                 file.write(USE)
             subprocess.run(
                 ["musl-gcc", *linking.STRICT, "-c", "-I",
-                 os.path.join(linking.SOURCE, "src"), "-o",
+                 os.path.join(linking.SOURCE, "src/api"), "-o",
                  folder + "/use.o", folder + "/use.c"], check=True)
 
 

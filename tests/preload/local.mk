@@ -40,6 +40,11 @@ TESTS += tests/preload/threads.py
 TESTS += tests/preload/waiting.py
 endif
 
+# What names.py asks of a connection that was reset.
+check_PROGRAMS += tests/preload/reset
+tests_preload_reset_SOURCES = tests/preload/reset.c
+tests_preload_reset_LDADD = libproxyproto-core.la
+
 # Handing a connection to another program.
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
@@ -124,9 +129,9 @@ EXTRA_DIST += tests/preload/symbols.py
 EXTRA_DIST += tests/preload/syscalls.py
 EXTRA_DIST += tests/preload/variants.py
 TESTS += tests/preload/symbols.py
-TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/variants.py
 if GETPEERNAME_CACHE
+TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/instructions.py
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
