@@ -103,13 +103,11 @@ bool may_attach_filter(void);
 extern void *(*fake_mmap)(size_t size);
 extern int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 extern ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
-extern ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
 void *real_mmap(size_t size);
 /* What the core has mapped and not yet unmapped. */
 extern _Atomic size_t mapped_bytes;
 int real_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t real_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t real_send(int fd, const void *bytes, size_t size, int flags);
 
 /* Runs a function in a child process; returns its status as wait(2) has it. */
 int in_child(int (*function)(void));
