@@ -95,7 +95,7 @@ static int send_pieces(int fd, const struct pp_send_way *way,
 				   taken + piece_of(way, size - taken),
 				   &taken);
 	}
-	if (error != 0 && taken > 0)
+	if (error != 0 && error != -ENOTCONN && taken > 0)
 		shutdown(fd, SHUT_RDWR);
 	return error;
 }
