@@ -62,10 +62,11 @@ class Compared(unittest.TestCase):
         self.addCleanup(program.stop)
         return program
 
-    def header(self, server, TLV="", **_):
-        header = v2(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
+    def header(self, server, TLV="", VERSION=2, **_):
+        header = (v1 if VERSION == 1 else v2)(
+            ADDR, "127.0.0.1", PORT, server.getsockname()[1])
         if not TLV:
-            return header
+            return b"" if VERSION == 0 else header
         return fixture.v2_raw(block=header[16:] + b"\4\xfd\xe8" + bytes(65000))
 
     def read(self, server, program):
@@ -165,7 +166,8 @@ class Late(Compared):
         if way in ("interrupted", "restarted", "timed_and_interrupted",
                    "left", "by_handler"):
             return "^signal$"
-        return "^begin$" if settings else "^(again|connect) E|^signal$"
+        waits = settings and "VERSION" not in settings
+        return "^begin$" if waits else "^(again|connect|fast) E"
 
     def check_late(self, ways, **settings):
         for way in ways:
@@ -194,6 +196,55 @@ class Late(Compared):
                         continue
                     self.assertEqual(lines[1:3],
                                      ["connect EINPROGRESS", "again 0"])
+
+
+    def test_versions(self):
+        for version in 0, 1:
+            self.check_late(("again",), VERSION=version)
+
+    def test_the_server_goes(self):
+        """While it is connecting: an error is left for the program."""
+        ran = []
+        for under in False, True:
+            server = self.serve(backlog=BACKLOG)
+            for _ in range(BACKLOG + 1):
+                self.addCleanup(
+                    fixture.connect(server.getsockname()[1]).close)
+            program = self.begin(server, "once_nonblocking", under)
+            program.wait_line("^connect EINPROGRESS")
+            server.close()
+            self.assertEqual(program.wait(), 0)
+            ran.append(program.lines)
+        self.assertEqual(ran[0], ran[1])
+        self.assertIn("error 111", ran[0])
+
+
+class Cost(unittest.TestCase):
+    def test_no_call_but_where_a_connection_begins(self):
+        """Each hooked function is one system call, as without the library."""
+        fixture.need("strace")
+
+        def calls(library):
+            script = ("import os, socket\n"
+                      "a, b = socket.socketpair()\n"
+                      "c = socket.socket(type=socket.SOCK_DGRAM)\n"
+                      "c.bind(('127.0.0.1', 0))\n"
+                      "os.getppid()\n"
+                      "a.send(b'xy')\nb.recv(1)\n"
+                      "c.sendto(b'x', c.getsockname())\n"
+                      "a.sendmsg([b'x'])\n"
+                      "os.getppid()\n")
+            result = subprocess.run(
+                ["strace", "-o", "/dev/stdout",
+                 *(["-E", "LD_PRELOAD=" + library] if library else []),
+                 "python3", "-c", script], env=fixture.environment(),
+                stdout=subprocess.PIPE, check=True, text=True)
+            names = re.findall(r"^(\w+)\(", result.stdout, re.M)
+            first = names.index("getppid")
+            return names[first:names.index("getppid", first + 1)]
+
+        self.assertEqual(calls(CLIENT_LIBRARY), calls(None))
+        self.assertIn("sendmsg", calls(CLIENT_LIBRARY))
 
 
 class Networks(Compared):

@@ -139,10 +139,8 @@ TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
 endif
 
-# The client library: what it says, and connections in the background.
-EXTRA_DIST += tests/preload/client_background.py
+# The client library: what it says, and what stays as it is.
 EXTRA_DIST += tests/preload/client_header.py
-TESTS += tests/preload/client_background.py
 TESTS += tests/preload/client_header.py
 check_PROGRAMS += tests/preload/connecting
 tests_preload_connecting_SOURCES = tests/preload/connecting.c

@@ -277,43 +277,39 @@ static bool send_header_ahead_of(int fd, const struct msghdr *message,
 	return send_header_ahead(fd, copy.msg_name, copy.msg_namelen, begun);
 }
 
-#define SENDMSG(name)                                                      \
-	PP_EXPORT ssize_t name(int fd, const struct msghdr *message,       \
-			       int flags)                                  \
-	{                                                                  \
-		bool begun = false;                                        \
-		ssize_t result;                                            \
-                                                                           \
-		if ((flags & MSG_FASTOPEN) &&                              \
-		    !send_header_ahead_of(fd, message, &begun))            \
-			return -1;                                         \
-		result = real_##name(fd, message, flags);                  \
-		adjust_error(begun, result);                               \
-		return result;                                             \
-	}
-SENDMSG(sendmsg)
+PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	bool begun = false;
+	ssize_t result;
+
+	if ((flags & MSG_FASTOPEN) &&
+	    !send_header_ahead_of(fd, message, &begun))
+		return -1;
+	result = real_sendmsg(fd, message, flags);
+	adjust_error(begun, result);
+	return result;
+}
 
 /* The first message begins the connection. */
-#define SENDMMSG(name)                                                     \
-	PP_EXPORT int name(int fd, struct mmsghdr *messages,               \
-			   unsigned count, pp_mmsg_flags flags)            \
-	{                                                                  \
-		bool begun = false;                                        \
-		int result;                                                \
-                                                                           \
-		if ((flags & MSG_FASTOPEN) && count > 0 &&                 \
-		    !send_header_ahead_of(fd, &messages->msg_hdr, &begun)) \
-			return -1;                                         \
-		result = real_##name(fd, messages, count, flags);          \
-		adjust_error(begun, result);                               \
-		return result;                                             \
-	}
-SENDMMSG(sendmmsg)
+PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       pp_mmsg_flags flags)
+{
+	bool begun = false;
+	int result;
 
+	if ((flags & MSG_FASTOPEN) && count > 0 &&
+	    !send_header_ahead_of(fd, &messages->msg_hdr, &begun))
+		return -1;
+	result = real_sendmmsg(fd, messages, count, flags);
+	adjust_error(begun, result);
+	return result;
+}
+
+/* With 64 bits of time, which what is sent has none of: the same in glibc. */
 #ifdef HAVE___SENDMSG64
-ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags);
-SENDMSG(__sendmsg64)
-int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
-		 pp_mmsg_flags flags);
-SENDMMSG(__sendmmsg64)
+PP_EXPORT ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags)
+	__attribute__((alias("sendmsg")));
+PP_EXPORT int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+			   pp_mmsg_flags flags)
+	__attribute__((alias("sendmmsg")));
 #endif
