@@ -188,10 +188,6 @@ static int connect_with_header(int fd, const struct sockaddr *address,
 		return -1;
 	begun = pp_client_header_begin(&header, fd, address, length);
 	errno = before;
-	if (begun == 0 && pp_client_header_is_whole(&header)) {
-		pp_client_header_end(&header, fd, 0);
-		return finish_connect(fd, address, length);
-	}
 	if (begun == 0) {
 		result = finish_connect(fd, address, length);
 	} else if (begun == -EOPNOTSUPP) {
@@ -200,7 +196,7 @@ static int connect_with_header(int fd, const struct sockaddr *address,
 		errno = -begun;
 		result = -1;
 	}
-	pp_client_header_end(&header, fd, is_under_way(result) ? 0 : -errno);
+	pp_client_header_end(&header, fd, is_under_way(result));
 	return result;
 }
 
@@ -237,7 +233,7 @@ static bool send_header_ahead(int fd, const struct sockaddr *address,
 	if (!pp_client_header_make(&header, &to))
 		return false;
 	error = pp_client_header_begin(&header, fd, address, length);
-	pp_client_header_end(&header, fd, error);
+	pp_client_header_end(&header, fd, error == 0);
 	errno = error == 0 ? before : -error;
 	*begun = error == 0;
 	/* it is told itself that Fast Open is off */

@@ -72,6 +72,13 @@ static struct pp_send_way way_of(const struct pp_settings *settings)
 				     .delay = settings->delay };
 }
 
+static void drop_bytes(struct pp_client_header *header)
+{
+	if (header->bytes != header->near)
+		munmap(header->bytes, header->size);
+	header->bytes = header->near;
+}
+
 int pp_client_header_begin(struct pp_client_header *header, int fd,
 			   const struct sockaddr *address, socklen_t length)
 {
@@ -82,12 +89,10 @@ int pp_client_header_begin(struct pp_client_header *header, int fd,
 	if (taken < 0)
 		return (int)taken;
 	header->taken = (size_t)taken;
+	/* the call may wait now, and be cancelled */
+	if (header->taken == header->length)
+		drop_bytes(header);
 	return 0;
-}
-
-bool pp_client_header_is_whole(const struct pp_client_header *header)
-{
-	return header->taken == header->length;
 }
 
 static void tell_sent(const struct pp_client_header *header, int fd, int error)
@@ -107,20 +112,20 @@ static void tell_sent(const struct pp_client_header *header, int fd, int error)
 	       error == 0 ? "sent" : strerror(-error));
 }
 
-void pp_client_header_end(struct pp_client_header *header, int fd, int error)
+void pp_client_header_end(struct pp_client_header *header, int fd,
+			  bool under_way)
 {
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_send_way way = way_of(settings);
-	int before = errno, cancel;
+	int before = errno, error = 0, cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	if (error == 0 && !pp_client_header_is_whole(header))
+	if (under_way && header->taken < header->length)
 		error = pp_send_rest(fd, &way, header->bytes, header->length,
 				     header->taken);
-	if (settings->debug)
+	if (under_way && settings->debug)
 		tell_sent(header, fd, error);
-	if (header->bytes != header->near)
-		munmap(header->bytes, header->size);
+	drop_bytes(header);
 	pthread_setcancelstate(cancel, NULL);
 	errno = before;
 }

@@ -34,14 +34,12 @@ bool pp_client_header_make(struct pp_client_header *header,
 int pp_client_header_begin(struct pp_client_header *header, int fd,
 			   const struct sockaddr *address, socklen_t length);
 
-/* Has the kernel taken all of it? */
-bool pp_client_header_is_whole(const struct pp_client_header *header);
-
 /*
- * Waits for the connection and sends what is left of it, unless error, -errno,
- * says that there is no connection. In debug mode tells of it. No cancellation
- * point; keeps errno. The last call, wherever one was made.
+ * Where a connection is under way, waits for it and sends what is left, if
+ * anything is, and in debug mode tells of it. No cancellation point; keeps
+ * errno. The last call, wherever a header was made.
  */
-void pp_client_header_end(struct pp_client_header *header, int fd, int error);
+void pp_client_header_end(struct pp_client_header *header, int fd,
+			  bool under_way);
 
 #endif
