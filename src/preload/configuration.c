@@ -6,7 +6,6 @@
 
 #include "connection/report.h"
 #include "memory.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/inetd.h"
 #include "settings/load.h"
@@ -145,9 +144,6 @@ const struct pp_settings *pp_configuration(void)
 __attribute__((constructor)) static void construct(void)
 {
 	pp_real_resolve();
-#ifdef PP_CLIENT
-	pp_process_start();
-#endif
 	if (!environment_has_settings()) {
 		environment_is_silent = true;
 		return;

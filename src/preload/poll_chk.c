@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What _FORTIFY_SOURCE makes of poll and ppoll in programs: the same hooks, for
- * both libraries.
+ * What _FORTIFY_SOURCE makes of poll and ppoll in programs: the same hooks.
  */
 #include <config.h>
 

@@ -157,24 +157,11 @@ TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
 endif
 
-# The client library: what it says, and connections in the background.
-check_PROGRAMS += tests/preload/background tests/preload/background_threads
-tests_preload_background_SOURCES = tests/preload/background.c \
-	tests/preload/tell.h
-tests_preload_background_threads_SOURCES = tests/preload/background_threads.c
-tests_preload_background_threads_CFLAGS = $(AM_CFLAGS) -pthread
-check_PROGRAMS += tests/preload/pending
-tests_preload_pending_SOURCES = tests/preload/pending.c \
-	tests/preload/tell.h
-tests_preload_pending_CFLAGS = $(AM_CFLAGS) -pthread
-check_PROGRAMS += tests/preload/pending_more
-tests_preload_pending_more_SOURCES = tests/preload/pending_more.c \
-	tests/preload/tell.h
-tests_preload_pending_more_CFLAGS = $(AM_CFLAGS) -pthread \
-	-Wno-frame-larger-than
-EXTRA_DIST += tests/preload/client_background.py
+# The client library: what it says, and what stays as it is.
 EXTRA_DIST += tests/preload/client_header.py
-EXTRA_DIST += tests/preload/client_pending.py
-TESTS += tests/preload/client_background.py
 TESTS += tests/preload/client_header.py
-TESTS += tests/preload/client_pending.py
+check_PROGRAMS += tests/preload/connecting
+tests_preload_connecting_SOURCES = tests/preload/connecting.c
+tests_preload_connecting_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/preload/client_compared.py
+TESTS += tests/preload/client_compared.py

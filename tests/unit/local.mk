@@ -46,8 +46,7 @@ tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread \
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)
 # System calls of the core that a test can answer itself: see support.h.
 tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=munmap \
-	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=send \
-	-Wl,--wrap=getauxval
+	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=getauxval
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/unit

@@ -150,8 +150,8 @@ void deliver(struct connection *connection, const void *bytes, size_t size)
 {
 	int before = readable(connection->server);
 
-	ck_assert_int_eq(real_send(connection->client, bytes, size,
-				   MSG_NOSIGNAL), (ssize_t)size);
+	ck_assert_int_eq(send(connection->client, bytes, size,
+			      MSG_NOSIGNAL), (ssize_t)size);
 	wait_readable(connection->server, before + (int)size);
 }
 
@@ -195,7 +195,6 @@ _Atomic size_t mapped_bytes;
 void *(*fake_mmap)(size_t size);
 int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
-ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
 
 /* The names that the linker's --wrap has for calls and what they went to. */
 void *__real_mmap(void *address, size_t size, int protection, int flags,
@@ -208,8 +207,6 @@ int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset)
@@ -256,17 +253,6 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
 ssize_t real_recv(int fd, void *bytes, size_t size, int flags)
 {
 	return __real_recv(fd, bytes, size, flags);
-}
-
-ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
-{
-	return fake_send != NULL ? fake_send(fd, bytes, size, flags)
-				 : __real_send(fd, bytes, size, flags);
-}
-
-ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
-{
-	return __real_send(fd, bytes, size, flags);
 }
 
 int (*fake_getsockopt)(int fd, int level, int name, void *value,

@@ -102,13 +102,11 @@ void assert_left(struct connection *connection, const void *bytes, size_t size);
 extern void *(*fake_mmap)(size_t size);
 extern int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 extern ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
-extern ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
 void *real_mmap(size_t size);
 /* What the core has mapped and not yet unmapped. */
 extern _Atomic size_t mapped_bytes;
 int real_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t real_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t real_send(int fd, const void *bytes, size_t size, int flags);
 
 /* getsockopt(2), likewise, as the core calls it (connection/calls.h). */
 extern int (*fake_connect)(int fd, const struct sockaddr *address,
