@@ -13,6 +13,9 @@
 
 #define BLANKS " \t\r"
 
+/* U+FEFF in UTF-8 */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* No program's base name is longer. */
 #define PATTERN_MAX 255
 
@@ -46,11 +49,55 @@ static char *trim(char *line)
 	return line;
 }
 
-/* Could a program's base name match it? "a] [b" is a slip, not two patterns. */
+/*
+ * Goes behind a set of characters of a pattern, which starts behind its '[':
+ * NULL where nothing ends it, or a range in it is the wrong way round.
+ */
+static const char *skip_set(const char *at)
+{
+	const char *first;
+
+	at += *at == '!' || *at == '^';
+	for (first = at; *at != ']' || at == first; at++) {
+		if (*at == '[' && at[1] == ':') {
+			at = strstr(at + 2, ":]");
+			if (at == NULL)
+				return NULL;
+			at++;
+		} else if (*at == '\\' && at[1] != '\0') {
+			at++;
+		} else if (*at == '\0' ||
+			   (at[1] == '-' && at[2] != ']' &&
+			    (unsigned char)at[2] < (unsigned char)at[0])) {
+			return NULL;
+		}
+	}
+	return at + 1;
+}
+
+/*
+ * Could a program's base name match it? That is no path, no directory, and not
+ * too long. What stands in brackets counts as balanced or not at all: "a] [b"
+ * is a slip, not two patterns.
+ */
 static bool is_pattern(const char *pattern)
 {
-	return strlen(pattern) <= PATTERN_MAX && strchr(pattern, '/') == NULL &&
-	       (strchr(pattern, '[') == NULL) == (strchr(pattern, ']') == NULL);
+	const char *at = pattern;
+
+	if (strlen(pattern) > PATTERN_MAX || strchr(pattern, '/') != NULL ||
+	    strcmp(pattern, ".") == 0 || strcmp(pattern, "..") == 0)
+		return false;
+	while (at != NULL && *at != '\0') {
+		if ((unsigned char)*at < ' ' || *at == 0x7f || *at == ']')
+			return false;
+		if (*at == '[')
+			at = skip_set(at + 1);
+		else if (*at == '\\' && at[1] == '\0')
+			return false;
+		else
+			at += *at == '\\' ? 2 : 1;
+	}
+	return at != NULL;
 }
 
 /* Does one of the patterns match the program? Each is checked. */
@@ -191,6 +238,10 @@ void pp_settings_file(const struct pp_setting *table,
 	char *end = text->bytes + text->length;
 	char *line = text->bytes;
 
+	/* editors of other systems put it there */
+	if (text->length >= sizeof(BYTE_ORDER_MARK) - 1 &&
+	    memcmp(line, BYTE_ORDER_MARK, sizeof(BYTE_ORDER_MARK) - 1) == 0)
+		line += sizeof(BYTE_ORDER_MARK) - 1;
 	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		char *stop = newline == NULL ? end : newline;

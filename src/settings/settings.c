@@ -7,6 +7,7 @@
 
 #include "settings/settings.h"
 
+#include "settings/names.h"
 #include "settings/words.h"
 
 #include <stdarg.h>
@@ -239,8 +240,15 @@ void pp_settings_take(const struct pp_setting *table, const char *name,
 	const char *bad;
 	char where[48];
 
-	/* names in the environment have one case */
-	if (row == NULL || strcmp(row->name, name) != 0)
+	if (!pp_settings_names_have(name)) {
+		pp_settings_fail(error,
+				 "%s%.80s is not a setting: the nearest one is "
+				 "%s%s",
+				 PP_SETTINGS_PREFIX, name, PP_SETTINGS_PREFIX,
+				 pp_settings_names_nearest(name));
+		return;
+	}
+	if (row == NULL)
 		return;
 	bad = pp_settings_set(table, row, value, PP_FROM_ENVIRONMENT, settings);
 	if (bad == NULL)
@@ -249,7 +257,10 @@ void pp_settings_take(const struct pp_setting *table, const char *name,
 	pp_settings_describe(row, where, "=", value, bad, error);
 }
 
-/* Splits "LIBPROXYPROTO_name=value"; false where the entry is not ours. */
+/*
+ * Splits "LIBPROXYPROTO_name=value"; false where the entry is not ours. A name
+ * that is too long to be a setting's is cut.
+ */
 static bool split_entry(const char *entry, char *name, size_t size,
 			const char **value)
 {
@@ -264,24 +275,27 @@ static bool split_entry(const char *entry, char *name, size_t size,
 		return false;
 	length = (size_t)(equals - (entry + prefix));
 	if (length >= size)
-		return false;
+		length = size - 1;
 	memcpy(name, entry + prefix, length);
 	name[length] = '\0';
 	*value = equals + 1;
 	return true;
 }
 
-void pp_settings_environment(const struct pp_setting *table,
+bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error)
 {
-	char name[32];
+	bool any = false;
+	char name[128];
 	const char *value;
 
-	if (environment == NULL)
-		return;
-	for (; *environment != NULL; environment++)
-		if (split_entry(*environment, name, sizeof(name), &value))
-			pp_settings_take(table, name, value, settings, error);
+	for (; environment != NULL && *environment != NULL; environment++) {
+		if (!split_entry(*environment, name, sizeof(name), &value))
+			continue;
+		any = true;
+		pp_settings_take(table, name, value, settings, error);
+	}
+	return any;
 }

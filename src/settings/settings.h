@@ -132,15 +132,19 @@ void pp_settings_drop(struct pp_settings *settings,
 		      const struct pp_settings *others);
 
 /*
- * Takes one name and value of the environment. A name that is not in the
- * table is not ours and is ignored. A bad value is described in *error.
+ * Takes one name and value of the environment. A name of another library's
+ * settings is ignored; one that is nobody's, and a bad value, is described in
+ * *error: a slip in TRUSTED must not open the door.
  */
 void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,
 		      struct pp_settings_error *error);
 
-/* Takes every "LIBPROXYPROTO_name=value" of an environment. */
-void pp_settings_environment(const struct pp_setting *table,
+/*
+ * Takes every "LIBPROXYPROTO_name=value" of an environment. False where there
+ * is none.
+ */
+bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error);

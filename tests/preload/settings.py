@@ -174,9 +174,36 @@ class Bad(CallsCase):
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (3, b"hello\n", b""))
 
-    def test_unknown_names_are_not_ours(self):
-        calls = self.start(VERSIONS=9, ADDR="here", TIMEOUT_=0)
+    def test_names_that_are_no_setting(self):
+        """A slip opens no door; the message names what was meant."""
+        for name, nearest in (("TRUST", "TRUSTED"), ("trusted", "TRUSTED"),
+                              ("VERSIONS", "VERSION"), ("ADDRESS", "ADDR")):
+            text = (f": LIBPROXYPROTO_{name} is not a setting: the nearest "
+                    f"one is LIBPROXYPROTO_{nearest}")
+            with self.subTest(name):
+                self.check_server("libproxyproto" + text, **{name: "1"})
+                self.check_client("libproxyproto_connect" + text,
+                                  **{name: "1"})
+
+    def test_first_of_a_bad_name_and_a_bad_value(self):
+        bad = {"TRUST": "10.0.0.1", "VERSION": "7"}
+        self.check_server("libproxyproto: LIBPROXYPROTO_TRUST is not a "
+                          "setting: the nearest one is LIBPROXYPROTO_TRUSTED",
+                          **bad)
+        self.check_server(message("libproxyproto", "VERSION", "7",
+                                  SERVER["VERSION"][0]),
+                          **dict(reversed(bad.items())))
+
+    def test_each_library_knows_the_other_s_settings(self):
+        """Whatever they are, they are none of its business."""
+        calls = self.start(ADDR="here", RAW="", DEST_PORT="any")
         calls.listener()
+        self.assertEqual(self.told(calls), [])
+        calls = self.start(CLIENT_LIBRARY, TRUSTED="", TIMEOUT="soon",
+                           INETD="maybe")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            calls.ok("connect", calls.socket(),
+                     pack_address(*server.getsockname()))
         self.assertEqual(self.told(calls), [])
 
 
