@@ -25,7 +25,7 @@ bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
 bench_table_SOURCES = bench/table.c
 bench_table_LDADD = libproxyproto-core.la
-CLEANFILES = $(EXTRA_PROGRAMS)
+CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs
 # behind all, not beside it: they are made of the same objects

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 import fixture
-from fixture import v1, v2
+from fixture import manual, v1, v2
 from fixture.calls import CallsCase, pack_unix
 from fixture.trace import Trace
 
@@ -19,13 +19,6 @@ VALID_TIMEOUT = "seconds from 0.001 to 3600, with a fraction or without"
 NOBODY = "65534:65534"
 # A descriptor that nothing else has.
 INHERITED = 9
-
-
-def default_path():
-    """Where the library looks for its file, as it was configured."""
-    with open(fixture.SERVER_LIBRARY, "rb") as library:
-        return re.search(rb"/[^\0]*/libproxyproto\.conf",
-                         library.read()).group(0).decode()
 
 
 class FileCase(CallsCase):
@@ -214,7 +207,7 @@ class Documents(FileCase):
 
     def test_manual_page(self):
         blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed",
-                            self.document("man/libproxyproto.conf.5"),
+                            self.document("man/libproxyproto.conf.5.in"),
                             re.M | re.S)
         blocks = [block for block in blocks if "trusted" in block]
         self.assertEqual(len(blocks), 6)
@@ -590,7 +583,7 @@ class Root(FileCase):
         if os.geteuid() != 0:
             self.skipTest("needs root for chroot")
         self.root = os.path.join(self.directory, "root")
-        self.default = default_path()
+        self.default = manual.settings_file(fixture.SERVER_LIBRARY)
         self.path = self.inside(self.default)
         os.makedirs(os.path.dirname(self.path))
         os.chmod(self.directory, 0o755)
