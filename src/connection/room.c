@@ -321,7 +321,7 @@ static void judge(struct pp_room *room, struct pp_waiting *waiting, bool last)
 	if (waiting->received == PP_RECEIVED_MALFORMED)
 		drop(room, waiting, waiting->receive.header.reason);
 	else if (waiting->received == PP_RECEIVED_NONE && room->policy.must_use)
-		drop(room, waiting, "no header");
+		drop(room, waiting, pp_receive_reason(&waiting->receive));
 	else
 		room->ready = waiting;
 	if (waiting->received == PP_RECEIVED_HEADER)
@@ -333,8 +333,10 @@ static void judge_overdue(struct pp_room *room)
 	int64_t now = pp_now();
 
 	while (room->ready == NULL && room->oldest != NULL &&
-	       room->oldest->deadline <= now)
+	       room->oldest->deadline <= now) {
+		room->oldest->receive.is_overdue = true;
 		judge(room, room->oldest, true);
+	}
 	set_timer_to_oldest(room);
 }
 

@@ -38,9 +38,9 @@ pp_real_function pp_real_get(enum pp_real index);
 void pp_real_resolve(void);
 
 /*
- * True where another copy of this same library, under another path, follows in
- * the search order. That one does the work; this one must not. False before
- * pp_real_resolve.
+ * True where another copy of this same library, under another path, comes
+ * before this one in the search order. That one does the work; this one must
+ * not. For the library's constructor, as pp_real_resolve.
  */
 bool pp_real_is_copy(void);
 

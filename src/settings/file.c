@@ -28,6 +28,7 @@ struct reader {
 	unsigned line;
 	/* of the section that the line is in: */
 	bool applies;
+	char section[64];
 	unsigned given;		/* a bit for each row of the table */
 };
 
@@ -132,6 +133,7 @@ static void take_section(struct reader *reader, char *line)
 		return;
 	}
 	line[length - 1] = '\0';
+	snprintf(reader->section, sizeof(reader->section), "%s", line + 1);
 	reader->applies = matches(reader, line + 1);
 	reader->given = 0;
 }
@@ -165,11 +167,13 @@ static void take_value(struct reader *reader, const struct pp_setting *row,
 		       const char *name, const char *value)
 {
 	static const struct pp_settings none;
+	const struct pp_settings_origin origin = { PP_FROM_FILE,
+						   reader->section };
 	struct pp_settings elsewhere = none;
 	const char *bad;
 	char where[320];
 
-	bad = pp_settings_set(reader->table, row, value, PP_FROM_FILE,
+	bad = pp_settings_set(reader->table, row, value, origin,
 			      reader->applies ? reader->settings : &elsewhere);
 	pp_settings_drop(&elsewhere, &none);
 	if (bad == NULL)

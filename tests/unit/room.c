@@ -241,7 +241,7 @@ START_TEST(time_runs_out_where_a_header_must_be)
 
 	open_room(true);
 	connection = enter(line, 20, SOON);
-	assert_dropped(&connection, "no header");
+	assert_dropped(&connection, "its time was up");
 	ck_assert(!pp_room_is_used(&room));
 	ck_assert(!is_readable(SOON));
 	pp_room_close(&room);

@@ -307,6 +307,58 @@ START_TEST(byte_order_mark)
 }
 END_TEST
 
+/* What was given, and where. */
+static void assert_list(const char *expected)
+{
+	char list[400];
+
+	ck_assert_str_eq(error.text, "");
+	pp_settings_list(pp_server_settings, &settings, list, sizeof(list));
+	ck_assert_str_eq(list, expected);
+}
+
+START_TEST(a_list_of_what_was_given)
+{
+	start();
+	assert_list("");
+	pp_settings_take(pp_server_settings, "DEBUG", "yes", &settings, &error);
+	pp_settings_take(pp_server_settings, "PORTS", "22\n80", &settings,
+			 &error);
+	assert_list("DEBUG=yes (environment), PORTS=22?80 (environment)");
+	take("sshd", "version = 0\ntimeout = 5\ndebug = no\n"
+		     "[nginx]\ntimeout = 1\ntrusted = ::1\n"
+		     "[ ssh* nginx ]\nversion = 3\n");
+	assert_list("DEBUG=yes (environment), VERSION=3 (file, [ ssh* nginx ]),"
+		    " PORTS=22?80 (environment), TIMEOUT=5 (file)");
+	pp_ports_free(&settings.ports);
+	start();
+	pp_settings_take(pp_server_settings, "TRUSTED",
+			 "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
+			 &settings, &error);
+	assert_list("TRUSTED=192.0.2.111,192.0.2.112,192.0.2.113,192.... "
+		    "(environment)");
+	pp_networks_free(&settings.trusted);
+}
+END_TEST
+
+/* Room for what is told of them is short: the setting counts all the same. */
+START_TEST(more_than_can_be_listed)
+{
+	char text[2000] = "", list[30];
+
+	for (int i = 0; i < 60; i++)
+		sprintf(text + strlen(text), "[prog%d*,prog]\nversion = %d\n", i,
+			i % 4);
+	take_good("prog", text);
+	ck_assert_int_eq(settings.versions, PP_VERSION_BOTH);
+	assert_list("VERSION= (file)");
+	take_good("prog", "version = 1\ntimeout = 2\nports = 3\n");
+	pp_settings_list(pp_server_settings, &settings, list, sizeof(list));
+	ck_assert_str_eq(list, "VERSION=1 (file), PORTS=3 (fi");
+	pp_ports_free(&settings.ports);
+}
+END_TEST
+
 START_TEST(environment_does_not_excuse_the_file)
 {
 	start();
@@ -473,6 +525,8 @@ Suite *pp_suite_settings_file(void)
 	ADD_TEST(suite, what_is_wrong);
 	ADD_TEST(suite, sections_with_sets);
 	ADD_TEST(suite, byte_order_mark);
+	ADD_TEST(suite, a_list_of_what_was_given);
+	ADD_TEST(suite, more_than_can_be_listed);
 	ADD_TEST(suite, environment_does_not_excuse_the_file);
 	ADD_TEST(suite, nul_bytes);
 	ADD_TEST(suite, long_lines);

@@ -9,12 +9,12 @@
 
 #include "connection/admission.h"
 #include "connection/receive.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 #include "preload/server/shortage.h"
-#include "preload/server/tell.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
 
@@ -29,8 +29,8 @@ static const char by[] = "accept";
 
 void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
 {
-	pp_tell_outcome(by, waiting->receive.fd, &waiting->proxy, "dropped",
-			reason);
+	pp_report_outcome(pp_configuration(), by, waiting->receive.fd,
+			  &waiting->proxy, "dropped", reason);
 }
 
 /* One connection on its way to the program. */
@@ -65,7 +65,8 @@ static void let_wait(const struct arrival *arrival,
 
 	if (!(flags & SOCK_CLOEXEC))
 		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
-	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
+	pp_report_outcome(settings, by, arrival->fd, proxy, "waits",
+			  "header not whole");
 	pp_shortage_make_room();
 	if (pp_listeners_enter(arrival->listener, &waiting))
 		return;
@@ -80,8 +81,8 @@ static bool decide_bare(const struct arrival *arrival,
 {
 	bool admitted = !pp_configuration()->must_use;
 
-	pp_tell_outcome(by, arrival->fd, proxy,
-			admitted ? "handed over" : "dropped", reason);
+	pp_report_outcome(pp_configuration(), by, arrival->fd, proxy,
+			  admitted ? "handed over" : "dropped", reason);
 	if (admitted)
 		pp_identity_forget(arrival->fd);
 	else
@@ -115,15 +116,16 @@ static bool decide(struct arrival *arrival, enum pp_received received,
 	case PP_RECEIVED_HEADER:
 		take_over(arrival, proxy, header,
 			  pp_receive_bytes(receive, peeked));
-		pp_tell_header(by, arrival->fd, proxy, header);
+		pp_report_header(pp_configuration(), by, arrival->fd, proxy,
+				 header);
 		return true;
 	case PP_RECEIVED_MALFORMED:
-		pp_tell_outcome(by, arrival->fd, proxy, "dropped",
-				header->reason);
+		pp_report_outcome(pp_configuration(), by, arrival->fd, proxy,
+				  "dropped", header->reason);
 		drop(arrival);
 		return false;
 	default:
-		return decide_bare(arrival, proxy, "no header");
+		return decide_bare(arrival, proxy, pp_receive_reason(receive));
 	}
 }
 
@@ -328,6 +330,8 @@ int pp_accept(const struct pp_accept_call *call)
 	if (!pp_listeners_is_something_else(call->listener) &&
 	    !pp_configuration_allows(call->listener))
 		return -1;
+	/* which was listened on by somebody else, perhaps */
+	pp_configuration_report(by, call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,

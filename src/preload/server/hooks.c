@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "api/proxyproto.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/accept.h"
@@ -50,6 +51,8 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (!pp_configuration_allows(fd))
 		return -1;
 	result = real_listen(fd, backlog);
+	if (result == 0)
+		pp_configuration_report("listen", fd);
 	if (result == 0 && pp_is_on())
 		pp_listeners_note(fd);
 	return result;
@@ -72,6 +75,7 @@ PP_EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	pp_report_note_close((unsigned)fd, (unsigned)fd);
 	pp_listeners_note_close(fd);
 	pp_identity_close(fd);
 	return real_close(fd);
@@ -86,6 +90,8 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
 	int result;
 
+	if (!(flags & CLOEXEC))
+		pp_report_note_close(first, last);
 	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
 	result = pp_own_close_range(first, last, flags);
@@ -101,6 +107,7 @@ void closefrom(int first);
 
 PP_EXPORT void closefrom(int first)
 {
+	pp_report_note_close(first < 0 ? 0 : (unsigned)first, INT_MAX);
 	if (!pp_listeners_any_open()) {
 		real_closefrom(first);
 		return;

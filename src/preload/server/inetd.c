@@ -7,12 +7,12 @@
 #include "connection/admission.h"
 #include "connection/note.h"
 #include "connection/receive.h"
+#include "connection/report.h"
 #include "connection/room.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/fork.h"
 #include "preload/server/names.h"
-#include "preload/server/tell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static void leave_note(const struct start *start,
  */
 static void drop(const struct start *start, const char *reason)
 {
-	pp_tell_outcome(by, start->fd, &start->proxy, "dropped", reason);
+	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
+			  "dropped", reason);
 	shutdown(start->fd, SHUT_RDWR);
 	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
 		;
@@ -84,7 +85,8 @@ static void decide_bare(const struct start *start, const char *reason)
 		drop(start, reason);
 		return;
 	}
-	pp_tell_outcome(by, start->fd, &start->proxy, "handed over", reason);
+	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
+			  "handed over", reason);
 	leave_note(start, NULL);
 }
 
@@ -98,7 +100,8 @@ static void take_over(const struct start *start,
 	for (int fd = 0; fd <= LISTEN_FDS_START; fd++)
 		if (is_same(fd, start))
 			pp_identity_set(fd, &start->proxy, header, bytes);
-	pp_tell_header(by, start->fd, &start->proxy, header);
+	pp_report_header(pp_configuration(), by, start->fd, &start->proxy,
+			 header);
 	leave_note(start, header);
 }
 
@@ -134,15 +137,17 @@ static void take_header(const struct start *start)
 
 	pp_receive_start(&receive, start->fd, settings->versions);
 	while ((received = pp_receive_step(&receive, last, peeked)) ==
-	       PP_RECEIVED_MORE)
+	       PP_RECEIVED_MORE) {
 		last = !wait_for(start->fd, receive.header.length, deadline);
+		receive.is_overdue = last && pp_now() >= deadline;
+	}
 	if (received == PP_RECEIVED_HEADER)
 		take_over(start, &receive.header,
 			  pp_receive_bytes(&receive, peeked));
 	else if (received == PP_RECEIVED_MALFORMED)
 		drop(start, receive.header.reason);
 	else
-		decide_bare(start, "no header");
+		decide_bare(start, pp_receive_reason(&receive));
 	pp_receive_end(&receive);
 }
 
@@ -157,7 +162,7 @@ static bool settings_allow(const struct start *start)
 {
 	if (!is_same(STDERR_FILENO, start))
 		return pp_configuration_allows(start->fd);
-	pp_tell_taken(STDERR_FILENO);
+	pp_report_end();
 	return pp_configuration_is_valid();
 }
 
