@@ -22,7 +22,7 @@ bench_parse_SOURCES = bench/parse.c
 bench_parse_LDADD = libproxyproto_codec.la
 bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
-CLEANFILES = $(EXTRA_PROGRAMS)
+CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs
 # behind all, not beside it: they are made of the same objects

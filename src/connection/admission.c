@@ -59,7 +59,7 @@ struct pp_decision pp_admission_end(const struct pp_settings *settings,
 		decision.reason = "header not whole";
 		return decision;
 	default:
-		return judge_bare(settings, "no header");
+		return judge_bare(settings, pp_receive_reason(receive));
 	}
 }
 

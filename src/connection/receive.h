@@ -33,6 +33,7 @@ struct pp_receive {
 	int fd;
 	enum pp_versions versions;
 	bool keep;		/* see pp_receive_keep */
+	bool is_overdue;	/* to be set by who waits no longer */
 	/* a long or kept header: the bytes taken so far, of how many */
 	uint8_t *taken;
 	size_t taken_size;
@@ -51,6 +52,9 @@ void pp_receive_start(struct pp_receive *receive, int fd,
  */
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 				 uint8_t *peeked);
+
+/* Why there is no header, for the log. */
+const char *pp_receive_reason(const struct pp_receive *receive);
 
 /* Where the header is that was taken off: peeked is that of the last step. */
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,

@@ -285,8 +285,10 @@ static void judge_overdue(struct pp_room *room, int *left,
 
 	for (; *left > 0 && room->ready == NULL && room->oldest != NULL &&
 	       room->oldest->deadline <= now;
-	     --*left)
+	     --*left) {
+		room->oldest->receive.is_overdue = true;
 		judge_waiting(room, room->oldest, true, look);
+	}
 	/* for those that are left it is over, and the room readable */
 	set_timer_to_oldest(room);
 }

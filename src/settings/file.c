@@ -13,6 +13,9 @@
 
 #define BLANKS " \t\r"
 
+/* U+FEFF in UTF-8 */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* No program's base name is longer. */
 #define PATTERN_MAX 255
 
@@ -25,6 +28,7 @@ struct reader {
 	unsigned line;
 	/* of the section that the line is in: */
 	bool applies;
+	char section[64];
 	unsigned given;		/* a bit for each row of the table */
 };
 
@@ -46,11 +50,55 @@ static char *trim(char *line)
 	return line;
 }
 
-/* Could a program's base name match it? "a] [b" is a slip, not two patterns. */
+/*
+ * Goes behind a set of characters of a pattern, which starts behind its '[':
+ * NULL where nothing ends it, or a range in it is the wrong way round.
+ */
+static const char *skip_set(const char *at)
+{
+	const char *first;
+
+	at += *at == '!' || *at == '^';
+	for (first = at; *at != ']' || at == first; at++) {
+		if (*at == '[' && at[1] == ':') {
+			at = strstr(at + 2, ":]");
+			if (at == NULL)
+				return NULL;
+			at++;
+		} else if (*at == '\\' && at[1] != '\0') {
+			at++;
+		} else if (*at == '\0' ||
+			   (at[1] == '-' && at[2] != ']' &&
+			    (unsigned char)at[2] < (unsigned char)at[0])) {
+			return NULL;
+		}
+	}
+	return at + 1;
+}
+
+/*
+ * Could a program's base name match it? That is no path, no directory, and not
+ * too long. What stands in brackets counts as balanced or not at all: "a] [b"
+ * is a slip, not two patterns.
+ */
 static bool is_pattern(const char *pattern)
 {
-	return strlen(pattern) <= PATTERN_MAX && strchr(pattern, '/') == NULL &&
-	       (strchr(pattern, '[') == NULL) == (strchr(pattern, ']') == NULL);
+	const char *at = pattern;
+
+	if (strlen(pattern) > PATTERN_MAX || strchr(pattern, '/') != NULL ||
+	    strcmp(pattern, ".") == 0 || strcmp(pattern, "..") == 0)
+		return false;
+	while (at != NULL && *at != '\0') {
+		if ((unsigned char)*at < ' ' || *at == 0x7f || *at == ']')
+			return false;
+		if (*at == '[')
+			at = skip_set(at + 1);
+		else if (*at == '\\' && at[1] == '\0')
+			return false;
+		else
+			at += *at == '\\' ? 2 : 1;
+	}
+	return at != NULL;
 }
 
 /* Does one of the patterns match the program? Each is checked. */
@@ -85,6 +133,7 @@ static void take_section(struct reader *reader, char *line)
 		return;
 	}
 	line[length - 1] = '\0';
+	snprintf(reader->section, sizeof(reader->section), "%s", line + 1);
 	reader->applies = matches(reader, line + 1);
 	reader->given = 0;
 }
@@ -118,11 +167,13 @@ static void take_value(struct reader *reader, const struct pp_setting *row,
 		       const char *name, const char *value)
 {
 	static const struct pp_settings none;
+	const struct pp_settings_origin origin = { PP_FROM_FILE,
+						   reader->section };
 	struct pp_settings elsewhere = none;
 	const char *bad;
 	char where[320];
 
-	bad = pp_settings_set(reader->table, row, value, PP_FROM_FILE,
+	bad = pp_settings_set(reader->table, row, value, origin,
 			      reader->applies ? reader->settings : &elsewhere);
 	pp_settings_drop(&elsewhere, &none);
 	if (bad == NULL)
@@ -191,6 +242,10 @@ void pp_settings_file(const struct pp_setting *table,
 	char *end = text->bytes + text->length;
 	char *line = text->bytes;
 
+	/* editors of other systems put it there */
+	if (text->length >= sizeof(BYTE_ORDER_MARK) - 1 &&
+	    memcmp(line, BYTE_ORDER_MARK, sizeof(BYTE_ORDER_MARK) - 1) == 0)
+		line += sizeof(BYTE_ORDER_MARK) - 1;
 	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		char *stop = newline == NULL ? end : newline;

@@ -7,6 +7,7 @@
 
 #include "settings/settings.h"
 
+#include "settings/names.h"
 #include "settings/words.h"
 
 #include <stdarg.h>
@@ -16,6 +17,9 @@
 #include <strings.h>
 
 #define SECONDS_MAX_MS (3600 * 1000)
+
+/* So much of a value, or of a section's name, is kept for the log. */
+#define SAID_MAX 40
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -149,10 +153,19 @@ _Static_assert(sizeof(PP_SETTINGS_FILE) <=
 		       sizeof(((struct pp_settings *)0)->config),
 	       "sysconfdir is too long");
 
+/* Whatever bytes are in it. */
+static void make_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void pp_settings_defaults(const struct pp_setting *table,
 			  struct pp_settings *settings)
 {
 	memset(settings, 0, sizeof(*settings));
+	settings->said.length = 1;
 	for (; table->name != NULL; table++)
 		table->parse(table->fallback, settings);
 }
@@ -166,25 +179,68 @@ const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 	return NULL;
 }
 
+/* Keeps a text, cut where it is long, and says where; 0 without room. */
+static uint16_t keep_text(struct pp_settings_said *said, const char *text)
+{
+	size_t room = sizeof(said->text) - said->length;
+	uint16_t at = said->length;
+	int length;
+
+	if (text[0] == '\0' || room < SAID_MAX + sizeof("..."))
+		return 0;
+	length = snprintf(said->text + at, room, "%.*s%s", SAID_MAX, text,
+			  strlen(text) > SAID_MAX ? "..." : "");
+	said->length = (uint16_t)(at + length + 1);
+	return at;
+}
+
 const char *pp_settings_set(const struct pp_setting *table,
 			    const struct pp_setting *row, const char *value,
-			    enum pp_settings_source source,
+			    struct pp_settings_origin origin,
 			    struct pp_settings *settings)
 {
+	struct pp_settings_said *said = &settings->said;
 	uint8_t *from = &settings->from[row - table];
 	struct pp_settings changed = *settings;
 	const char *bad = row->parse(value, &changed);
 
 	if (bad != NULL)
 		return bad;
-	if (source < *from) {
+	if (origin.source < *from) {
 		pp_settings_drop(&changed, settings);
 		return NULL;
 	}
 	pp_settings_drop(settings, &changed);
 	*settings = changed;
-	*from = (uint8_t)source;
+	*from = (uint8_t)origin.source;
+	said->value[row - table] = keep_text(said, value);
+	said->section[row - table] = keep_text(said, origin.section);
 	return NULL;
+}
+
+void pp_settings_list(const struct pp_setting *table,
+		      const struct pp_settings *settings, char *text,
+		      size_t size)
+{
+	const struct pp_settings_said *said = &settings->said;
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; table[i].name != NULL && length < size; i++) {
+		const char *section = said->text + said->section[i];
+
+		if (settings->from[i] == PP_FROM_DEFAULT)
+			continue;
+		snprintf(text + length, size - length, "%s%s=%s (%s%s%s%s)",
+			 length == 0 ? "" : ", ", table[i].name,
+			 said->text + said->value[i],
+			 settings->from[i] == PP_FROM_FILE ? "file"
+							   : "environment",
+			 section[0] == '\0' ? "" : ", [", section,
+			 section[0] == '\0' ? "" : "]");
+		length = strlen(text);
+	}
+	make_one_line(text);
 }
 
 void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
@@ -196,10 +252,7 @@ void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	va_end(arguments);
-	/* whatever bytes the value has, it is one line */
-	for (char *c = error->text; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	make_one_line(error->text);
 }
 
 void pp_settings_describe(const struct pp_setting *row, const char *where,
@@ -235,21 +288,33 @@ void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,
 		      struct pp_settings_error *error)
 {
+	static const struct pp_settings_origin origin = { PP_FROM_ENVIRONMENT,
+							  "" };
 	const struct pp_setting *row = pp_settings_find(table, name);
 	const char *bad;
 	char where[48];
 
-	/* names in the environment have one case */
-	if (row == NULL || strcmp(row->name, name) != 0)
+	if (!pp_settings_names_have(name)) {
+		pp_settings_fail(error,
+				 "%s%.80s is not a setting: the nearest one is "
+				 "%s%s",
+				 PP_SETTINGS_PREFIX, name, PP_SETTINGS_PREFIX,
+				 pp_settings_names_nearest(name));
 		return;
-	bad = pp_settings_set(table, row, value, PP_FROM_ENVIRONMENT, settings);
+	}
+	if (row == NULL)
+		return;
+	bad = pp_settings_set(table, row, value, origin, settings);
 	if (bad == NULL)
 		return;
 	snprintf(where, sizeof(where), "%s%s", PP_SETTINGS_PREFIX, row->name);
 	pp_settings_describe(row, where, "=", value, bad, error);
 }
 
-/* Splits "LIBPROXYPROTO_name=value"; false where the entry is not ours. */
+/*
+ * Splits "LIBPROXYPROTO_name=value"; false where the entry is not ours. A name
+ * that is too long to be a setting's is cut.
+ */
 static bool split_entry(const char *entry, char *name, size_t size,
 			const char **value)
 {
@@ -264,24 +329,27 @@ static bool split_entry(const char *entry, char *name, size_t size,
 		return false;
 	length = (size_t)(equals - (entry + prefix));
 	if (length >= size)
-		return false;
+		length = size - 1;
 	memcpy(name, entry + prefix, length);
 	name[length] = '\0';
 	*value = equals + 1;
 	return true;
 }
 
-void pp_settings_environment(const struct pp_setting *table,
+bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error)
 {
-	char name[32];
+	bool any = false;
+	char name[128];
 	const char *value;
 
-	if (environment == NULL)
-		return;
-	for (; *environment != NULL; environment++)
-		if (split_entry(*environment, name, sizeof(name), &value))
-			pp_settings_take(table, name, value, settings, error);
+	for (; environment != NULL && *environment != NULL; environment++) {
+		if (!split_entry(*environment, name, sizeof(name), &value))
+			continue;
+		any = true;
+		pp_settings_take(table, name, value, settings, error);
+	}
+	return any;
 }

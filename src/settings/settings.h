@@ -28,6 +28,18 @@ enum pp_settings_source {
 	PP_FROM_ENVIRONMENT,
 };
 
+/*
+ * What was given, as it was given: for each row of the table where in text its
+ * value begins, and the name of its section of the file. 0, which is "", where
+ * that is not known. What finds no room is not.
+ */
+struct pp_settings_said {
+	uint16_t value[PP_SETTINGS_MAX];
+	uint16_t section[PP_SETTINGS_MAX];
+	uint16_t length;
+	char text[384];
+};
+
 struct pp_settings {
 	bool debug;
 	bool must_use;
@@ -51,6 +63,8 @@ struct pp_settings {
 	int delay;			/* milliseconds between writes */
 	/* an enum pp_settings_source for each row of the table */
 	uint8_t from[PP_SETTINGS_MAX];
+	bool has_file;			/* server: the settings file is there */
+	struct pp_settings_said said;
 };
 
 #define PP_SETTING_LIST 1		/* of words; see words.h */
@@ -104,6 +118,12 @@ void pp_settings_defaults(const struct pp_setting *table,
 const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 					  const char *name);
 
+/* Where a value comes from; section is "" outside of the file's. */
+struct pp_settings_origin {
+	enum pp_settings_source source;
+	const char *section;
+};
+
 /*
  * Takes a value for a row of the table, unless one from a source further down
  * is there already. NULL, or where the bad part of the value begins; a bad
@@ -111,8 +131,17 @@ const struct pp_setting *pp_settings_find(const struct pp_setting *table,
  */
 const char *pp_settings_set(const struct pp_setting *table,
 			    const struct pp_setting *row, const char *value,
-			    enum pp_settings_source source,
+			    struct pp_settings_origin origin,
 			    struct pp_settings *settings);
+
+/*
+ * Writes which settings were given, with their values and where they come from:
+ * "VERSION=3 (file, [sshd]), DEBUG=1 (environment)". Long values are cut, and
+ * so is the text where it is too long.
+ */
+void pp_settings_list(const struct pp_setting *table,
+		      const struct pp_settings *settings, char *text,
+		      size_t size);
 
 /*
  * Describes a bad value in one line, unless *error has something already:
@@ -132,15 +161,19 @@ void pp_settings_drop(struct pp_settings *settings,
 		      const struct pp_settings *others);
 
 /*
- * Takes one name and value of the environment. A name that is not in the
- * table is not ours and is ignored. A bad value is described in *error.
+ * Takes one name and value of the environment. A name of another library's
+ * settings is ignored; one that is nobody's, and a bad value, is described in
+ * *error: a slip in TRUSTED must not open the door.
  */
 void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,
 		      struct pp_settings_error *error);
 
-/* Takes every "LIBPROXYPROTO_name=value" of an environment. */
-void pp_settings_environment(const struct pp_setting *table,
+/*
+ * Takes every "LIBPROXYPROTO_name=value" of an environment. False where there
+ * is none.
+ */
+bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error);

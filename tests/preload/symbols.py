@@ -15,6 +15,9 @@ LIBRARIES = ((fixture.SERVER_LIBRARY, "server", "preload/server/server.map"),
 # What the header says is of libproxyproto.
 OF_THE_SERVER_ALONE = {"proxyproto_get_header", "proxyproto_get_proxy",
                        "proxyproto_keep_headers", "proxyproto_version"}
+# By which a copy of the library knows of another one.
+MARKERS = {"server": {"libproxyproto_copy"},
+           "client": {"libproxyproto_connect_copy"}}
 # The C library of the oldest system to run on; where it is built on a newer
 # one, on that.
 OLDEST = max((2, 36), tuple(map(int, os.confstr(
@@ -60,7 +63,7 @@ class Symbols(unittest.TestCase):
             for line in output("nm", "-D", "--defined-only",
                                library).splitlines():
                 exported.add(line.split()[-1])
-            expected = hooks(side)
+            expected = hooks(side) | MARKERS.get(side, set())
             for node, names in version_script(script).items():
                 expected |= {f"{name}@@{node}" for name in names}
                 expected.add(node)

@@ -242,7 +242,7 @@ class Listening(Sshd, unittest.TestCase):
 
 def manual(pattern):
     """A group of the manual's example for LIBPROXYPROTO_INETD."""
-    with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7",
+    with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7.in",
               encoding="ascii") as file:
         return re.search(pattern, file.read().replace("\\-", "-"), re.M)[1]
 

@@ -209,13 +209,17 @@ END_TEST
 START_TEST(time_runs_out)
 {
 	struct connection silent, half, patient;
+	struct pp_waiting waiting;
 
 	open_room();
 	silent = enter("", 0, SOON);
 	half = enter(line, 20, SOON);
 	patient = enter(line, 20, NEVER);
 	ck_assert_int_eq(leave(&silent).received, PP_RECEIVED_NONE);
-	ck_assert_int_eq(leave(&half).received, PP_RECEIVED_NONE);
+	waiting = leave(&half);
+	ck_assert_int_eq(waiting.received, PP_RECEIVED_NONE);
+	ck_assert_str_eq(pp_receive_reason(&waiting.receive),
+			 "its time was up");
 	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
 	ck_assert(pp_room_is_used(&room));

@@ -160,7 +160,7 @@ static int finish_connect(int fd, const struct sockaddr *address,
 		errno = before;
 		return 0;
 	}
-	if (real_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
+	if (fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
 		errno = EINPROGRESS;
 		return -1;
 	}
@@ -198,6 +198,11 @@ static int connect_with_header(int fd, const struct sockaddr *address,
 	}
 	pp_client_header_end(&header, fd, is_under_way(result));
 	return result;
+}
+
+__attribute__((constructor)) static void start_library(void)
+{
+	pp_configuration_start();
 }
 
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)

@@ -10,12 +10,12 @@
 
 #include "connection/admission.h"
 #include "connection/note.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 #include "preload/server/patience.h"
-#include "preload/server/tell.h"
 #include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -38,9 +38,10 @@ static void take_over(struct pp_arrival *arrival,
 	const struct pp_accept_call *call = arrival->call;
 	int fd = arrival->fd;
 
-	pp_tell_header("accept", fd, &arrival->proxy, header);
+	pp_report_header(pp_configuration(), "accept", fd, &arrival->proxy,
+			 header);
 	if (!pp_note_write_header(fd, &arrival->proxy, header))
-		pp_arrival_tell(arrival, "not remembered",
+		pp_arrival_report(arrival, "not remembered",
 				"its socket takes no note");
 	pp_header_keep(fd, &arrival->proxy, header,
 		       pp_receive_bytes(receive, peeked));
@@ -65,7 +66,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		accepted = pp_turn_refused_away(arrival, decision.reason);
 		break;
 	case PP_ADMIT_BARE:
-		pp_arrival_tell(arrival, "handed over", decision.reason);
+		pp_arrival_report(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
 		take_over(arrival, receive, peeked);
@@ -125,10 +126,10 @@ static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 	int asked = call->accept4 ? call->flags : 0;
 
 	if (!(asked & SOCK_CLOEXEC))
-		real_fcntl(fd, F_SETFD, 0);
+		fcntl(fd, F_SETFD, 0);
 	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
-		real_fcntl(fd, F_SETFL,
-			   real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+		fcntl(fd, F_SETFL,
+			   fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
 }
 
 /* Hands the connection over that has left the waiting room, or refuses it. */
@@ -252,6 +253,8 @@ int pp_accept(const struct pp_accept_call *call)
 	if (!pp_listeners_is_something_else(call->listener) &&
 	    !pp_configuration_allows(call->listener))
 		return -1;
+	/* which was listened on by somebody else, perhaps */
+	pp_configuration_report("accept", call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
 		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,

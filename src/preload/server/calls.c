@@ -21,8 +21,8 @@ const struct pp_calls pp_calls = {
 	.connect = connect_raw,
 	.epoll_create1 = real_epoll_create1,
 	.epoll_ctl = real_epoll_ctl,
-	.epoll_wait = real_epoll_wait,
+	.epoll_wait = epoll_wait,
 	.getsockname = real_getsockname,
-	.getsockopt = real_getsockopt,
-	.recv = real_recv,
+	.getsockopt = getsockopt,
+	.recv = recv,
 };

@@ -60,7 +60,7 @@ int pp_descriptors_hide(int fd)
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
 		return -1;
-	hidden = real_fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
+	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
 	if (hidden < 0 || mark_descriptor(hidden))
 		return hidden;
 	real_close(hidden);
@@ -70,7 +70,7 @@ int pp_descriptors_hide(int fd)
 
 int pp_descriptors_reveal(int fd)
 {
-	return real_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 void pp_descriptors_forget(int fd)

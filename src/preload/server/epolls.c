@@ -183,7 +183,7 @@ static bool is_sought(struct pp_listener *listener)
 {
 	return !atomic_load(&listener->watched) &&
 	       !pp_registrations_any(listener) &&
-	       (real_fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	       (fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }
 
 void pp_epolls_look_up(struct pp_listener *listener)

@@ -7,17 +7,43 @@
 #include <config.h>
 
 #include "api/proxyproto.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
+#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
+#include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
+#include "preload/server/names.h"
 #include "preload/server/poll.h"
 #include "preload/server/threads.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <unistd.h>
+
+static void note_child(void)
+{
+	pp_process_note_fork();
+	pp_listeners_in_child();
+	pp_header_note_fork();
+}
+
+/*
+ * Before main: no system call but what the environment asks for. The handlers of
+ * fork(3) are so the last to be called before it, and the first behind it: none
+ * of the program's waits for a thread that waits for our lock.
+ */
+__attribute__((constructor)) static void start_library(void)
+{
+	if (!pp_configuration_start())
+		return;
+	pthread_atfork(pp_listeners_before_fork, pp_listeners_after_fork,
+		       note_child);
+	pp_inetd_start();
+}
 
 PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -48,6 +74,8 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (!pp_configuration_allows(fd))
 		return -1;
 	result = real_listen(fd, backlog);
+	if (result == 0)
+		pp_configuration_report("listen", fd);
 	if (result == 0 && pp_is_on())
 		pp_listeners_note(fd);
 	return result;
@@ -70,6 +98,7 @@ PP_EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	pp_report_note_close((unsigned)fd, (unsigned)fd);
 	pp_listeners_note_close(fd);
 	return real_close(fd);
 }
@@ -83,6 +112,8 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
 	int result;
 
+	if (!(flags & CLOEXEC))
+		pp_report_note_close(first, last);
 	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
 	result = pp_descriptors_close_range(first, last, flags);
@@ -98,6 +129,7 @@ void closefrom(int first);
 
 PP_EXPORT void closefrom(int first)
 {
+	pp_report_note_close(first < 0 ? 0 : (unsigned)first, INT_MAX);
 	if (!pp_listeners_any_open()) {
 		real_closefrom(first);
 		return;

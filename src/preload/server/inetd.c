@@ -7,10 +7,10 @@
 #include "connection/admission.h"
 #include "connection/clock.h"
 #include "connection/note.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/names.h"
-#include "preload/server/tell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,9 +56,9 @@ static bool is_same(int fd, const struct start *start)
  */
 static void drop(const struct start *start, const char *reason)
 {
-	pp_tell_outcome(by, start->fd, &start->proxy, "dropped", reason);
+	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "dropped", reason);
 	shutdown(start->fd, SHUT_RDWR);
-	while (real_recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
+	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
 		;
 }
 
@@ -68,9 +68,9 @@ static void take_over(const struct start *start,
 {
 	const struct pp_header *header = &receive->header;
 
-	pp_tell_header(by, start->fd, &start->proxy, header);
+	pp_report_header(pp_configuration(), by, start->fd, &start->proxy, header);
 	if (!pp_note_write_header(start->fd, &start->proxy, header))
-		pp_tell_outcome(by, start->fd, &start->proxy, "not remembered",
+		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "not remembered",
 				"its socket takes no note");
 	pp_header_keep(start->fd, &start->proxy, header,
 		       pp_receive_bytes(receive, peeked));
@@ -92,7 +92,7 @@ static void carry_out(const struct start *start, struct pp_decision decision,
 		take_over(start, receive, peeked);
 		break;
 	case PP_ADMIT_BARE:
-		pp_tell_outcome(by, start->fd, &start->proxy, "handed over",
+		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "handed over",
 				decision.reason);
 		note_examined(start);
 		break;
@@ -160,7 +160,7 @@ static bool settings_allow(const struct start *start)
 {
 	if (!is_same(STDERR_FILENO, start))
 		return pp_configuration_allows(start->fd);
-	pp_tell_taken(STDERR_FILENO);
+	pp_report_end();
 	return pp_configuration_is_valid();
 }
 

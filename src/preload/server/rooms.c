@@ -9,6 +9,7 @@
 #include "preload/server/rooms.h"
 
 #include "connection/cookie.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/lock.h"
 #include "preload/process.h"
@@ -17,7 +18,6 @@
 #include "preload/server/epolls.h"
 #include "preload/server/parents_room.h"
 #include "preload/server/registrations.h"
-#include "preload/server/tell.h"
 #include "preload/server/threads.h"
 
 #include <errno.h>
@@ -204,9 +204,10 @@ static bool give_up_oldest(struct pp_waiting *given_up)
 static void tell_given_up(const struct pp_waiting *given_up)
 {
 	if (given_up->receive.fd >= 0)
-		pp_tell_outcome("accept", given_up->receive.fd,
-				&given_up->proxy, "dropped",
-				"given up, descriptors are short");
+		pp_report_outcome(pp_configuration(), "accept",
+				  given_up->receive.fd, &given_up->proxy,
+				  "dropped",
+				  "given up, descriptors are short");
 }
 
 /*

@@ -134,10 +134,10 @@ static bool has_large_descriptor(int count)
 {
 	const int end = count < 8 * FD_SETSIZE ? count : 8 * FD_SETSIZE;
 
-	if (real_fcntl(count - 1, F_GETFD, 0) >= 0 && !pp_descriptors_has(count - 1))
+	if (fcntl(count - 1, F_GETFD, 0) >= 0 && !pp_descriptors_has(count - 1))
 		return true;
 	for (int fd = FD_SETSIZE; fd < end; fd++)
-		if (real_fcntl(fd, F_GETFD, 0) >= 0 && !pp_descriptors_has(fd))
+		if (fcntl(fd, F_GETFD, 0) >= 0 && !pp_descriptors_has(fd))
 			return true;
 	return false;
 }

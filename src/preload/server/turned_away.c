@@ -5,10 +5,10 @@
 #include "preload/server/turned_away.h"
 
 #include "connection/note.h"
+#include "connection/report.h"
 #include "connection/reset.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/tell.h"
 #include "preload/server/wait.h"
 
 #include <errno.h>
@@ -19,11 +19,11 @@
 /* So often the kernel's queue is tried once more, in one call of accept. */
 #define TRIES 8
 
-void pp_arrival_tell(const struct pp_arrival *arrival, const char *outcome,
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
 		     const char *reason)
 {
-	pp_tell_outcome("accept", arrival->fd, &arrival->proxy, outcome,
-			reason);
+	pp_report_outcome(pp_configuration(), "accept", arrival->fd,
+			  &arrival->proxy, outcome, reason);
 }
 
 /* May accept go on with the next connection instead? See turned_away.h. */
@@ -76,7 +76,7 @@ static enum pp_accepted hand_over_reset(struct pp_arrival *arrival)
 enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
 				      const char *reason)
 {
-	pp_arrival_tell(arrival, "dropped", reason);
+	pp_arrival_report(arrival, "dropped", reason);
 	if (!may_go_on(arrival))
 		return hand_over_reset(arrival);
 	close_refused(arrival);
@@ -113,7 +113,7 @@ static int open_stand_in(const struct pp_arrival *arrival,
 /* Moves it to the lowest number that is free, as accept(2) would have it. */
 static int move_to_lowest(int fd, int flags)
 {
-	int lowest = real_fcntl(fd,
+	int lowest = fcntl(fd,
 				flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC
 						     : F_DUPFD,
 				0);
@@ -157,7 +157,7 @@ enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
 	struct pp_note note;
 	int stand_in;
 
-	pp_arrival_tell(arrival, "waits", reason);
+	pp_arrival_report(arrival, "waits", reason);
 	if (may_go_on(arrival))
 		return turn_late_away_by(arrival, receive, -1);
 	note = note_of(arrival);
@@ -165,7 +165,7 @@ enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
 	if (stand_in >= 0)
 		return turn_late_away_by(arrival, receive, stand_in);
 	pp_receive_end(receive);
-	pp_arrival_tell(arrival, "dropped", "no descriptor to stand in for it");
+	pp_arrival_report(arrival, "dropped", "no descriptor to stand in for it");
 	return hand_over_reset(arrival);
 }
 

@@ -43,7 +43,7 @@ struct pp_arrival {
 };
 
 /* In debug mode, tells what becomes of the connection, and why. */
-void pp_arrival_tell(const struct pp_arrival *arrival, const char *outcome,
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
 		     const char *reason);
 
 /* Ends with a connection that no program is to see. */

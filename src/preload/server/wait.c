@@ -21,7 +21,6 @@
 
 #include "preload/server/wait.h"
 
-#include "preload/interrupted.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/threads.h"
@@ -42,7 +41,7 @@
 
 bool pp_wait_blocks(struct pp_listener *listener)
 {
-	int flags = real_fcntl(listener->fd, F_GETFL, 0);
+	int flags = fcntl(listener->fd, F_GETFL, 0);
 	bool blocking = !(flags & O_NONBLOCK) || (flags & BORROWED) == BORROWED;
 
 	atomic_store(&listener->blocking,
@@ -108,13 +107,31 @@ static int time_left(const struct pp_wait *wait)
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
+/*
+ * poll(2) is interrupted by any handler, accept(2) only by one that was
+ * installed without SA_RESTART. Which one ran is not known: where all of them
+ * restart it was one that does.
+ */
+static bool handlers_restart(void)
+{
+	struct sigaction action;
+
+	for (int number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 &&
+		    action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN &&
+		    !(action.sa_flags & SA_RESTART))
+			return false;
+	return true;
+}
+
 /* What a wait means that found nothing, with the result of poll(2). */
 static enum pp_wait_for end_in_vain(int result, const struct pp_wait *wait)
 {
 	if (result == 0)
 		errno = EAGAIN;
 	/* with a timeout accept(2) is not restarted */
-	else if (errno == EINTR && wait->deadline < 0 && pp_handlers_restart())
+	else if (errno == EINTR && wait->deadline < 0 && handlers_restart())
 		return PP_WAIT_ROOM;
 	return PP_WAIT_FAILED;
 }
@@ -252,7 +269,7 @@ static bool lock_record(int fd, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	return real_fcntl(fd, F_SETLK, (intptr_t)&lock) == 0 ||
+	return fcntl(fd, F_SETLK, (intptr_t)&lock) == 0 ||
 	       (errno != EAGAIN && errno != EACCES);
 }
 
@@ -328,7 +345,7 @@ static void end_flags(int listener, const struct undisturbed *before)
  */
 static int program_flags(int listener)
 {
-	int flags = real_fcntl(listener, F_GETFL, 0);
+	int flags = fcntl(listener, F_GETFL, 0);
 
 	return (flags & BORROWED) == BORROWED ? flags & ~BORROWED : flags;
 }
@@ -342,10 +359,10 @@ static int accept_now(const struct pp_accept_call *call,
 
 	begin_flags(call->listener, &before);
 	flags = program_flags(call->listener);
-	real_fcntl(call->listener, F_SETFL, flags | BORROWED);
+	fcntl(call->listener, F_SETFL, flags | BORROWED);
 	fd = accept_real(call, address, length);
 	error = errno;
-	real_fcntl(call->listener, F_SETFL, flags);
+	fcntl(call->listener, F_SETFL, flags);
 	end_flags(call->listener, &before);
 	errno = error;
 	return fd;
@@ -357,7 +374,7 @@ static void await_program_flags(int listener)
 	struct undisturbed before;
 
 	begin_flags(listener, &before);
-	real_fcntl(listener, F_SETFL, program_flags(listener));
+	fcntl(listener, F_SETFL, program_flags(listener));
 	end_flags(listener, &before);
 }
 
@@ -368,7 +385,7 @@ bool pp_wait_was_borrowed(struct pp_listener *listener)
 
 	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
 		return false;
-	flags = real_fcntl(listener->fd, F_GETFL, 0);
+	flags = fcntl(listener->fd, F_GETFL, 0);
 	borrowed = (flags & BORROWED) == BORROWED;
 	if (borrowed)
 		await_program_flags(listener->fd);

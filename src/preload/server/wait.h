@@ -44,7 +44,4 @@ bool pp_wait_was_borrowed(struct pp_listener *listener);
 /* Does the program's accept on this listener block? One system call. */
 bool pp_wait_blocks(struct pp_listener *listener);
 
-/* In a forked child: no thread is in the middle of a call of these. */
-void pp_wait_note_fork(void);
-
 #endif
