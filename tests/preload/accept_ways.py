@@ -137,6 +137,11 @@ class Matrix(Case):
             if "TRUSTED" not in settings or not no_header_is_refused:
                 self.finish(server, late)
             self.ask(server)
+            # silent first, then half a header: two wake-ups for one client;
+            # without TCP_DEFER_ACCEPT a good one may be a moment late, too
+            count += len(LATE)
+            if settings.get("TRUSTED") and not no_header_is_refused:
+                count += server.asked + len(LATE)
             self.check_told(server, way, mode, count)
 
     def finish(self, server, late):

@@ -121,8 +121,7 @@ static void work(int epoll)
 
 	for (int i = 0; i < 10; i++)
 		while (epoll_wait(epoll, &event, 1, 500) == 1 && ++wakes < 1000)
-			EXPECT(accept(listener, NULL, NULL) == -1 &&
-			       errno == EAGAIN);
+			accept_nobody();
 	EXPECT(wakes < 1000);
 	/* it is woken for its own clients */
 	start_client(strlen(header));
@@ -222,61 +221,13 @@ static void case_clone(void)
 	EXPECT(accept(listener, NULL, NULL) >= 0);
 }
 
-static _Atomic bool one_is_busy;
-
-static void *poll_and_accept(void *unused)
-{
-	struct pollfd fds = { .fd = listener, .events = POLLIN };
-
-	(void)unused;
-	for (;;) {
-		int fd;
-
-		EXPECT(poll(&fds, 1, -1) == 1);
-		fd = accept(listener, NULL, NULL);
-		if (fd >= 0)
-			return NULL;
-		EXPECT(errno == EAGAIN);
-		/* the first has other things to do */
-		if (!atomic_exchange(&one_is_busy, true))
-			for (;;)
-				pause();
-	}
-}
-
-/*
- * Two threads poll. The one that lets a client wait does not poll again: the
- * other one, which sleeps since before there was a room, is woken.
- */
-static void case_threads(void)
-{
-	pthread_t first, second;
-
-	EXPECT(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
-	EXPECT(pthread_create(&first, NULL, poll_and_accept, NULL) == 0);
-	EXPECT(pthread_create(&second, NULL, poll_and_accept, NULL) == 0);
-	usleep(2000);
-	client = start_client(10);
-	while (!one_is_busy)
-		usleep(100);
-	usleep(20000);
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
-	for (;;) {
-		/* one of them ends */
-		if (pthread_tryjoin_np(first, NULL) == 0 ||
-		    pthread_tryjoin_np(second, NULL) == 0)
-			return;
-		usleep(1000);
-	}
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
 	{ "lock", case_lock },	     { "shared", case_shared },
 	{ "clone", case_clone },
-	{ "left", case_left },	     { "threads", case_threads },
+	{ "left", case_left },
 };
 
 int main(int count, char **words)

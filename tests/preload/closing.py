@@ -85,12 +85,6 @@ class Listener(unittest.TestCase):
     """A listener that is closed leaves the program's epoll, room and all."""
     check = Closing.check
 
-    def test_dup2(self):
-        self.check("dup2", probe="registered")
-
-    def test_dup3(self):
-        self.check("dup3", probe="registered")
-
     def test_close_range(self):
         self.check("close_range", probe="registered")
 

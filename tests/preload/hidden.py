@@ -184,10 +184,6 @@ class Beside(unittest.TestCase):
     def test_listener_that_leaves_an_epoll_that_is_shared(self):
         self.check("left")
 
-    def test_thread_that_slept_before_there_was_a_room(self):
-        for _ in range(20):
-            self.check("threads")
-
 
 class Fork(CallsCase):
     def test_cost(self):

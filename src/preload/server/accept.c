@@ -172,18 +172,30 @@ static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 	return accepted;
 }
 
+/* Is there a connection in the kernel's queue? */
+static bool is_readable(int listener)
+{
+	struct pollfd queue = { .fd = listener, .events = POLLIN };
+
+	return real_poll(&queue, 1, 0) == 1;
+}
+
 /* What is to be done where accept(2) has failed. */
 static enum pp_accepted accept_failed(struct pp_arrival *arrival,
 				      enum pp_wait_for what)
 {
 	struct pp_listener *listener = arrival->listener;
+	int error = errno;
 
-	switch (errno) {
+	switch (error) {
 	case EMFILE:
 	case ENFILE:
-		/* those that wait have some of the program's descriptors */
-		return pp_listeners_give_up_oldest() ? PP_ACCEPT_ON
-						     : PP_ACCEPT_FAILED;
+		/* those that wait have descriptors; it says so of nobody, too */
+		if (is_readable(arrival->call->listener) &&
+		    pp_listeners_give_up_oldest())
+			return PP_ACCEPT_ON;
+		errno = error;
+		return PP_ACCEPT_FAILED;
 	case EAGAIN:
 		if (listener == NULL)
 			return PP_ACCEPT_FAILED;
