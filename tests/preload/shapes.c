@@ -6,8 +6,8 @@
  *	shapes SHAPE [WORKERS [SECONDS]]
  *
  * Prints "port N", then a line "wake" whenever the wait for the listener ends
- * and "accepted ADDRESS PORT" for each connection, or "aborted" where accept
- * says so. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
+ * and "accepted ADDRESS PORT" for each connection, or "reset" for one that was
+ * when it was accepted. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
  * printed when accept ends by it. "no io_uring" is printed where a shape needs
  * that and the kernel refuses it.
  */
@@ -56,7 +56,15 @@ static void say(const char *text)
 static void serve(int fd, const struct sockaddr_in *client)
 {
 	char address[INET_ADDRSTRLEN], line[80];
+	socklen_t length = sizeof(int);
+	int error = 0;
 
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	if (error == ECONNRESET) {
+		say("reset\n");
+		close(fd);
+		return;
+	}
 	inet_ntop(AF_INET, &client->sin_addr, address, sizeof(address));
 	snprintf(line, sizeof(line), "accepted %s %u\n", address,
 		 ntohs(client->sin_port));
@@ -75,8 +83,6 @@ static bool accept_one(void)
 
 	if (fd >= 0)
 		serve(fd, &client);
-	else if (errno == ECONNABORTED)
-		say("aborted\n");
 	else if (errno != EAGAIN && errno != EINTR)
 		die("accept");
 	return fd >= 0;

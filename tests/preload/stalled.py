@@ -255,7 +255,7 @@ class Blocking(unittest.TestCase):
             for number, stop in enumerate(
                     [*STOPS[1:], b"PROXY nonsense\r\n"], 1):
                 server.stall(1, [stop])
-                fixture.wait_for(lambda: server.count("aborted") == number,
+                fixture.wait_for(lambda: server.count("reset") == number,
                                  "accept to end")
             self.assertEqual(server.ask_all(3), [1, 2, 3])
             late = server.clients[2]
@@ -263,7 +263,7 @@ class Blocking(unittest.TestCase):
             self.assertEqual(fixture.read_all(late),
                              b"accepted 192.0.2.1 1111\n")
             self.assertEqual(server.ask_all(3), [1, 2, 3])
-            self.assertEqual(server.count("aborted"), number)
+            self.assertEqual(server.count("reset"), number)
 
     def test_poll(self):
         self.check("poll-blocking")
