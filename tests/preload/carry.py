@@ -7,7 +7,7 @@ import socket
 import unittest
 
 import fixture
-from fixture import v1, v2, v2_local
+from fixture import allowed, v1, v2, v2_local
 from fixture.calls import CallsCase
 
 CLIENT = ["peer 192.0.2.1 1111", "name 192.0.2.2 2222"]
@@ -71,6 +71,7 @@ class Handover(unittest.TestCase):
 
     def test_ipv6_client(self):
         """On an IPv4 socket, with room for the address."""
+        allowed.need_socket_filter()
         self.check("execv", ["peer 2001:db8::1 1111", "name 2001:db8::2 2222"],
                    v2("2001:db8::1", "2001:db8::2"))
 
@@ -108,8 +109,7 @@ class Handover(unittest.TestCase):
 
     def test_the_programs_own_filter(self):
         """It stays, and nothing is there when it was detached."""
-        if os.getuid() != 0:
-            raise unittest.SkipTest("only root can attach a filter")
+        allowed.need_socket_filter()
         self.check("own-filter", CLIENT + ["filter of 1"] + CLIENT, v2())
         # what does not fit elsewhere is not known then
         told, _, port = self.hand_over(
@@ -119,8 +119,7 @@ class Handover(unittest.TestCase):
             "peer 2001:db8::1 1111", "name 2001:db8::2 2222"])
 
     def test_another_user(self):
-        if os.getuid() != 0:
-            raise unittest.SkipTest("only root can be another user")
+        allowed.need_another_user(fixture.probe("handover"))
         self.check("other-user", CLIENT, v2())
         told, _, _ = self.hand_over("other-user", v2("2001:db8::1", "::1"))
         self.assertEqual(told[0], "peer 2001:db8::1 1111")
@@ -233,8 +232,7 @@ class Passed(CallsCase):
 
     def test_users(self):
         """Another user passes it on, and has got it by neither right."""
-        if os.getuid() != 0:
-            raise unittest.SkipTest("only root can be another user")
+        allowed.need_another_user(fixture.probe("calls"))
         fd, _ = self.accept(v1())
         own, _ = self.accept(b"data")
         self.calls.ok("setuid", 65534)
