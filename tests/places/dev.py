@@ -5,6 +5,7 @@ Takes a machine with all that ./dev check and ./dev demo install.
 """
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -35,7 +36,16 @@ sys.exit(1)
 
 
 class Tree(unittest.TestCase):
-    """A fresh clone."""
+    """A fresh clone, with what ./autogen.sh has made for all of the tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.made = folder.name + "/libproxyproto"
+        clone(cls.made, os.getuid())
+        subprocess.run([cls.made + "/autogen.sh"], check=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -43,7 +53,7 @@ class Tree(unittest.TestCase):
         os.chmod(folder.name, 0o755)
         self.folder = folder.name
         self.tree = folder.name + "/libproxyproto"
-        clone(self.tree, os.getuid())
+        shutil.copytree(self.made, self.tree, symlinks=True)
 
     def without(self, *programs):
         """A PATH with all of this one's programs but these."""
@@ -77,7 +87,7 @@ class Tree(unittest.TestCase):
         return lines
 
 
-class Missing(Tree):
+class Dev(Tree):
     def test_neither_root_nor_sudo(self):
         status, lines = self.run_in_tree(
             "./dev", "install", "no-such-package", path=self.without("sudo"),
@@ -96,7 +106,6 @@ class Missing(Tree):
 
     def test_no_python3(self):
         path = self.without("python3?.*")
-        self.passes("./autogen.sh")
         self.passes("./configure", "-q", path=path)
         self.assertEqual(self.output.count("python3 is not installed"), 1)
         check = ("make", "-s", "-j2", "check", "check_PROGRAMS=",
@@ -108,10 +117,7 @@ class Missing(Tree):
         status, _ = self.run_in_tree(*check, path=path, PP_NO_SKIP="1")
         self.assertNotEqual(status, 0, self.output)
 
-
-class Dev(Tree):
     def test_tree_that_was_configured_itself(self):
-        self.passes("./autogen.sh")
         self.passes("./configure", "-q")
         self.passes("make", "-s", "-j2")
         lines = self.passes("./dev", "demo")
@@ -139,24 +145,22 @@ class Dev(Tree):
             self.assertRegex(self.output, rf"(?m)^{number} of {of}: ")
 
     def test_check(self):
-        status, lines = self.check(passes=PASSES)
-        self.assertEqual(status, 0, self.output)
-        self.check_said(lines, 2)
-        self.assertRegex(lines[-3], "^== skipped.*: 2$")
-        self.assertEqual(
-            lines[-2],
-            "  preload/passes.py Some.test_left_out: no moon tonight")
-        self.assertRegex(lines[-1], "^  tests/unit/unit: ")
-
-    def test_failed_check(self):
-        status, lines = self.check(passes=PASSES, fails=FAILS)
-        self.assertEqual(status, 1, self.output)
-        self.check_said(lines, 3)
-        self.assertRegex(lines[-1], "^dev: failed, .*tests/preload/fails.log$")
-        self.assertLess(
-            lines.index(
-                "  preload/passes.py Some.test_left_out: no moon tonight"),
-            lines.index("three is not four"))
+        left_out = "  preload/passes.py Some.test_left_out: no moon tonight"
+        with self.subTest("one fails"):
+            status, lines = self.check(passes=PASSES, fails=FAILS)
+            self.assertEqual(status, 1, self.output)
+            self.check_said(lines, 3)
+            self.assertRegex(lines[-1],
+                             "^dev: failed, .*tests/preload/fails.log$")
+            self.assertLess(lines.index(left_out),
+                            lines.index("three is not four"))
+        with self.subTest("all pass"):
+            status, lines = self.check(passes=PASSES)
+            self.assertEqual(status, 0, self.output)
+            self.check_said(lines, 2)
+            self.assertRegex(lines[-3], "^== skipped.*: 2$")
+            self.assertEqual(lines[-2], left_out)
+            self.assertRegex(lines[-1], "^  tests/unit/unit: ")
 
 
 if __name__ == "__main__":

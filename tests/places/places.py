@@ -204,12 +204,10 @@ class Made:
             if os.path.exists(f"{top}/{name}"):
                 os.unlink(f"{top}/{name}")
         if place.owner:
-            with open(top + "/etc/passwd", "a", encoding="ascii") as file:
-                file.write(f"user:x:{USER}:{USER}::{place.home}:/bin/bash\n")
-            with open(top + "/etc/group", "a", encoding="ascii") as file:
-                file.write(f"user:x:{USER}:\n")
-            os.makedirs(top + place.home)
-            os.chown(top + place.home, USER, USER)
+            subprocess.run(
+                ["chroot", top, "/usr/sbin/useradd", f"--uid={USER}",
+                 "--create-home", "--home-dir=" + place.home, "user"],
+                check=True)
         if os.path.exists(top + "/etc/sudoers.d"):
             with open(top + "/etc/sudoers.d/user", "w",
                       encoding="ascii") as file:
