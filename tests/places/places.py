@@ -6,6 +6,7 @@ by their names, all without any. Each is a throw-away Debian with a fresh clone
 in it, in which ./dev deb and ./dev check must pass, whatever it forbids.
 """
 import concurrent.futures
+import glob
 import os
 import re
 import shutil
@@ -180,9 +181,12 @@ class Made:
         """(the root, what to mount there)"""
         debian, place = self.debian, self.place
         shutil.rmtree(self.folder, ignore_errors=True)
+        # a folder of its own: apt locks it
+        os.makedirs(self.folder + "/debs/partial")
+        for deb in glob.glob(debian.debs + "/*.deb"):
+            os.link(deb, f"{self.folder}/debs/{os.path.basename(deb)}")
         top = self.folder + "/root"
         if place.plain:
-            os.makedirs(self.folder)
             subprocess.run(["cp", "-a", debian.root, top], check=True)
             self.fill(top)
             return top, ""
@@ -235,7 +239,7 @@ class Made:
                  "--kill-child", "sh", "-c", INSIDE, "sh", top, mount,
                  "PATH=" + place.path, "HOME=" + place.home, *place.run,
                  "bash", "-c", script],
-                env=os.environ | {"PP_DEBS": self.debian.debs},
+                env=os.environ | {"PP_DEBS": self.folder + "/debs"},
                 stdin=subprocess.DEVNULL, stdout=file,
                 stderr=subprocess.STDOUT, check=False).returncode == 0
         count = 80 if not passed else 40 if name == "check" else 3
