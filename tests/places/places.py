@@ -88,7 +88,7 @@ DEB = r"""
 set -eo pipefail
 cd "$HOME/libproxyproto"
 ./dev deb | tee /tmp/deb
-if [ "$(id -u)" = 0 ] || command -v sudo; then
+if [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; then
 	eval "$(sed -n '$s/^== to install it: //p' /tmp/deb)"
 	LD_PRELOAD=libproxyproto.so true 2>&1 | (! grep .)
 fi
