@@ -49,7 +49,8 @@ tests_preload_reset_LDADD = libproxyproto-core.la
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
 tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
-EXTRA_DIST += tests/preload/carry.py tests/preload/inetd.py
+EXTRA_DIST += tests/fixture/allowed.py \
+	tests/preload/carry.py tests/preload/inetd.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/carry.py tests/preload/inetd.py
 endif

@@ -9,7 +9,8 @@ import tempfile
 import unittest
 
 import fixture
-from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, manual, v1, v2
+from fixture import (CLIENT_LIBRARY, SERVER_LIBRARY, allowed, manual, v1,
+                     v2)
 from fixture.calls import Calls, CallsCase, pack_address, pack_unix
 
 CLIENT = "192.0.2.1", 1111
@@ -315,8 +316,7 @@ class Privileged(unittest.TestCase):
                             "--clear-groups", program], **settings)
         self.addCleanup(calls.stop)
         calls.socket()
-        with open(f"/proc/{calls.pid}/maps", encoding="ascii") as file:
-            self.assertIn(name, file.read())
+        self.assertIn(name, allowed.maps_of(calls.pid))
         return calls
 
     def test_environment_is_ignored(self):

@@ -316,10 +316,14 @@ class Clients(unittest.TestCase):
             "--parallel-max", "4", f"http://127.0.0.1:{port}/?[1-40]",
             TLV="alpn=h2", CRC32C="yes")
         self.assertEqual(client.wait(), 0)
-        seen = re.findall(r"^(198\.51\.100\.\d+) - - .* 200 -$",
-                          server.output(), re.M)
-        self.assertEqual(len(seen), 40)
-        self.assertEqual(len(set(seen)), 40)
+
+        def seen():
+            return re.findall(r"^(198\.51\.100\.\d+) - - .* 200 -$",
+                              server.output(), re.M)
+        # what it has written may not have been read yet
+        fixture.wait_for(lambda: len(seen()) >= 40, "40 clients to be seen")
+        self.assertEqual(len(seen()), 40)
+        self.assertEqual(len(set(seen())), 40)
 
 
 if __name__ == "__main__":
