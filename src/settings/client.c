@@ -87,40 +87,33 @@ enum row {
 };
 
 const struct pp_setting pp_client_settings[] = {
-	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, PP_SETTING_BOOLEAN,
-	  .field = PP_SETTING_FIELD(debug) },
+	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(debug) },
 	{ "ADDR", "127.0.0.1",
 	  "a numeric IPv4 or IPv6 address or network, no bit set beyond the "
 	  "prefix length, as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32",
-	  PP_SETTING_OTHER, .parse = parse_source },
-	{ "PORT", "8080", "a port from 0 to 65535", PP_SETTING_OTHER,
-	  .parse = parse_source_port },
+	  PP_OTHER(parse_source) },
+	{ "PORT", "8080", "a port from 0 to 65535",
+	  PP_OTHER(parse_source_port) },
 	{ "DEST_ADDR", ACTUAL, "a numeric IPv4 or IPv6 address, or " ACTUAL,
-	  PP_SETTING_OTHER, .parse = parse_destination },
+	  PP_OTHER(parse_destination) },
 	{ "DEST_PORT", ACTUAL, "a port from 0 to 65535, or " ACTUAL,
-	  PP_SETTING_OTHER, .parse = parse_destination_port },
-	{ "VERSION", "2", "0 (none), 1 or 2", PP_SETTING_NUMBER,
-	  .field = PP_SETTING_FIELD(send_version), .limit = 2 },
-	{ "COMMAND", "PROXY", "PROXY or LOCAL", PP_SETTING_OTHER,
-	  .parse = parse_command },
+	  PP_OTHER(parse_destination_port) },
+	{ "VERSION", "2", "0 (none), 1 or 2", PP_NUMBER(send_version, 2) },
+	{ "COMMAND", "PROXY", "PROXY or LOCAL", PP_OTHER(parse_command) },
 	{ "TLV", PP_BYTES_NONE,
 	  "vectors, up to 65492 bytes of them: alpn=TEXT, authority=TEXT, "
 	  "netns=TEXT, unique-id=TEXT (up to 128 bytes), noop=LENGTH, ssl=HEX, "
 	  "0xEA=HEX; or " PP_BYTES_NONE,
-	  PP_SETTING_LIST, .field = PP_SETTING_FIELD(vectors),
-	  .list = &pp_vectors },
-	{ "CRC32C", "0", PP_SETTINGS_BOOLEAN, PP_SETTING_BOOLEAN,
-	  .field = PP_SETTING_FIELD(crc32c) },
+	  PP_LIST(vectors, pp_vectors) },
+	{ "CRC32C", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(crc32c) },
 	{ "RAW", PP_BYTES_NONE,
 	  "up to 65551 bytes as text, with the escapes \\r, \\n, \\\\ and "
 	  "\\xHH; or " PP_BYTES_NONE,
-	  PP_SETTING_LIST, .field = PP_SETTING_FIELD(raw),
-	  .list = &pp_verbatim },
+	  PP_LIST(raw, pp_verbatim) },
 	{ "SPLIT", "0", "bytes from 0 (all of them) to 65551",
-	  PP_SETTING_NUMBER, .field = PP_SETTING_FIELD(split),
-	  .limit = PP_V2_MAX },
+	  PP_NUMBER(split, PP_V2_MAX) },
 	{ "DELAY", "0", "seconds from 0 to 3600, with a fraction or without",
-	  PP_SETTING_SECONDS, .field = PP_SETTING_FIELD(delay) },
+	  PP_SECONDS(delay, 0) },
 	{ .name = NULL },
 };
 
@@ -164,16 +157,17 @@ static const char *value_of(char *const *environment, enum row row)
 	return setting->fallback;
 }
 
-static void fail_pair(char *const *environment, enum row row, enum row with,
-		      const char *why, struct pp_settings_error *error)
+static void fail_pair(char *const *environment, enum row row,
+		      const struct conflict *conflict,
+		      struct pp_settings_error *error)
 {
 	pp_settings_fail(error,
 			 PP_SETTINGS_PREFIX "%s=\"%.80s\" is not valid with "
 			 PP_SETTINGS_PREFIX "%s=\"%.80s\": %s",
 			 pp_client_settings[row].name,
 			 value_of(environment, row),
-			 pp_client_settings[with].name,
-			 value_of(environment, with), why);
+			 pp_client_settings[conflict->with].name,
+			 value_of(environment, conflict->with), conflict->why);
 }
 
 void pp_settings_agree(char *const *environment,
@@ -199,10 +193,10 @@ void pp_settings_agree(char *const *environment,
 
 	if (settings->send_version == 0)
 		return;
-	for (const struct conflict *at = conflicts; at < conflicts + count; at++)
+	for (size_t i = 0; i < count; i++)
 		for (enum row row = 0; row < ROWS; row++)
-			if (at->rows & BIT(row) && stated[row] &&
-			    stated[at->with])
-				fail_pair(environment, row, at->with, at->why,
+			if (conflicts[i].rows & BIT(row) && stated[row] &&
+			    stated[conflicts[i].with])
+				fail_pair(environment, row, &conflicts[i],
 					  error);
 }

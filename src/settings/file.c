@@ -142,7 +142,7 @@ static void list_names(char *list, size_t size)
 	size_t length = 0;
 
 	for (; row->name != NULL && length < size; row++) {
-		if (!row->is_environments)
+		if (!row->environment_only)
 			snprintf(list + length, size - length, "%s%s",
 				 length == 0 ? "" : ", ", row->name);
 		length = strlen(list);
@@ -184,7 +184,7 @@ static void take_assignment(struct reader *reader, char *line)
 	*equals = '\0';
 	name = trim(line);
 	row = pp_settings_find(pp_server_settings, name);
-	if (row == NULL || row->is_environments) {
+	if (row == NULL || row->environment_only) {
 		list_names(names, sizeof(names));
 		FAIL(reader, "\"%.80s\" is not a setting: there are %s", name,
 		     names);

@@ -69,29 +69,25 @@ static bool parse_config(const char *value, struct pp_settings *settings)
 }
 
 const struct pp_setting pp_server_settings[] = {
-	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, PP_SETTING_BOOLEAN,
-	  .field = PP_SETTING_FIELD(debug) },
+	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(debug) },
 	{ "MUST_USE_PROTOCOL_HEADER", "0", PP_SETTINGS_BOOLEAN,
-	  PP_SETTING_BOOLEAN, .field = PP_SETTING_FIELD(must_use) },
-	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)", PP_SETTING_NUMBER,
-	  .field = PP_SETTING_FIELD(versions), .limit = PP_VERSION_BOTH },
+	  PP_BOOLEAN(must_use) },
+	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",
+	  PP_NUMBER(versions, PP_VERSION_BOTH) },
 	{ "TRUSTED", PP_NETWORKS_EVERYONE,
 	  "addresses and networks, no bit set beyond the prefix length, as "
 	  "192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or " PP_NETWORKS_EVERYONE,
-	  PP_SETTING_LIST, .field = PP_SETTING_FIELD(trusted),
-	  .list = &pp_networks },
+	  PP_LIST(trusted, pp_networks) },
 	{ "PORTS", PP_PORTS_ALL,
 	  "ports from 1 to 65535 and ranges, as 22 or 8000-8099, or "
-	  PP_PORTS_ALL,
-	  PP_SETTING_LIST, .field = PP_SETTING_FIELD(ports),
-	  .list = &pp_ports },
+	  PP_PORTS_ALL, PP_LIST(ports, pp_ports) },
 	{ "TIMEOUT", "3",
 	  "seconds from 0.001 to 3600, with a fraction or without",
-	  PP_SETTING_SECONDS, .field = PP_SETTING_FIELD(timeout), .limit = 1 },
-	{ "INETD", "0", PP_SETTINGS_BOOLEAN, PP_SETTING_BOOLEAN,
-	  .field = PP_SETTING_FIELD(inetd), .is_environments = true },
+	  PP_SECONDS(timeout, 1) },
+	{ "INETD", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(inetd),
+	  .environment_only = true },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
-	  PP_SETTING_OTHER, .parse = parse_config, .is_environments = true },
+	  PP_OTHER(parse_config), .environment_only = true },
 	{ .name = NULL },
 };
 
@@ -281,8 +277,8 @@ void pp_settings_take(const struct pp_setting *table, const char *name,
 	nearest = pp_settings_nearest(name);
 	if (strcmp(nearest, name) != 0)
 		pp_settings_fail(error,
-				 PP_SETTINGS_PREFIX "%.80s is not a setting: the "
-				 "nearest one is " PP_SETTINGS_PREFIX "%s",
+				 PP_SETTINGS_PREFIX "%.80s is not a setting: "
+				 "the nearest one is " PP_SETTINGS_PREFIX "%s",
 				 name, nearest);
 }
 
@@ -298,7 +294,8 @@ bool pp_settings_environment(const struct pp_setting *table,
 		const char *start = *environment + PREFIX_LENGTH;
 		const char *equals;
 
-		if (strncmp(*environment, PP_SETTINGS_PREFIX, PREFIX_LENGTH) != 0)
+		if (strncmp(*environment, PP_SETTINGS_PREFIX,
+			    PREFIX_LENGTH) != 0)
 			continue;
 		equals = strchr(start, '=');
 		if (equals == NULL)

@@ -70,7 +70,7 @@ struct pp_settings {
 enum pp_setting_type {
 	PP_SETTING_BOOLEAN,	/* bool */
 	PP_SETTING_NUMBER,	/* unsigned: up to the limit */
-	PP_SETTING_SECONDS,	/* int: milliseconds, from the limit to an hour's */
+	PP_SETTING_SECONDS,	/* int, milliseconds: from the limit to an hour */
 	PP_SETTING_LIST,	/* struct pp_bytes */
 	PP_SETTING_OTHER,	/* what its parser takes */
 };
@@ -86,10 +86,23 @@ struct pp_setting {
 	const struct pp_list *list;
 	/* False where the value is bad: then *settings is of no use. */
 	bool (*parse)(const char *value, struct pp_settings *settings);
-	bool is_environments;	/* has no place in the settings file */
+	bool environment_only;	/* has no place in the settings file */
 };
 
-#define PP_SETTING_FIELD(name) offsetof(struct pp_settings, name)
+/* Where a field is; a compiler warns where it is not of the type. */
+#define PP_FIELD(type, name)                                               \
+	(offsetof(struct pp_settings, name) +                              \
+	 0 * sizeof((type *)NULL == &((struct pp_settings *)NULL)->name))
+
+/* What rows of a type begin with behind their texts. */
+#define PP_BOOLEAN(name) PP_SETTING_BOOLEAN, .field = PP_FIELD(bool, name)
+#define PP_NUMBER(name, most)                                              \
+	PP_SETTING_NUMBER, .field = PP_FIELD(unsigned, name), .limit = (most)
+#define PP_SECONDS(name, least)                                            \
+	PP_SETTING_SECONDS, .field = PP_FIELD(int, name), .limit = (least)
+#define PP_LIST(name, how)                                                 \
+	PP_SETTING_LIST, .field = PP_FIELD(struct pp_bytes, name), .list = &(how)
+#define PP_OTHER(parser) PP_SETTING_OTHER, .parse = (parser)
 
 /* What was wrong with a value; text is empty where nothing was. */
 struct pp_settings_error {
