@@ -147,6 +147,16 @@ START_TEST(everyone_is_no_list)
 }
 END_TEST
 
+/* Who names some beside it would be surprised. */
+START_TEST(everyone_stands_alone)
+{
+	struct pp_bytes networks = { NULL, 0, 0 };
+	const char *text = "everyone, 10.0.0.1";
+
+	ck_assert_ptr_eq(pp_list_parse(&pp_networks, text, &networks), text);
+}
+END_TEST
+
 START_TEST(separators_in_any_mixture)
 {
 	static const char *const lists[] = {
@@ -443,6 +453,7 @@ Suite *pp_suite_networks(void)
 	ADD_TEST(suite, all_of_one_family_is_nobody_of_the_other);
 	ADD_TEST(suite, scope_and_port_do_not_count);
 	ADD_TEST(suite, everyone_is_no_list);
+	ADD_TEST(suite, everyone_stands_alone);
 	ADD_TEST(suite, separators_in_any_mixture);
 	ADD_TEST(suite, bad_words_are_pointed_at);
 	ADD_TEST(suite, empty_lists_are_bad);
