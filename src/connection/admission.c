@@ -25,7 +25,7 @@ static uint16_t local_port(int fd)
 
 bool pp_admission_has_port(const struct pp_settings *settings, int fd)
 {
-	return settings->ports.bits == NULL ||
+	return settings->ports.at == NULL ||
 	       pp_ports_have(&settings->ports, local_port(fd));
 }
 
@@ -89,7 +89,7 @@ void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 	int seconds = 0;
 	socklen_t length = sizeof(seconds);
 
-	if (!settings->must_use && settings->trusted.ranges != NULL)
+	if (!settings->must_use && settings->trusted.at != NULL)
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) != 0 ||

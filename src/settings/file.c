@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading a settings file; see file.h. */
+/* Reading the settings file over a buffer; see load.h. */
 #include <config.h>
 
-#include "settings/file.h"
-
-#include "settings/words.h"
+#include "settings/load.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
@@ -21,7 +19,6 @@
 
 /* How far the reading has come. */
 struct reader {
-	const struct pp_setting *table;
 	const struct pp_settings_text *text;
 	struct pp_settings *settings;
 	struct pp_settings_error *error;
@@ -138,57 +135,44 @@ static void take_section(struct reader *reader, char *line)
 	reader->given = 0;
 }
 
-/* The names that a file may have, in lower case. */
-static void list_names(const struct pp_setting *table, char *list, size_t size)
+/* Writes behind "" the names that a file may have, in lower case. */
+static void list_names(char *list, size_t size)
 {
+	const struct pp_setting *row = pp_server_settings;
 	size_t length = 0;
 
-	list[0] = '\0';
-	for (; table->name != NULL && length < size; table++) {
-		if (!(table->flags & PP_SETTING_ENVIRONMENT))
+	for (; row->name != NULL && length < size; row++) {
+		if (!row->environment_only)
 			snprintf(list + length, size - length, "%s%s",
-				 length == 0 ? "" : ", ", table->name);
+				 length == 0 ? "" : ", ", row->name);
 		length = strlen(list);
 	}
 	for (; *list != '\0'; list++)
 		*list = (char)tolower((unsigned char)*list);
 }
 
-static void fail_name(struct reader *reader, const char *name)
-{
-	char list[200];
-
-	list_names(reader->table, list, sizeof(list));
-	FAIL(reader, "\"%.80s\" is not a setting: there are %s", name, list);
-}
-
 /* Takes a value; in a section of other programs it is only checked. */
 static void take_value(struct reader *reader, const struct pp_setting *row,
 		       const char *name, const char *value)
 {
-	static const struct pp_settings none;
-	const struct pp_settings_origin origin = { PP_FROM_FILE,
-						   reader->section };
-	struct pp_settings elsewhere = none;
-	const char *bad;
-	char where[320];
+	char place[320];
+	const struct pp_settings_origin origin = {
+		reader->applies ? PP_FROM_FILE : PP_FROM_ELSEWHERE,
+		reader->section, place,
+	};
 
-	bad = pp_settings_set(reader->table, row, value, origin,
-			      reader->applies ? reader->settings : &elsewhere);
-	pp_settings_drop(&elsewhere, &none);
-	if (bad == NULL)
-		return;
-	snprintf(where, sizeof(where), "%s:%u: %s", reader->text->path,
+	snprintf(place, sizeof(place), "%s:%u: %s", reader->text->path,
 		 reader->line, name);
-	pp_settings_describe(row, where, " = ", value, bad, reader->error);
+	pp_settings_set(pp_server_settings, row, value, &origin,
+			reader->settings, reader->error);
 }
 
 static void take_assignment(struct reader *reader, char *line)
 {
 	char *equals = strchr(line, '=');
 	const struct pp_setting *row;
+	char *name, names[200] = "";
 	unsigned bit;
-	char *name;
 
 	if (equals == NULL) {
 		FAIL(reader,
@@ -199,12 +183,14 @@ static void take_assignment(struct reader *reader, char *line)
 	}
 	*equals = '\0';
 	name = trim(line);
-	row = pp_settings_find(reader->table, name);
-	if (row == NULL || row->flags & PP_SETTING_ENVIRONMENT) {
-		fail_name(reader, name);
+	row = pp_settings_find(pp_server_settings, name);
+	if (row == NULL || row->environment_only) {
+		list_names(names, sizeof(names));
+		FAIL(reader, "\"%.80s\" is not a setting: there are %s", name,
+		     names);
 		return;
 	}
-	bit = 1u << (row - reader->table);
+	bit = 1u << (row - pp_server_settings);
 	if (reader->given & bit) {
 		FAIL(reader, "\"%s\" is given twice: a section takes it once",
 		     name);
@@ -229,13 +215,11 @@ static void take_line(struct reader *reader, char *line, size_t length)
 		take_assignment(reader, line);
 }
 
-void pp_settings_file(const struct pp_setting *table,
-		      const struct pp_settings_text *text,
+void pp_settings_file(const struct pp_settings_text *text,
 		      struct pp_settings *settings,
 		      struct pp_settings_error *error)
 {
-	struct reader reader = { .table = table,
-				 .text = text,
+	struct reader reader = { .text = text,
 				 .settings = settings,
 				 .error = error,
 				 .applies = true };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Names of settings, and slips in them; see names.h. */
+/* Names of settings, and slips in them; see settings.h. */
 #include <config.h>
 
-#include "settings/names.h"
+#include "settings/settings.h"
 
-#include <stddef.h>
+#include <limits.h>
 #include <string.h>
 
 /* Beyond so many letters of what was given nothing is compared. */
@@ -21,16 +21,6 @@ static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
 	"RAW", "SPLIT", "DELAY",
 };
-
-#define COUNT (sizeof(names) / sizeof(*names))
-
-bool pp_settings_names_have(const char *name)
-{
-	for (size_t i = 0; i < COUNT; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
 
 /* In upper case, as names are, whatever the locale. */
 static char upper(char c)
@@ -70,12 +60,12 @@ static unsigned distance(const char *given, const char *name)
 	return row[length];
 }
 
-const char *pp_settings_names_nearest(const char *name)
+const char *pp_settings_nearest(const char *name)
 {
-	const char *nearest = names[0];
-	unsigned least = distance(name, nearest);
+	const char *nearest = NULL;
+	unsigned least = UINT_MAX;
 
-	for (size_t i = 1; i < COUNT; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		unsigned changes = distance(name, names[i]);
 
 		if (changes < least) {

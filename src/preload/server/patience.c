@@ -50,7 +50,7 @@ enum pp_received pp_patience_wait(struct pp_listener *listener,
 	enum pp_received received = PP_RECEIVED_MORE;
 	short events;
 
-	if (settings->trusted.ranges == NULL || settings->must_use ||
+	if (settings->trusted.at == NULL || settings->must_use ||
 	    atomic_load(&listener->patience) + AT_FIRST <= 0)
 		return received;
 	events = wait_for_bytes(receive->fd);
