@@ -3,8 +3,7 @@
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
 	bench/rounds.py bench/run.py bench/servers.py
-bench_programs = bench/note bench/echo bench/load bench/parse bench/start \
-	bench/table
+bench_programs = bench/note bench/echo bench/load bench/parse bench/start
 EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions
 check_PROGRAMS += bench/once
@@ -23,9 +22,7 @@ bench_parse_SOURCES = bench/parse.c
 bench_parse_LDADD = libproxyproto_codec.la
 bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
-bench_table_SOURCES = bench/table.c
-bench_table_LDADD = libproxyproto-core.la
-CLEANFILES = $(EXTRA_PROGRAMS)
+CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs
 # behind all, not beside it: they are made of the same objects

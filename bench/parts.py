@@ -250,13 +250,10 @@ def scaling(options):
                                           CONNECTIONS, 64,
                                           options.seconds)[0], subject.name)
             tables.append((subject.name, figures))
-    done = subprocess.run([os.path.join(BUILT, "table")], check=True,
-                          capture_output=True, text=True)
     return report.section(
         "Scaling",
         "Connections a second of so many threads or processes that block in "
-        "accept on one listener.", tables, options, "scaling") \
-        + report.table_of_peers(done.stdout)
+        "accept on one listener.", tables, options, "scaling")
 
 
 PARTS = {"throughput": throughput, "rate": rate, "calls": calls,

@@ -121,14 +121,6 @@ def stall(figures):
                      "connections a second"), rows))
 
 
-def table_of_peers(text):
-    return ("Looking up a peer in user space, among so many that are known, "
-            "in random order.\n\n"
-            + table(("descriptors", "ns to record", "ns to look up"),
-                    [(f"{int(words[0]):,}", *words[1:])
-                     for words in map(str.split, text.splitlines())]))
-
-
 PLOT = """
 set terminal pngcairo size 900,420 font "sans,10"
 set output "{output}"

@@ -130,6 +130,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: common_name ADDRESS PORT\n");
 		return 2;
 	}
+	if (proxyproto_keep_headers() != 0) {
+		perror("proxyproto_keep_headers");
+		return 1;
+	}
 	listener = listen_on(argv[1], argv[2]);
 	puts("listening");
 	fflush(stdout);

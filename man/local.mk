@@ -1,6 +1,17 @@
 # SPDX-License-Identifier: ISC
-dist_man_MANS += man/libproxyproto.7 man/libproxyproto_connect.7 \
-	man/libproxyproto.conf.5
+dist_man_MANS += man/libproxyproto_connect.7
+# These name the settings file, whose folder make knows, not configure.
+settings_pages = man/libproxyproto.7 man/libproxyproto.conf.5
+man_MANS = $(settings_pages)
+EXTRA_DIST += man/libproxyproto.7.in man/libproxyproto.conf.5.in
+CLEANFILES += $(settings_pages)
+make_page = $(AM_V_GEN)$(MKDIR_P) man && \
+	folder=`echo '$(sysconfdir)' | sed 's/[\\&|]/\\&/g; s/-/\\\\-/g'` && \
+	sed "s|@sysconfdir[@]|$$folder|g"
+man/libproxyproto.7: $(srcdir)/man/libproxyproto.7.in Makefile
+	$(make_page) $(srcdir)/man/libproxyproto.7.in >$@-t && mv $@-t $@
+man/libproxyproto.conf.5: $(srcdir)/man/libproxyproto.conf.5.in Makefile
+	$(make_page) $(srcdir)/man/libproxyproto.conf.5.in >$@-t && mv $@-t $@
 dist_doc_DATA = doc/benchmark.md doc/benchmark-rate.png \
 	doc/benchmark-scaling.png doc/benchmark-throughput.png \
 	doc/compatibility.md doc/libproxyproto.conf.example
@@ -13,6 +24,7 @@ dist_man_MANS += man/proxyproto.3 \
 	man/proxyproto_format.3 \
 	man/proxyproto_get_header.3 \
 	man/proxyproto_get_proxy.3 \
+	man/proxyproto_keep_headers.3 \
 	man/proxyproto_next_tlv.3 \
 	man/proxyproto_parse.3 \
 	man/proxyproto_read_ssl.3 \

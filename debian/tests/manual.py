@@ -42,6 +42,9 @@ class Manual(unittest.TestCase):
     def test_libproxyproto_connect(self):
         self.check("libproxyproto_connect", "LIBPROXYPROTO_ADDR")
 
+    def test_libproxyproto_conf(self):
+        self.check("libproxyproto.conf", "/etc/libproxyproto.conf", section=5)
+
     def test_functions(self):
         self.check("proxyproto", "libproxyproto-codec", section=3)
         self.check("proxyproto_get_header", "ENODATA", section=3)

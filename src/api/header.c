@@ -34,12 +34,8 @@ PP_EXPORT const char *proxyproto_strerror(int result)
 static void show_address(union proxyproto_address *shown,
 			 const union pp_address *address)
 {
-	if (address->sa.sa_family == AF_INET)
-		shown->in = address->in;
-	else if (address->sa.sa_family == AF_INET6)
-		shown->in6 = address->in6;
-	else
-		shown->sa.sa_family = AF_UNSPEC;
+	shown->sa.sa_family = address->sa.sa_family;
+	memcpy(shown, address, pp_address_length(address));
 }
 
 static void show_unix(union proxyproto_address *shown, const uint8_t *path)
@@ -73,6 +69,11 @@ static void show_client(const uint8_t *bytes, struct pp_header *parsed,
 	show_address(&header->destination, &parsed->destination);
 }
 
+_Static_assert(PROXYPROTO_MORE == -(int)PP_HEADER_MORE &&
+		       PROXYPROTO_ABSENT == -(int)PP_HEADER_ABSENT &&
+		       PROXYPROTO_MALFORMED == -(int)PP_HEADER_MALFORMED,
+	       "a result is no verdict");
+
 PP_EXPORT int proxyproto_parse(const void *bytes, size_t size,
 			       struct proxyproto_header *header)
 {
@@ -83,18 +84,10 @@ PP_EXPORT int proxyproto_parse(const void *bytes, size_t size,
 
 	header->length = parsed.length;
 	header->version = parsed.version;
-	header->reason = NULL;
-	switch (verdict) {
-	case PP_HEADER_MORE:
-		return PROXYPROTO_MORE;
-	case PP_HEADER_ABSENT:
-		return PROXYPROTO_ABSENT;
-	case PP_HEADER_MALFORMED:
-		header->reason = parsed.reason;
-		return PROXYPROTO_MALFORMED;
-	default:
-		break;
-	}
+	header->reason =
+		verdict == PP_HEADER_MALFORMED ? parsed.reason : NULL;
+	if (verdict != PP_HEADER_COMPLETE)
+		return -(int)verdict;
 	header->command = (enum proxyproto_command)parsed.command;
 	header->tlvs = (const uint8_t *)bytes + parsed.tlv_offset;
 	header->tlvs_length = parsed.tlv_length;
@@ -138,22 +131,13 @@ static bool is_fit(const struct proxyproto_header *header, enum kind kind)
 	return header->version == 2 && (kind == KIND_NONE || stream || dgram);
 }
 
-static void write_address(union pp_address *to,
-			  const union proxyproto_address *from)
-{
-	if (from->sa.sa_family == AF_INET)
-		to->in = from->in;
-	else
-		to->in6 = from->in6;
-}
-
 static size_t format_internet(const struct proxyproto_header *header,
 			      uint8_t *bytes, size_t size)
 {
 	union pp_address source, destination;
 
-	write_address(&source, &header->source);
-	write_address(&destination, &header->destination);
+	memcpy(&source, &header->source, sizeof(source));
+	memcpy(&destination, &header->destination, sizeof(destination));
 	return pp_header_format(header->version, &source, &destination, bytes,
 				size);
 }
@@ -178,18 +162,14 @@ static size_t format_plain(const struct proxyproto_header *header,
 {
 	size_t length;
 
-	switch (kind) {
-	case KIND_INTERNET:
-		length = format_internet(header, bytes, size);
-		break;
-	case KIND_UNIX:
-		length = format_unix(header, bytes, size);
-		break;
-	default:
+	if (kind == KIND_NONE)
 		return pp_header_format_unspec(header->version,
 					       (enum pp_command)header->command,
 					       bytes, size);
-	}
+	if (kind == KIND_INTERNET)
+		length = format_internet(header, bytes, size);
+	else
+		length = format_unix(header, bytes, size);
 	if (length > 0 && header->version == 2)
 		bytes[13] = (uint8_t)((bytes[13] & 0xf0) | header->transport);
 	return length;

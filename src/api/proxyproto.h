@@ -260,26 +260,40 @@ ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size, unsigned type,
 ssize_t proxyproto_add_crc32c(void *bytes, size_t size);
 
 /*
- * The header of the connection on the socket fd, which this process or the one
- * that it was forked from accepted: as much of it as size allows is copied to
- * bytes (NULL where size is 0). Read it with proxyproto_parse. It is the
- * header as it came, byte for byte; but the IPv6 addresses of version 1 may be
- * written otherwise. Makes system calls and takes a lock, for a short time and
- * with all signals blocked; thread- and signal-safe all the same. Not for a
- * child of vfork(2). Of libproxyproto alone.
+ * Says that this program asks for headers with TLVs: those of connections that
+ * are accepted from then on are kept for proxyproto_get_header. To be called
+ * before the first accept(2); once is enough. They take up to 8 MiB, then the
+ * oldest make room for the newest: nobody tells when a connection has ended.
+ * A program that does not call it pays nothing for them. Thread-safe. Of
+ * libproxyproto alone.
+ *
+ * Returns 0, or -1 with errno set to ENOMEM, or ENOTSUP where the library was
+ * built without getpeername. Since 0.1.0.
+ */
+int proxyproto_keep_headers(void);
+
+/*
+ * The header of the connection on the socket fd: as much of it as size allows
+ * is copied to bytes (NULL where size is 0). Read it with proxyproto_parse. It
+ * is the header as it came, byte for byte; but the IPv6 addresses of version 1
+ * may be written otherwise. Makes system calls and, for a header with TLVs,
+ * takes a lock, for a short time and with all signals blocked; thread- and
+ * signal-safe all the same. Of libproxyproto alone.
  *
  * Returns the length of the whole header, be it more than size. Or -1 with
  * errno set, as getpeername(2) does (the peer may be gone: ENOTCONN), or to
  *
  *	ENODATA		no header is known: there was none, it was not taken
- *			off in this process, or it was another connection's
- *	ENOBUFS		there was one with TLVs, and it was not kept: memory
- *			was short, newer ones needed the room, or this is a
- *			child, forked just when a thread kept or freed one
+ *			off by the library, its proxy is not in TRUSTED of this
+ *			process, or the socket takes no note
+ *	ENOBUFS		there was one, and it is not known whole: it has TLVs
+ *			and was not kept, as proxyproto_keep_headers was not
+ *			called, newer ones needed the room, another process
+ *			took it off, or this is a child, forked just when a
+ *			thread kept one; or it is of IPv6 and was taken off by
+ *			another program, which alone knows the destination
  *
- * In a process that was passed the connection (by exec, over a Unix socket)
- * that is ENODATA: what getpeername and getsockname tell of the client is all
- * that came along. Since 0.1.0.
+ * Since 0.1.0.
  */
 ssize_t proxyproto_get_header(int fd, void *bytes, size_t size);
 

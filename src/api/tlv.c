@@ -65,8 +65,12 @@ PP_EXPORT int proxyproto_read_ssl(const struct proxyproto_tlv *tlv,
 	return PROXYPROTO_COMPLETE;
 }
 
-/* Takes up a header that can have TLVs. False where there is none. */
-static bool take_up(struct pp_draft *draft, void *bytes, size_t size)
+/*
+ * Takes up a header for a vector of that type and length. False where there is
+ * none that can have vectors, or it would be longer than version 2 can say.
+ */
+static bool take_up(struct pp_draft *draft, void *bytes, size_t size,
+		    unsigned type, size_t length)
 {
 	struct pp_header header;
 
@@ -78,20 +82,14 @@ static bool take_up(struct pp_draft *draft, void *bytes, size_t size)
 	draft->room = size;
 	draft->length = header.length;
 	draft->tlvs = header.tlv_offset;
-	return true;
+	return type <= TYPE_MAX && length <= PP_V2_MAX - PP_TLV_FIXED &&
+	       draft->length <= PP_V2_MAX - PP_TLV_FIXED - length;
 }
 
 /* What a call returns that appended a vector to the draft, or could not. */
 static ssize_t appended(const struct pp_draft *draft, bool done)
 {
 	return done ? (ssize_t)draft->length : PROXYPROTO_SHORT;
-}
-
-/* Is the type one, and is the header short enough for such a value? */
-static bool is_fit(const struct pp_draft *draft, unsigned type, size_t length)
-{
-	return type <= TYPE_MAX && length <= PP_V2_MAX - PP_TLV_FIXED &&
-	       draft->length <= PP_V2_MAX - PP_TLV_FIXED - length;
 }
 
 PP_EXPORT ssize_t proxyproto_add_tlv(void *bytes, size_t size, unsigned type,
@@ -102,7 +100,7 @@ PP_EXPORT ssize_t proxyproto_add_tlv(void *bytes, size_t size, unsigned type,
 				    .value = value };
 	struct pp_draft draft;
 
-	if (!take_up(&draft, bytes, size) || !is_fit(&draft, type, length) ||
+	if (!take_up(&draft, bytes, size, type, length) ||
 	    type == PP_TLV_CRC32C ||
 	    (type == PP_TLV_UNIQUE_ID && length > PP_UNIQUE_ID_MAX))
 		return PROXYPROTO_UNFIT;
@@ -147,7 +145,7 @@ PP_EXPORT ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size,
 	struct pp_draft draft;
 	struct pp_tlv ssl;
 
-	if (!take_up(&draft, bytes, size) || !is_fit(&draft, type, length) ||
+	if (!take_up(&draft, bytes, size, type, length) ||
 	    !find_last(&draft, PP_TLV_SSL, &ssl) || ssl.length < PP_SSL_FIXED)
 		return PROXYPROTO_UNFIT;
 	return appended(&draft,
@@ -159,16 +157,12 @@ PP_EXPORT ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size,
 PP_EXPORT ssize_t proxyproto_add_crc32c(void *bytes, size_t size)
 {
 	struct pp_draft draft;
-	struct pp_tlv crc;
-	size_t offset;
+	struct proxyproto_tlv found;
 
-	if (!take_up(&draft, bytes, size) ||
-	    !is_fit(&draft, PP_TLV_CRC32C, 4))
+	if (!take_up(&draft, bytes, size, PP_TLV_CRC32C, 4) ||
+	    proxyproto_find_tlv(draft.bytes + draft.tlvs,
+				draft.length - draft.tlvs, PP_TLV_CRC32C,
+				&found) == 1)
 		return PROXYPROTO_UNFIT;
-	offset = draft.tlvs;
-	while (pp_tlv_next(draft.bytes, draft.length, &offset, &crc) ==
-	       PP_TLV_FOUND)
-		if (crc.type == PP_TLV_CRC32C)
-			return PROXYPROTO_UNFIT;
 	return appended(&draft, pp_draft_append_crc32c(&draft));
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* TRUSTED and PORTS; see admission.h. */
+/* TRUSTED, PORTS, MUST_USE and the first bytes; see admission.h. */
 #include <config.h>
 
 #include "connection/admission.h"
 
-#include "preload/real.h"
+#include "connection/calls.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,39 +16,80 @@ static uint16_t local_port(int fd)
 	socklen_t length = sizeof(local);
 
 	local.sa.sa_family = AF_UNSPEC;
-	if (real_getsockname(fd, &local.sa, &length) != 0)
+	if (pp_calls.getsockname(fd, &local.sa, &length) != 0)
 		return 0;
-	/* both families have the port in the same place */
 	return pp_family_is_internet(local.sa.sa_family)
-		       ? ntohs(local.in.sin_port)
+		       ? ntohs(pp_address_port(&local))
 		       : 0;
 }
 
-bool pp_policy_has_port(const struct pp_settings *settings, int fd)
+bool pp_admission_has_port(const struct pp_settings *settings, int fd)
 {
-	return settings->ports.bits == NULL ||
+	return settings->ports.at == NULL ||
 	       pp_ports_have(&settings->ports, local_port(fd));
 }
 
-enum pp_policy pp_policy(const struct pp_settings *settings, int fd,
-			 const union pp_address *peer)
+/* One without a header that counts. */
+static struct pp_decision judge_bare(const struct pp_settings *settings,
+				    const char *reason)
 {
-	bool trusted = pp_networks_have(&settings->trusted, peer);
-
-	/* on any port it would be handed over as it is */
-	if (!trusted && !settings->must_use)
-		return PP_POLICY_UNTRUSTED;
-	if (!pp_policy_has_port(settings, fd))
-		return PP_POLICY_OTHER_PORT;
-	return trusted ? PP_POLICY_LOOK : PP_POLICY_UNTRUSTED;
+	return (struct pp_decision){
+		.admission = settings->must_use ? PP_ADMIT_REFUSED
+						: PP_ADMIT_BARE,
+		.reason = reason,
+	};
 }
 
-void pp_policy_defer_accept(const struct pp_settings *settings, int fd)
+struct pp_decision pp_admission_end(const struct pp_settings *settings,
+				   const struct pp_receive *receive,
+				   enum pp_received received)
+{
+	struct pp_decision decision = { .reason = NULL };
+
+	switch (received) {
+	case PP_RECEIVED_HEADER:
+		decision.admission = PP_ADMIT_HEADER;
+		return decision;
+	case PP_RECEIVED_MALFORMED:
+		decision.admission = PP_ADMIT_REFUSED;
+		decision.reason = receive->header.reason;
+		return decision;
+	case PP_RECEIVED_MORE:
+		decision.admission = PP_ADMIT_WAIT;
+		decision.reason = "header not whole";
+		return decision;
+	default:
+		return judge_bare(settings, pp_receive_reason(receive));
+	}
+}
+
+struct pp_decision pp_admission_begin(const struct pp_settings *settings,
+				     const union pp_address *peer, int fd,
+				     struct pp_receive *receive,
+				     uint8_t *peeked)
+{
+	static const struct pp_decision unknown = {
+		.admission = PP_ADMIT_UNKNOWN
+	};
+	bool trusted = pp_networks_have(&settings->trusted, peer);
+
+	pp_receive_start(receive, fd, settings->versions);
+	/* who is not trusted is handed over alike on any port */
+	if ((trusted || settings->must_use) &&
+	    !pp_admission_has_port(settings, fd))
+		return unknown;
+	if (!trusted)
+		return judge_bare(settings, "not trusted");
+	return pp_admission_end(settings, receive,
+				pp_receive_step(receive, false, peeked));
+}
+
+void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 {
 	int seconds = 0;
 	socklen_t length = sizeof(seconds);
 
-	if (!settings->must_use && settings->trusted.ranges != NULL)
+	if (!settings->must_use && settings->trusted.at != NULL)
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) != 0 ||

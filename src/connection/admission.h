@@ -1,31 +1,57 @@
 /* SPDX-License-Identifier: ISC */
-/* Whose connections the settings speak of: TRUSTED and PORTS. */
+/*
+ * What becomes of a new connection: by the settings, its peer, its local port
+ * and its first bytes. It is the same for whoever accepted it, in this process
+ * or for another one: nothing is kept here.
+ */
 #ifndef PP_CONNECTION_ADMISSION_H
 #define PP_CONNECTION_ADMISSION_H
 
+#include "connection/receive.h"
 #include "settings/settings.h"
 
-enum pp_policy {
-	PP_POLICY_LOOK,		/* the header counts */
-	PP_POLICY_UNTRUSTED,	/* to be treated as one without a header */
-	PP_POLICY_OTHER_PORT,	/* none of the library's business */
+enum pp_admission {
+	PP_ADMIT_UNKNOWN,	/* hand over: none of the library's business */
+	PP_ADMIT_BARE,		/* hand over untouched: see the reason */
+	PP_ADMIT_HEADER,	/* hand over: its header was taken off */
+	PP_ADMIT_REFUSED,	/* not to be seen by a program: see the reason */
+	PP_ADMIT_WAIT,		/* its header is not whole */
 };
 
-/* Does the library apply to this socket's local port? */
-bool pp_policy_has_port(const struct pp_settings *settings, int fd);
+/* A reason is a constant text, for the log. */
+struct pp_decision {
+	enum pp_admission admission;
+	const char *reason;
+};
+
+/* Does the library apply to this socket's local port? May change errno. */
+bool pp_admission_has_port(const struct pp_settings *settings, int fd);
 
 /*
- * What becomes of an accepted connection from this peer, as the kernel named
- * it. Not one byte is looked at. No system call, but one where PORTS is set
- * and its answer is needed. May change errno.
+ * Judges an accepted TCP connection from this peer, as the kernel named it.
+ * Starts on *receive, to which pp_receive_end is due whatever is returned;
+ * peeked is room to look at it, of PP_RECEIVE_PEEK bytes, and has the header's
+ * bytes as pp_receive_bytes finds them. Who is not in TRUSTED costs no system
+ * call, but one where PORTS is set and must be asked; a header costs two
+ * recv(2). May change errno.
  */
-enum pp_policy pp_policy(const struct pp_settings *settings, int fd,
-			 const union pp_address *peer);
+struct pp_decision pp_admission_begin(const struct pp_settings *settings,
+				     const union pp_address *peer, int fd,
+				     struct pp_receive *receive,
+				     uint8_t *peeked);
+
+/*
+ * The same for one that had to wait, from what pp_receive_step has said of it
+ * since. With PP_RECEIVED_MORE it still has to.
+ */
+struct pp_decision pp_admission_end(const struct pp_settings *settings,
+				   const struct pp_receive *receive,
+				   enum pp_received received);
 
 /*
  * Lets the kernel keep a silent client to itself for a second. Only where all
  * clients are expected to speak first, and where the program has not decided.
  */
-void pp_policy_defer_accept(const struct pp_settings *settings, int fd);
+void pp_admission_defer_accept(const struct pp_settings *settings, int fd);
 
 #endif

@@ -4,21 +4,27 @@
 
 #include "connection/cookie.h"
 
-#include "preload/real.h"
+#include "connection/calls.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
-uint32_t pp_cookie_of(int fd)
-{
-	uint64_t cookie;
-	socklen_t length = sizeof(cookie);
-	struct stat inode;
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
 
-	if (real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0) {
-		if (errno != ENOPROTOOPT || fstat(fd, &inode) != 0)
-			return 0;
-		cookie = inode.st_ino;
-	}
-	return (uint32_t)cookie == 0 ? 1 : (uint32_t)cookie;
+uint64_t pp_cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+	struct stat status;
+
+	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie,
+				&length) == 0)
+		return cookie;
+	if (errno != ENOPROTOOPT || fstat(fd, &status) != 0 ||
+	    !S_ISSOCK(status.st_mode))
+		return 0;
+	return status.st_ino;
 }

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 /*
- * A number for the socket that no other has had of late; 0 for none. Kernels
- * before 4.6 have no SO_COOKIE: then that of its inode. Keeps no errno.
- * Signal-safe.
+ * A number of the socket that no other has had of late: SO_COOKIE, or where
+ * the kernel has none (before 4.6) that of its inode. 0 for what is no socket,
+ * or cannot be asked: it equals nothing. Changes errno. Signal-safe.
  */
-uint32_t pp_cookie_of(int fd);
+uint64_t pp_cookie_of(int fd);
 
 #endif

@@ -4,169 +4,275 @@
 
 #include "connection/note.h"
 
-#include "preload/server/note_filter.h"
-#include "protocol/crc32c.h"
+#include "connection/destinations.h"
+#include "connection/digest.h"
 
 #include <netinet/tcp.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
+
+#ifdef PP_GETPEERNAME_CACHE
 
 #ifndef TCP_FASTOPEN_KEY
 #define TCP_FASTOPEN_KEY 33
 #endif
 
-/* The kernel takes keys of these sizes and no others. */
+/*
+ * The kernel takes keys of these sizes and no others. The tag is the kind in
+ * its lowest 2 bits, the header in the next 3, and above them the check.
+ */
 struct note_v4 {
-	uint32_t check;
+	uint32_t tag;
 	struct in_addr source, destination;
 	in_port_t source_port, destination_port;
 };
 
 struct note_v6 {
-	uint32_t check;
-	struct in6_addr source;
+	uint32_t tag;
 	in_port_t source_port, destination_port;
-	uint32_t zero[2];
+	struct in6_addr source;
+	uint64_t destination;	/* its digest; 0 where it is unknown */
 };
 
-union note {
-	uint32_t check;
+union key {
+	uint32_t tag;
 	struct note_v4 v4;
 	struct note_v6 v6;
-	uint8_t bytes[32];
+	uint64_t words[4];
 };
 
 _Static_assert(sizeof(struct note_v4) == 16, "one key");
 _Static_assert(sizeof(struct note_v6) == 32, "two keys");
+_Static_assert(offsetof(struct note_v6, destination) == 24, "no padding");
 
-/* What the check begins with: other versions' notes are none. */
-static const char magic[] = "libproxyproto carry 1";
+#define TAG_KIND 3u
+#define TAG_HEADER 7u
+#define TAG_HEADER_SHIFT 2
+#define TAG_CHECK (~0u << 5)
 
-/* The check of a note for this peer; its own place in the note counts as 0. */
-static uint32_t check_of(const union note *note, socklen_t size,
-			 const union pp_address *kernel)
+/* The magic number, which has no room in the note: the check begins with it. */
+static const char magic[16] = "proxyproto note";
+#define FORMAT 1
+
+/* What the check is made of, but the key behind it. */
+struct checked {
+	char magic[16];
+	uint32_t format, size;
+	uint16_t family, port;
+	uint32_t scope;
+	uint8_t address[16];
+	union key key;
+};
+
+_Static_assert(sizeof(struct checked) == 80, "whole words, no padding");
+
+static struct pp_destinations destinations;
+
+/*
+ * What only this program and those that it forks know: the kernel gives it to
+ * whoever executes one. False where there is none.
+ */
+static bool get_secret(uint64_t secret[2])
 {
-	struct {
-		char magic[sizeof(magic)];
-		socklen_t size;
-		union pp_address kernel;
-		union note note;
-	} all;
+	const void *random = (const void *)getauxval(AT_RANDOM);
 
-	memset(&all, 0, sizeof(all));
-	memcpy(all.magic, magic, sizeof(magic));
-	all.size = size;
-	all.kernel.sa.sa_family = kernel->sa.sa_family;
-	if (kernel->sa.sa_family == AF_INET) {
-		all.kernel.in.sin_port = kernel->in.sin_port;
-		all.kernel.in.sin_addr = kernel->in.sin_addr;
-	} else if (kernel->sa.sa_family == AF_INET6) {
-		all.kernel.in6.sin6_port = kernel->in6.sin6_port;
-		all.kernel.in6.sin6_addr = kernel->in6.sin6_addr;
-		all.kernel.in6.sin6_scope_id = kernel->in6.sin6_scope_id;
-	}
-	memcpy(&all.note, note, size);
-	all.note.check = 0;
-	return pp_crc32c_end(
-		pp_crc32c_add(PP_CRC32C_START, &all, sizeof(all)));
+	if (random != NULL)
+		memcpy(secret, random, 2 * sizeof(*secret));
+	return random != NULL;
 }
 
-/* Fills in a note; returns its size. */
-static socklen_t fill(union note *note, const struct pp_peer *peer)
+/* The tag of a note with this kind and header; its check counts as 0. */
+static bool make_tag(const union key *key, socklen_t size,
+		     const union pp_address *kernel, uint32_t *tag)
 {
-	socklen_t size = sizeof(note->v4);
+	uint32_t meaning = key->tag & ~TAG_CHECK;
+	uint64_t secret[2] = { 0, 0 }, words[10];
+	struct checked checked = { .format = FORMAT, .size = size };
 
-	memset(note, 0, sizeof(*note));
-	if (peer->source.sa.sa_family == AF_INET) {
-		note->v4.source = peer->source.in.sin_addr;
-		note->v4.destination = peer->destination.in.sin_addr;
-		note->v4.source_port = peer->source.in.sin_port;
-		note->v4.destination_port = peer->destination.in.sin_port;
-	} else if (peer->source.sa.sa_family == AF_INET6) {
-		note->v6.source = peer->source.in6.sin6_addr;
-		note->v6.source_port = peer->source.in6.sin6_port;
-		note->v6.destination_port = peer->destination.in6.sin6_port;
-		size = sizeof(note->v6);
-	}
-	note->check = check_of(note, size, &peer->kernel);
-	return size;
-}
-
-/* What is where a note would be; 0 where there is nothing. */
-static socklen_t get(int fd, union note *note)
-{
-	socklen_t size = sizeof(*note);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, note, &size) != 0)
-		return 0;
-	return size;
-}
-
-bool pp_note_is_there(int fd)
-{
-	union note note;
-
-	return get(fd, &note) != 0;
-}
-
-bool pp_note_write(int fd, const struct pp_peer *peer)
-{
-	union note note, before;
-	socklen_t size = fill(&note, peer);
-
-	/* first, so that nobody reads a client who has no destination yet */
-	if (peer->source.sa.sa_family == AF_INET6)
-		pp_note_filter_write(fd, peer);
-	if (get(fd, &before) == size && memcmp(&note, &before, size) == 0)
-		return true;
-	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &note, size) == 0;
-}
-
-static void read_v4(const struct note_v4 *note, struct pp_peer *peer)
-{
-	static const struct note_v4 zero;
-	struct note_v4 said = *note;
-
-	said.check = 0;
-	if (memcmp(&said, &zero, sizeof(said)) == 0)
-		return;
-	peer->source.in.sin_family = AF_INET;
-	peer->source.in.sin_addr = note->source;
-	peer->source.in.sin_port = note->source_port;
-	peer->destination.in.sin_family = AF_INET;
-	peer->destination.in.sin_addr = note->destination;
-	peer->destination.in.sin_port = note->destination_port;
-}
-
-static void read_v6(int fd, const struct note_v6 *note, struct pp_peer *peer)
-{
-	struct pp_peer whole;
-
-	peer->source.in6.sin6_family = AF_INET6;
-	peer->source.in6.sin6_addr = note->source;
-	peer->source.in6.sin6_port = note->source_port;
-	if (pp_note_filter_read(fd, &whole) &&
-	    pp_address_equal(&whole.kernel, &peer->kernel) &&
-	    pp_address_equal(&whole.source, &peer->source))
-		peer->destination = whole.destination;
-}
-
-bool pp_note_read(int fd, const union pp_address *kernel,
-		   struct pp_peer *peer)
-{
-	union note note;
-	socklen_t size = get(fd, &note);
-
-	if ((size != sizeof(note.v4) && size != sizeof(note.v6)) ||
-	    note.check != check_of(&note, size, kernel))
+	/* whoever starts a setuid program must not steer what it believes */
+	if (getauxval(AT_SECURE) != 0 && !get_secret(secret))
 		return false;
-	memset(peer, 0, sizeof(*peer));
-	peer->kernel = *kernel;
-	if (size == sizeof(note.v4))
-		read_v4(&note.v4, peer);
-	else
-		read_v6(fd, &note.v6, peer);
+	memcpy(checked.magic, magic, sizeof(magic));
+	if (kernel != NULL && kernel->sa.sa_family == AF_INET) {
+		checked.family = AF_INET;
+		checked.port = kernel->in.sin_port;
+		memcpy(checked.address, &kernel->in.sin_addr, 4);
+	} else if (kernel != NULL) {
+		checked.family = AF_INET6;
+		checked.port = kernel->in6.sin6_port;
+		checked.scope = kernel->in6.sin6_scope_id;
+		memcpy(checked.address, &kernel->in6.sin6_addr, 16);
+	}
+	memcpy(&checked.key, key, size);
+	checked.key.tag = meaning;
+	memcpy(words, &checked, sizeof(words));
+	*tag = ((uint32_t)pp_digest(secret, words, 10) & TAG_CHECK) | meaning;
 	return true;
 }
+
+static uint64_t digest_of(const struct in6_addr *address)
+{
+	uint64_t secret[2], words[2];
+
+	if (!get_secret(secret))
+		return 0;
+	memcpy(words, address, sizeof(words));
+	return pp_digest(secret, words, 2);
+}
+
+/* Has the destination found again; the digest to find it by, or 0. */
+static uint64_t keep_destination(const union pp_address *destination)
+{
+	union pp_address mapped = *destination;
+	uint64_t digest;
+
+	pp_address_map(&mapped);
+	digest = digest_of(&mapped.in6.sin6_addr);
+	if (digest != 0 && pp_destinations_add(&destinations, digest,
+					       &mapped.in6.sin6_addr))
+		return digest;
+	return 0;
+}
+
+static void fill_v4(struct note_v4 *key, const struct pp_note *note)
+{
+	key->source = note->source.in.sin_addr;
+	key->source_port = note->source.in.sin_port;
+	if (note->destination.sa.sa_family != AF_INET)
+		return;
+	key->destination = note->destination.in.sin_addr;
+	key->destination_port = note->destination.in.sin_port;
+}
+
+static void fill_v6(struct note_v6 *key, const struct pp_note *note)
+{
+	key->source = note->source.in6.sin6_addr;
+	key->source_port = note->source.in6.sin6_port;
+	if (!pp_family_is_internet(note->destination.sa.sa_family))
+		return;
+	key->destination = keep_destination(&note->destination);
+	key->destination_port = pp_address_port(&note->destination);
+}
+
+/* Fills in all but the check; returns the size. */
+static socklen_t fill_key(union key *key, const struct pp_note *note)
+{
+	enum pp_note_kind kind = note->kind;
+	sa_family_t family = note->source.sa.sa_family;
+
+	memset(key, 0, sizeof(*key));
+	if (family == AF_INET6)
+		fill_v6(&key->v6, note);
+	else if (family == AF_INET)
+		fill_v4(&key->v4, note);
+	/* in the short one, all addresses are some destination */
+	if (kind == PP_NOTE_CLIENT && family == AF_INET &&
+	    note->destination.sa.sa_family != AF_INET)
+		kind = PP_NOTE_SOURCE;
+	key->tag = (uint32_t)kind | (uint32_t)note->header << TAG_HEADER_SHIFT;
+	return family == AF_INET6 ? sizeof(key->v6) : sizeof(key->v4);
+}
+
+bool pp_note_write(int fd, const union pp_address *kernel,
+		   const struct pp_note *note)
+{
+	struct pp_note shorter = *note;
+	union key key;
+	socklen_t size;
+
+	/* the family that the kernel names is that of the socket, which stays */
+	if (note->kind == PP_NOTE_RESET) {
+		kernel = NULL;
+		pp_address_unmap(&shorter.source);
+		pp_address_unmap(&shorter.destination);
+	}
+	size = fill_key(&key, &shorter);
+	return make_tag(&key, size, kernel, &key.tag) &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key, size) == 0;
+}
+
+static enum pp_note_header header_of(const struct pp_header *header)
+{
+	if (pp_header_has_more(header))
+		return PP_NOTE_MORE;
+	if (header->version == 1)
+		return PP_NOTE_V1;
+	return header->command == PP_COMMAND_LOCAL ? PP_NOTE_V2_LOCAL
+						   : PP_NOTE_V2;
+}
+
+bool pp_note_write_header(int fd, const union pp_address *kernel,
+			  const struct pp_header *header)
+{
+	struct pp_note note = { .header = header_of(header),
+				.source = header->source,
+				.destination = header->destination };
+
+	if (pp_family_is_internet(note.source.sa.sa_family))
+		note.kind = PP_NOTE_CLIENT;
+	return pp_note_write(fd, kernel, &note);
+}
+
+bool pp_note_fetch(int fd, struct pp_note_bytes *bytes)
+{
+	bytes->size = sizeof(bytes->words);
+	return getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes->words,
+			  &bytes->size) == 0 &&
+	       bytes->size != 0;
+}
+
+static void read_v4(const struct note_v4 *key, struct pp_note *note)
+{
+	if (note->kind == PP_NOTE_EXAMINED)
+		return;
+	note->source.in.sin_family = AF_INET;
+	note->source.in.sin_addr = key->source;
+	note->source.in.sin_port = key->source_port;
+	if (note->kind == PP_NOTE_SOURCE)
+		return;
+	note->destination.in.sin_family = AF_INET;
+	note->destination.in.sin_addr = key->destination;
+	note->destination.in.sin_port = key->destination_port;
+}
+
+static void read_v6(const struct note_v6 *key, struct pp_note *note)
+{
+	note->source.in6.sin6_family = AF_INET6;
+	note->source.in6.sin6_addr = key->source;
+	note->source.in6.sin6_port = key->source_port;
+	if (key->destination == 0 ||
+	    !pp_destinations_find(&destinations, key->destination,
+				  &note->destination.in6.sin6_addr))
+		return;
+	note->destination.in6.sin6_family = AF_INET6;
+	note->destination.in6.sin6_port = key->destination_port;
+}
+
+bool pp_note_parse(const struct pp_note_bytes *bytes,
+		   const union pp_address *kernel, struct pp_note *note)
+{
+	union key key;
+	uint32_t tag;
+
+	if (bytes->size != sizeof(key.v4) && bytes->size != sizeof(key.v6))
+		return false;
+	memcpy(&key, bytes->words, sizeof(key));
+	memset(note, 0, sizeof(*note));
+	note->kind = (enum pp_note_kind)(key.tag & TAG_KIND);
+	note->header = (enum pp_note_header)(key.tag >> TAG_HEADER_SHIFT &
+					     TAG_HEADER);
+	if ((note->kind == PP_NOTE_RESET) != (kernel == NULL) ||
+	    !make_tag(&key, bytes->size, kernel, &tag) || tag != key.tag)
+		return false;
+	if (bytes->size == sizeof(key.v4))
+		read_v4(&key.v4, note);
+	else
+		read_v6(&key.v6, note);
+	if (note->kind == PP_NOTE_SOURCE)
+		note->kind = PP_NOTE_CLIENT;
+	return true;
+}
+
+#endif

@@ -5,6 +5,7 @@
 #include "connection/receive.h"
 
 #include "check.h"
+#include "connection/calls.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -28,6 +29,11 @@ void pp_receive_end(struct pp_receive *receive)
 	receive->taken = NULL;
 }
 
+const char *pp_receive_reason(const struct pp_receive *receive)
+{
+	return receive->is_overdue ? "its time was up" : "no header";
+}
+
 void pp_receive_stop_linger(int fd)
 {
 	const struct linger off = { .l_onoff = 0 };
@@ -41,7 +47,7 @@ static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 	ssize_t got;
 
 	do
-		got = recv(fd, bytes, size, flags | MSG_DONTWAIT);
+		got = pp_calls.recv(fd, bytes, size, flags | MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
 	return got;
 }
@@ -144,9 +150,20 @@ const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 
 void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
 {
-	if (receive->taken == NULL && pp_header_has_more(&receive->header) &&
-	    make_memory(receive))
+	if (receive->keep && receive->taken == NULL &&
+	    pp_header_has_more(&receive->header) && make_memory(receive))
 		memcpy(receive->taken, peeked, receive->taken_size);
+}
+
+/*
+ * An error of the connection's is told once: the program would not see it, and
+ * take its end for that of the data. Where the bytes cannot be looked at (a
+ * sandbox) there may be a header among them, and the peer is not the client.
+ */
+static const char *reason_of_error(void)
+{
+	return errno == ECONNRESET ? "reset by the client"
+				   : "it cannot be read";
 }
 
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
@@ -157,12 +174,11 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 	if (receive->taken != NULL)
 		return take_long(receive, last);
 	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
-	if (got < 0 && errno == ECONNRESET) {
-		/* the error is told once, and the program would not see it */
-		pp_header_malformed(&receive->header, "reset by the client");
+	if (got < 0 && !would_block(got)) {
+		pp_header_malformed(&receive->header, reason_of_error());
 		return PP_RECEIVED_MALFORMED;
 	}
-	if (got <= 0 && !(would_block(got) && !last))
+	if (got == 0 || (got < 0 && last))
 		return PP_RECEIVED_NONE;
 	switch (pp_header_parse(bytes, got < 0 ? 0 : (size_t)got,
 				receive->versions, &receive->header)) {

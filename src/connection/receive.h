@@ -10,6 +10,7 @@
 #include "protocol/header.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Headers up to this length are looked at in place (MSG_PEEK) and taken off
@@ -22,7 +23,8 @@
 enum pp_received {
 	PP_RECEIVED_HEADER,	/* taken off; receive->header tells of it */
 	PP_RECEIVED_NONE,	/* no header; not one byte was taken */
-	PP_RECEIVED_MALFORMED,	/* to be dropped: see receive->header.reason */
+	/* to be dropped: see receive->header.reason; it cannot be read, too */
+	PP_RECEIVED_MALFORMED,
 	PP_RECEIVED_MORE,	/* wait until receive->header.length are there */
 };
 
@@ -30,6 +32,8 @@ enum pp_received {
 struct pp_receive {
 	int fd;
 	enum pp_versions versions;
+	bool keep;		/* see pp_receive_keep */
+	bool is_overdue;	/* to be set by who waits no longer */
 	/* a long or kept header: the bytes taken so far, of how many */
 	uint8_t *taken;
 	size_t taken_size;
@@ -49,14 +53,17 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 				 uint8_t *peeked);
 
+/* Why there is no header, for the log. */
+const char *pp_receive_reason(const struct pp_receive *receive);
+
 /* Where the header is that was taken off: peeked is that of the last step. */
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 				const uint8_t *peeked);
 
 /*
- * Takes over from peeked, if it is there, a header that says more than its
- * addresses, for pp_receive_bytes to find later, with NULL for peeked. Where
- * there is no memory it will find NULL.
+ * Where receive->keep is set: takes over from peeked, if it is there, a header
+ * that says more than its addresses, for pp_receive_bytes to find later, with
+ * NULL for peeked. Without, or where there is no memory, it will find NULL.
  */
 void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
 

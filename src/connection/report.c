@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One line on stderr; see report.h. */
+/* Lines on standard error; see report.h. */
 #include <config.h>
 
 #include "connection/report.h"
@@ -8,10 +8,74 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+static const char server[] = "libproxyproto";
+
+/* What descriptor 2 was, in one word that is always whole. */
+#define NOT_KNOWN ((uintptr_t)0)
+#define NOTHING ((uintptr_t)1)
+static _Atomic uintptr_t remembered;
+
+static uint64_t mix(uint64_t sum, uint64_t number)
+{
+	sum = (sum ^ number) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ^ sum >> 29;
+}
+
+/* What descriptor 2 is: never NOT_KNOWN. */
+static uintptr_t identify(void)
+{
+	struct stat status;
+	uint64_t sum;
+
+	if (fstat(STDERR_FILENO, &status) != 0)
+		return NOTHING;
+	sum = mix(0, status.st_dev);
+	sum = mix(sum, status.st_ino);
+	sum = mix(sum, status.st_rdev);
+	sum = mix(sum, status.st_mode & S_IFMT);
+	return (uintptr_t)(sum ^ sum >> 32) | 2;
+}
+
+void pp_report_begin(void)
+{
+	int error = errno;
+
+	atomic_store(&remembered, identify());
+	errno = error;
+}
+
+void pp_report_end(void)
+{
+	atomic_store(&remembered, NOTHING);
+}
+
+void pp_report_note_close(unsigned first, unsigned last)
+{
+	if (first <= STDERR_FILENO && STDERR_FILENO <= last &&
+	    atomic_load(&remembered) == NOT_KNOWN)
+		pp_report_end();
+}
+
+/* Is descriptor 2 still what it was? */
+static bool is_stderr(void)
+{
+	uintptr_t before = NOT_KNOWN;
+	uintptr_t now;
+
+	if (atomic_load(&remembered) == NOTHING)
+		return false;
+	now = identify();
+	return atomic_compare_exchange_strong(&remembered, &before, now) ||
+	       before == now;
+}
 
 /*
  * Writes with SIGPIPE blocked and takes back the one that the write raised: a
@@ -48,7 +112,60 @@ void pp_report(const char *who, const char *format, ...)
 	length = strlen(line);
 	line[length++] = '\n';
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	write_quietly(line, length);
+	if (is_stderr())
+		write_quietly(line, length);
 	pthread_setcancelstate(state, NULL);
 	errno = error;
+}
+
+/* Are lines about connections asked for? This one is no standard error. */
+static bool is_wanted(const struct pp_settings *settings, int fd)
+{
+	if (fd == STDERR_FILENO)
+		pp_report_end();
+	return settings->debug;
+}
+
+void pp_report_header(const struct pp_settings *settings, const char *by,
+		      int fd, const union pp_address *proxy,
+		      const struct pp_header *header)
+{
+	char at[PP_ADDRESS_TEXT], from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
+
+	if (!is_wanted(settings, fd))
+		return;
+	pp_report(server,
+		  "%s: fd %d: v%u %s header of %zu bytes from proxy %s: "
+		  "client %s, destination %s",
+		  by, fd, header->version,
+		  header->command == PP_COMMAND_LOCAL ? "LOCAL" : "PROXY",
+		  header->length, pp_address_text(proxy, at, sizeof(at)),
+		  pp_address_text(&header->source, from, sizeof(from)),
+		  pp_address_text(&header->destination, to, sizeof(to)));
+}
+
+void pp_report_outcome(const struct pp_settings *settings, const char *by,
+		       int fd, const union pp_address *proxy,
+		       const char *outcome, const char *reason)
+{
+	char at[PP_ADDRESS_TEXT];
+
+	if (!is_wanted(settings, fd))
+		return;
+	pp_report(server, "%s: fd %d: %s: %s, from %s", by, fd, outcome,
+		  reason, pp_address_text(proxy, at, sizeof(at)));
+}
+
+void pp_report_settings(const struct pp_settings *settings, const char *by,
+			int fd, const union pp_address *local)
+{
+	char at[PP_ADDRESS_TEXT], list[400];
+
+	if (!is_wanted(settings, fd))
+		return;
+	pp_settings_list(pp_server_settings, settings, list, sizeof(list));
+	pp_report(server, "%s: fd %d: %s, version %s, %s %s: %s", by, fd,
+		  pp_address_text(local, at, sizeof(at)), PACKAGE_VERSION,
+		  settings->has_file ? "settings file" : "no settings file",
+		  settings->config, list);
 }

@@ -3,30 +3,18 @@
  * The waiting room; see room.h. Its epoll watches the connections, edge
  * triggered, so that half a header wakes nobody twice, and a timer for the
  * earliest deadline. Events are fetched one at a time and only as long as
- * nobody is ready: what is not fetched keeps the room readable.
+ * none is ready: what is not fetched keeps the room readable.
  */
 #include <config.h>
 
 #include "connection/room.h"
 
 #include "check.h"
-#include "memory.h"
+#include "connection/calls.h"
+#include "connection/cookie.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/timerfd.h>
-#include <time.h>
-
-/* Memory is first mapped for so many, and kept for the next ones. */
-#define BATCH 32
-
-int64_t pp_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Sets the timer to a moment of CLOCK_MONOTONIC; 0 stops it. */
 static void set_timer(const struct pp_room *room, int64_t moment)
@@ -50,7 +38,7 @@ static void set_timer_to_oldest(const struct pp_room *room)
 static int control(const struct pp_room *room, int operation, int fd,
 		   struct epoll_event *event)
 {
-	return room->policy.epoll_ctl(room->epoll, operation, fd, event);
+	return pp_calls.epoll_ctl(room->epoll, operation, fd, event);
 }
 
 /*
@@ -65,15 +53,15 @@ static void mark_timer(struct pp_room *room)
 	set_timer(room, 0);
 }
 
-/* Gives up a descriptor of the room's, and closes it if it is still that. */
-static void let_go(const struct pp_room *room, int fd, bool own)
+/* Lets a descriptor of the room's go, and closes it if it is still that. */
+static void let_descriptor_go(const struct pp_room *room, int fd, bool own)
 {
-	room->policy.mark(fd, false);
+	room->policy.forget(fd);
 	if (own)
-		room->policy.close(fd);
+		pp_calls.close(fd);
 }
 
-static void empty(struct pp_room *room)
+static void empty_queue(struct pp_room *room)
 {
 	room->oldest = NULL;
 	room->newest = NULL;
@@ -82,126 +70,120 @@ static void empty(struct pp_room *room)
 	room->count = 0;
 }
 
+/* Hides a descriptor that was just made; -1 where there is no other for it. */
+static int hide_fresh(const struct pp_room *room, int fd)
+{
+	int hidden = fd < 0 ? -1 : room->policy.hide(fd);
+	int error = errno;
+
+	if (fd >= 0)
+		pp_calls.close(fd);
+	errno = error;
+	return hidden;
+}
+
 bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
 
-	empty(room);
+	empty_queue(room);
 	room->policy = *policy;
-	room->epoll = policy->epoll_create1(EPOLL_CLOEXEC);
+	room->epoll = hide_fresh(room, pp_calls.epoll_create1(EPOLL_CLOEXEC));
 	if (room->epoll < 0)
 		return false;
-	policy->mark(room->epoll, true);
-	room->timer = timerfd_create(CLOCK_MONOTONIC,
-				     TFD_CLOEXEC | TFD_NONBLOCK);
+	room->timer = hide_fresh(room, timerfd_create(CLOCK_MONOTONIC,
+						      TFD_CLOEXEC |
+							      TFD_NONBLOCK));
 	if (room->timer >= 0) {
-		policy->mark(room->timer, true);
 		mark_timer(room);
 		if (control(room, EPOLL_CTL_ADD, room->timer, &event) == 0)
 			return true;
-		let_go(room, room->timer, true);
+		let_descriptor_go(room, room->timer, true);
 	}
-	let_go(room, room->epoll, true);
+	let_descriptor_go(room, room->epoll, true);
 	return false;
 }
 
-/*
- * Where a connection of that index is in the room's memory: the first batch
- * has BATCH of them, each further one twice as many as that before.
- */
-static struct pp_waiting *at_index(const struct pp_room *room, uint32_t index)
+bool pp_room_has_timer(const struct pp_room *room)
 {
-	size_t batch = 0, first = 0, size = BATCH;
+	struct itimerspec timer;
 
-	while (batch < PP_ROOM_BATCHES && index >= first + size) {
-		first += size;
-		size *= 2;
-		batch++;
-	}
-	return batch < PP_ROOM_BATCHES && room->batches[batch] != NULL
-		       ? &room->batches[batch][index - first]
-		       : NULL;
-}
-
-/* Maps the batch that follows those there are. */
-static bool add_batch(struct pp_room *room)
-{
-	size_t batch = 0;
-
-	while (batch < PP_ROOM_BATCHES && room->batches[batch] != NULL)
-		batch++;
-	if (batch == PP_ROOM_BATCHES)
-		return false;
-	room->batches[batch] = pp_memory_map(((size_t)BATCH << batch) *
-					    sizeof(struct pp_waiting));
-	return room->batches[batch] != NULL;
-}
-
-static struct pp_waiting *get_memory(struct pp_room *room)
-{
-	struct pp_waiting *waiting = room->spare;
-
-	if (waiting != NULL) {
-		room->spare = waiting->next;
-		return waiting;
-	}
-	if (at_index(room, room->made) == NULL && !add_batch(room))
-		return NULL;
-	waiting = at_index(room, room->made);
-	waiting->index = room->made++;
-	return waiting;
-}
-
-static void give_memory_back(struct pp_room *room, struct pp_waiting *waiting)
-{
-	waiting->generation++;
-	waiting->queued = false;
-	waiting->next = room->spare;
-	room->spare = waiting;
+	return timerfd_gettime(room->timer, &timer) == 0 &&
+	       timer.it_interval.tv_sec == PP_ROOM_REPEAT &&
+	       timer.it_interval.tv_nsec == room->timer_mark;
 }
 
 /*
- * What the epoll has for a connection. A pointer would outlive it, where the
- * socket does: a child of the program may hold it open.
+ * Only an epoll that the room's timer was registered with lets that be
+ * changed, and the same again is no change.
  */
-static uint64_t key_of(const struct pp_waiting *waiting)
+static bool watches_timer(const struct pp_room *room, int epoll,
+			  uint32_t events)
 {
-	return (uint64_t)waiting->generation << 32 | (waiting->index + 1);
+	struct epoll_event event = { .events = events, .data.u64 = 0 };
+
+	return pp_calls.epoll_ctl(epoll, EPOLL_CTL_MOD, room->timer,
+				  &event) == 0;
 }
 
-/* Whom a key, not the timer's, is of. NULL if he has left. */
-static struct pp_waiting *find(const struct pp_room *room, uint64_t key)
+bool pp_room_stands(const struct pp_room *room)
 {
-	struct pp_waiting *waiting = at_index(room, (uint32_t)key - 1);
-
-	return waiting != NULL && waiting->queued && key_of(waiting) == key
-		       ? waiting
-		       : NULL;
+	return pp_room_has_timer(room) &&
+	       watches_timer(room, room->epoll, EPOLLIN);
 }
 
-/* Is his connection still behind his descriptor? */
+bool pp_room_has(const struct pp_room *room, int fd)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	if (fd == room->epoll || fd == room->timer)
+		return true;
+	/* what is in the epoll already cannot be added */
+	if (control(room, EPOLL_CTL_ADD, fd, &nothing) != 0)
+		return errno == EEXIST;
+	control(room, EPOLL_CTL_DEL, fd, NULL);
+	return false;
+}
+
+bool pp_room_introduce(const struct pp_room *room, int epoll)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	return pp_calls.epoll_ctl(epoll, EPOLL_CTL_ADD, room->timer,
+				  &nothing) == 0;
+}
+
+bool pp_room_knows(const struct pp_room *room, int epoll)
+{
+	return watches_timer(room, epoll, 0);
+}
+
+/* Is the connection still behind its descriptor? */
 static bool is_there(const struct pp_waiting *waiting)
 {
-	return pp_room_cookie(waiting->receive.fd) == waiting->cookie;
+	return pp_cookie_of(waiting->receive.fd) == waiting->cookie;
 }
 
 /* Copies what the caller knows of a connection. */
-static void fill(struct pp_waiting *waiting, const struct pp_waiting *from)
+static void fill_waiting(struct pp_waiting *waiting,
+			 const struct pp_waiting *from, int fd, uint64_t cookie)
 {
 	const uint32_t index = waiting->index;
 	const uint32_t generation = waiting->generation;
 
 	*waiting = *from;
+	waiting->receive.fd = fd;
 	waiting->index = index;
 	waiting->generation = generation;
-	waiting->cookie = pp_room_cookie(from->receive.fd);
+	waiting->cookie = cookie;
 	waiting->queued = true;
 }
 
-static void append(struct pp_room *room, struct pp_waiting *waiting)
+static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
-	PP_CHECK(room->newest == NULL ||
-		 room->newest->deadline <= waiting->deadline);
+	/* a thread that was earlier may come later */
+	if (room->newest != NULL && room->newest->deadline > waiting->deadline)
+		waiting->deadline = room->newest->deadline;
 	waiting->next = NULL;
 	waiting->previous = room->newest;
 	if (room->newest != NULL)
@@ -216,21 +198,27 @@ static void append(struct pp_room *room, struct pp_waiting *waiting)
 
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 {
-	struct pp_waiting *waiting = get_memory(room);
+	struct pp_waiting *waiting = pp_room_get_memory(room);
+	uint64_t cookie = pp_cookie_of(from->receive.fd);
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP |
 					       EPOLLET };
+	int fd;
 
 	if (waiting == NULL)
 		return false;
-	fill(waiting, from);
-	event.data.u64 = key_of(waiting);
-	if (control(room, EPOLL_CTL_ADD, waiting->receive.fd, &event) != 0) {
-		give_memory_back(room, waiting);
-		return false;
+	fd = cookie == 0 ? -1 : room->policy.hide(from->receive.fd);
+	if (fd >= 0) {
+		fill_waiting(waiting, from, fd, cookie);
+		event.data.u64 = pp_room_key(waiting);
+		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
+			append_waiting(room, waiting);
+			pp_calls.close(from->receive.fd);
+			return true;
+		}
+		let_descriptor_go(room, fd, true);
 	}
-	room->policy.mark(waiting->receive.fd, true);
-	append(room, waiting);
-	return true;
+	pp_room_give_memory_back(room, waiting);
+	return false;
 }
 
 /* Takes a connection out of the queue, before its descriptor is let go. */
@@ -252,130 +240,114 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	}
 }
 
-/* Ends with him whose connection is to be closed, or is not there any more. */
-static void end(struct pp_room *room, struct pp_waiting *waiting, bool own)
+/* Ends with a connection that is to be closed, or is not there any more. */
+static void end_waiting(struct pp_room *room, struct pp_waiting *waiting,
+			bool own)
 {
 	pp_receive_end(&waiting->receive);
-	let_go(room, waiting->receive.fd, own);
+	let_descriptor_go(room, waiting->receive.fd, own);
 }
 
-static void forget(struct pp_room *room, struct pp_waiting *waiting, bool own)
+static void forget_waiting(struct pp_room *room, struct pp_waiting *waiting,
+			   bool own)
 {
-	end(room, waiting, own);
-	give_memory_back(room, waiting);
-}
-
-/* To tell may block: that is for the caller, when nothing is locked. */
-static void keep_dropped(struct pp_room *room, struct pp_waiting *waiting,
-			 const char *reason)
-{
-	waiting->reason = reason;
-	waiting->next = NULL;
-	if (room->first_dropped == NULL)
-		room->first_dropped = waiting;
-	else
-		room->last_dropped->next = waiting;
-	room->last_dropped = waiting;
-}
-
-bool pp_room_next_dropped(struct pp_room *room, struct pp_waiting *to)
-{
-	struct pp_waiting *waiting = room->first_dropped;
-
-	if (waiting == NULL)
-		return false;
-	room->first_dropped = waiting->next;
-	*to = *waiting;
-	give_memory_back(room, waiting);
-	return true;
-}
-
-static void drop(struct pp_room *room, struct pp_waiting *waiting,
-		 const char *reason)
-{
-	bool there = is_there(waiting);
-
-	if (there)
-		pp_receive_stop_linger(waiting->receive.fd);
-	end(room, waiting, there);
-	if (there && room->policy.tell)
-		keep_dropped(room, waiting, reason);
-	else
-		give_memory_back(room, waiting);
+	end_waiting(room, waiting, own);
+	pp_room_give_memory_back(room, waiting);
 }
 
 /* Looks at one connection; last says that no more of it will come. */
-static void judge(struct pp_room *room, struct pp_waiting *waiting, bool last)
+static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
+			  bool last, struct pp_room_look *look)
 {
 	uint8_t peeked[PP_RECEIVE_PEEK];
 
 	if (!is_there(waiting)) {
 		unlink_waiting(room, waiting);
-		forget(room, waiting, false);
+		forget_waiting(room, waiting, false);
 		return;
 	}
 	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
-	if (waiting->received == PP_RECEIVED_MORE)
+	if (waiting->received == PP_RECEIVED_MORE) {
+		look->peer = waiting->proxy;
 		return;
+	}
 	unlink_waiting(room, waiting);
-	if (waiting->received == PP_RECEIVED_MALFORMED)
-		drop(room, waiting, waiting->receive.header.reason);
-	else if (waiting->received == PP_RECEIVED_NONE && room->policy.must_use)
-		drop(room, waiting, "no header");
-	else
-		room->ready = waiting;
+	room->ready = waiting;
 	if (waiting->received == PP_RECEIVED_HEADER)
 		pp_receive_keep(&waiting->receive, peeked);
 }
 
-static void judge_overdue(struct pp_room *room)
+/* Looks at those whose time is over, *left at most. */
+static void judge_overdue(struct pp_room *room, int *left,
+			  struct pp_room_look *look)
 {
 	int64_t now = pp_now();
 
-	while (room->ready == NULL && room->oldest != NULL &&
-	       room->oldest->deadline <= now)
-		judge(room, room->oldest, true);
+	for (; *left > 0 && room->ready == NULL && room->oldest != NULL &&
+	       room->oldest->deadline <= now;
+	     --*left) {
+		room->oldest->receive.is_overdue = true;
+		judge_waiting(room, room->oldest, true, look);
+	}
+	/* for those that are left it is over, and the room readable */
 	set_timer_to_oldest(room);
 }
 
-bool pp_room_advance(struct pp_room *room)
+bool pp_room_advance(struct pp_room *room, struct pp_room_look *look)
 {
 	const uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 	struct pp_waiting *waiting;
 	struct epoll_event event;
+	int left = PP_ROOM_PIECE;
 
-	while (room->ready == NULL &&
-	       epoll_wait(room->epoll, &event, 1, 0) == 1) {
+	for (; left > 0 && room->ready == NULL &&
+	       pp_calls.epoll_wait(room->epoll, &event, 1, 0) == 1;
+	     left--) {
 		if (event.data.u64 == 0) {
-			judge_overdue(room);
+			judge_overdue(room, &left, look);
 			continue;
 		}
-		waiting = find(room, event.data.u64);
+		waiting = pp_room_find(room, event.data.u64);
 		if (waiting != NULL)
-			judge(room, waiting, (event.events & ended) != 0);
+			judge_waiting(room, waiting,
+				      (event.events & ended) != 0, look);
 	}
+	look->more = left <= 0 && room->ready == NULL;
 	return room->ready != NULL;
 }
 
-bool pp_room_leave(struct pp_room *room, struct pp_waiting *to)
+/* The one that was ready has left, or is lost. */
+static void end_ready(struct pp_room *room)
 {
-	struct pp_waiting *waiting = room->ready;
-	bool there = waiting != NULL && is_there(waiting);
-
-	if (waiting == NULL)
-		return false;
 	room->ready = NULL;
 	if (room->shown)
 		set_timer_to_oldest(room);
 	room->shown = false;
-	if (!there) {
-		forget(room, waiting, false);
-		return false;
+}
+
+int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
+{
+	struct pp_waiting *waiting = room->ready;
+	int fd;
+
+	if (waiting == NULL)
+		return 0;
+	if (!is_there(waiting)) {
+		end_ready(room);
+		forget_waiting(room, waiting, false);
+		return 0;
 	}
+	fd = room->policy.reveal(waiting->receive.fd);
+	if (fd < 0) {
+		pp_room_show_ready(room);
+		return -1;
+	}
+	end_ready(room);
 	*to = *waiting;
-	room->policy.mark(to->receive.fd, false);
-	give_memory_back(room, waiting);
-	return true;
+	to->receive.fd = fd;
+	let_descriptor_go(room, waiting->receive.fd, true);
+	pp_room_give_memory_back(room, waiting);
+	return 1;
 }
 
 void pp_room_show_ready(struct pp_room *room)
@@ -386,61 +358,75 @@ void pp_room_show_ready(struct pp_room *room)
 	room->shown = true;
 }
 
-bool pp_room_give_up_oldest(struct pp_room *room)
-{
-	struct pp_waiting *waiting = room->oldest;
-
-	if (waiting == NULL)
-		return false;
-	unlink_waiting(room, waiting);
-	drop(room, waiting, "given up, descriptors are short");
-	return true;
-}
-
 bool pp_room_is_used(const struct pp_room *room)
 {
 	return room->oldest != NULL || room->ready != NULL;
 }
 
-static void close_all(struct pp_room *room)
+/* In a forked child nothing is written to the parent's memory: see room.h. */
+static void abandon_waiting(const struct pp_room *room,
+			    const struct pp_waiting *waiting)
 {
-	bool stands = pp_room_stands(room), timed = pp_room_has_timer(room);
-	struct pp_waiting *waiting, *next;
+	struct pp_receive receive = waiting->receive;
 
-	let_go(room, room->timer, timed);
-	let_go(room, room->epoll, stands);
-	for (waiting = room->oldest; waiting != NULL; waiting = next) {
-		next = waiting->next;
-		forget(room, waiting, is_there(waiting));
-	}
-	if (room->ready != NULL)
-		forget(room, room->ready, is_there(room->ready));
-	empty(room);
+	pp_receive_end(&receive);
+	if (!is_there(waiting))
+		room->policy.forget(receive.fd);
 }
 
 void pp_room_abandon(struct pp_room *room)
 {
-	struct pp_waiting told;
+	const struct pp_waiting *waiting;
 
-	close_all(room);
-	/* the parent tells of them */
-	while (pp_room_next_dropped(room, &told))
-		;
+	if (!pp_room_stands(room))
+		room->policy.forget(room->epoll);
+	if (!pp_room_has_timer(room))
+		room->policy.forget(room->timer);
+	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next)
+		abandon_waiting(room, waiting);
+	if (room->ready != NULL)
+		abandon_waiting(room, room->ready);
+	empty_queue(room);
+	pp_room_reset_memory(room);
+}
+
+/* Closes one, without a wait for its client. */
+static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
+{
+	bool there = is_there(waiting);
+
+	if (there)
+		pp_receive_stop_linger(waiting->receive.fd);
+	forget_waiting(room, waiting, there);
+}
+
+bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up)
+{
+	struct pp_waiting *waiting = room->oldest;
+
+	if (waiting == NULL)
+		return false;
+	*given_up = *waiting;
+	unlink_waiting(room, waiting);
+	close_waiting(room, waiting);
+	return true;
 }
 
 void pp_room_close(struct pp_room *room)
 {
-	bool stands = pp_room_stands(room);
-	struct pp_waiting *waiting;
+	bool stands = pp_room_stands(room), timed = pp_room_has_timer(room);
+	struct pp_waiting *waiting, *next;
 
-	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next) {
+	for (waiting = room->oldest; waiting != NULL; waiting = next) {
+		next = waiting->next;
 		/* out of the epoll first, see unlink_waiting */
 		if (stands)
 			control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
-		if (is_there(waiting))
-			pp_receive_stop_linger(waiting->receive.fd);
+		close_waiting(room, waiting);
 	}
-	if (room->ready != NULL && is_there(room->ready))
-		pp_receive_stop_linger(room->ready->receive.fd);
-	close_all(room);
+	if (room->ready != NULL)
+		close_waiting(room, room->ready);
+	let_descriptor_go(room, room->timer, timed);
+	let_descriptor_go(room, room->epoll, stands);
+	empty_queue(room);
 }

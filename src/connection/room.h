@@ -2,21 +2,23 @@
 /*
  * The waiting room of one listener: accepted connections whose header is not
  * whole yet. It never blocks, and has one descriptor to wait for, which is
- * readable when somebody in it has moved or is overdue. Not thread-safe: the
+ * readable when a connection in it has moved or is overdue. Not thread-safe: the
  * caller locks (listeners.c).
  *
  * The program knows nothing of the room's descriptors. It may close them, as
  * those do that close whatever is open, and have others under their numbers:
- * so none is closed, or handed over, that is not seen to be the room's.
+ * so none is read from, closed or handed over that is not seen to be the
+ * room's. A connection is known by its cookie, the timer by what it is set to,
+ * the epoll by the timer that is registered with it.
  */
 #ifndef PP_CONNECTION_ROOM_H
 #define PP_CONNECTION_ROOM_H
 
+#include "connection/clock.h"
 #include "connection/receive.h"
 #include "protocol/address.h"
 
 #include <stdint.h>
-#include <sys/epoll.h>
 
 /* One connection in a room. */
 struct pp_waiting {
@@ -24,37 +26,33 @@ struct pp_waiting {
 	enum pp_received received;	/* how it ended, once ready */
 	union pp_address proxy;		/* the peer, as accept(2) named it */
 	bool nonblock;			/* O_NONBLOCK, as it was accepted */
-	int64_t deadline;		/* on CLOCK_MONOTONIC, in milliseconds */
+	int64_t deadline;		/* by pp_now */
 	/* what follows is the room's own */
-	uint64_t cookie;		/* SO_COOKIE, by which it is known */
+	uint64_t cookie;		/* by which it is known */
 	uint32_t index;			/* in the room's memory */
-	uint32_t generation;		/* who was there before has another */
+	uint32_t generation;		/* one that was there before has another */
 	bool queued;
-	const char *reason;		/* why he was dropped */
 	struct pp_waiting *previous;
 	struct pp_waiting *next;
 };
 
-/*
- * What a room does with a connection that it need not show to anybody, and
- * the functions of the C library for what is done to its descriptors: by name
- * they would be those of the program, which lock and take notes.
- */
+/* Where a room has its descriptors. */
 struct pp_room_policy {
-	bool must_use;	/* no header: drop it */
-	bool tell;	/* keep who was dropped for pp_room_next_dropped */
-	int (*close)(int fd);
-	int (*epoll_create1)(int flags);
-	int (*epoll_ctl)(int epoll, int operation, int fd,
-			 struct epoll_event *event);
-	/* told of each descriptor that becomes the room's, or no longer is */
-	void (*mark)(int fd, bool own);
+	/*
+	 * A close-on-exec duplicate of fd where it is in nobody's way, or -1
+	 * with errno set.
+	 */
+	int (*hide)(int fd);
+	/* Another one, with the number that accept(2) would return now. */
+	int (*reveal)(int fd);
+	/* What hide returned is about to be closed, or is not the room's now. */
+	void (*forget)(int fd);
 };
 
 /* Seconds after which the timer would repeat: no program's timer does. */
 #define PP_ROOM_REPEAT 2000000000
 
-/* Memory for those who wait, twice as much each time; see room.c. */
+/* Memory for connections, twice as much each time; see room_memory.c. */
 #define PP_ROOM_BATCHES 26
 
 struct pp_room {
@@ -64,11 +62,9 @@ struct pp_room {
 	struct pp_room_policy policy;
 	struct pp_waiting *oldest;	/* the order is that of the deadlines */
 	struct pp_waiting *newest;
-	struct pp_waiting *ready;	/* has left the queue, to be handed over */
+	struct pp_waiting *ready;	/* has left the queue, to be judged */
 	bool shown;	/* the timer is set because of ready */
 	size_t count;	/* in the queue */
-	struct pp_waiting *first_dropped;	/* not told of yet */
-	struct pp_waiting *last_dropped;
 	/* what follows outlives the room, for the next one */
 	struct pp_waiting *batches[PP_ROOM_BATCHES];
 	uint32_t made;	/* of the memory in them, so many were used */
@@ -76,17 +72,20 @@ struct pp_room {
 	unsigned opened;	/* how often */
 };
 
-/* Milliseconds on CLOCK_MONOTONIC. */
-int64_t pp_now(void);
+/* Connections that pp_room_advance looks at in one call. */
+#define PP_ROOM_PIECE 16
 
-/* SO_COOKIE: no two sockets have the same. 0 for what is no socket. */
-uint64_t pp_room_cookie(int fd);
+/* What came of a look into the room that found none ready. */
+struct pp_room_look {
+	union pp_address peer;	/* of one that moved, and still waits */
+	bool more;	/* there are others to look at, beyond PP_ROOM_PIECE */
+};
 
 /* Opens an empty room; false with errno set where there are no descriptors. */
 bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy);
 
 /*
- * Are its descriptors still there, and its own? Else it has lost who waited,
+ * Are its descriptors still there, and its own? Else it has lost what waited,
  * and all that can be done with it is to close it.
  */
 bool pp_room_stands(const struct pp_room *room);
@@ -108,42 +107,57 @@ bool pp_room_knows(const struct pp_room *room, int epoll);
 void pp_room_close(struct pp_room *room);
 
 /*
- * In a forked child: closes its copies of the descriptors and touches nothing
- * that the parent shares.
+ * In a forked child: empties the room, and changes nothing that the parent
+ * shares. What is not the room's is forgotten; all other descriptors that were
+ * hidden are copies of the parent's, for the caller to close.
  */
 void pp_room_abandon(struct pp_room *room);
 
 /*
  * Takes in a connection that pp_receive_step wants more of. From then on the
- * room owns *receive. False with errno set where there is no memory.
+ * room owns *receive. A deadline before that of the newest is set to that, as
+ * the order is of those that enter. False with errno set where there is no
+ * memory or no descriptor; the connection is the caller's then.
  */
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *waiting);
 
 /*
- * Looks at those who moved or are overdue, one by one, until one of them can
- * be handed over; drops those that must be. True if somebody is ready.
+ * Looks at connections that moved or are overdue, until one of them can be
+ * judged, as its header is whole or will not be, PP_ROOM_PIECE at most: with
+ * more of them the room stays readable. True if one is ready.
  */
-bool pp_room_advance(struct pp_room *room);
+bool pp_room_advance(struct pp_room *room, struct pp_room_look *look);
 
 /*
  * Moves the one that is ready out to *waiting, whose descriptor is the
- * caller's then. False if there is none.
+ * caller's then. 1, or 0 if there is none; -1 with errno set where there is no
+ * descriptor for it: it stays ready, and the room readable.
  */
-bool pp_room_leave(struct pp_room *room, struct pp_waiting *waiting);
+int pp_room_leave(struct pp_room *room, struct pp_waiting *waiting);
 
 /* Makes the room readable because of the one that is ready. */
 void pp_room_show_ready(struct pp_room *room);
 
-/* Drops who has waited longest. False where nobody waits. */
-bool pp_room_give_up_oldest(struct pp_room *room);
-
 /*
- * Moves the next one out to *waiting who was dropped, with the reason why, for
- * the caller to tell of. False if there is none. The room need not be open.
+ * Closes the one that has waited longest. *given_up is for the caller to tell
+ * of. False where none waits.
  */
-bool pp_room_next_dropped(struct pp_room *room, struct pp_waiting *waiting);
+bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up);
 
-/* Is anybody in it? */
+/* Is any connection in it? */
 bool pp_room_is_used(const struct pp_room *room);
+
+/* The room's memory: for its own use. */
+
+/* Memory for a connection, with its index and generation; NULL for none. */
+struct pp_waiting *pp_room_get_memory(struct pp_room *room);
+void pp_room_give_memory_back(struct pp_room *room, struct pp_waiting *waiting);
+/* Gives all of it back and writes to none: a forked child need not copy it. */
+void pp_room_reset_memory(struct pp_room *room);
+
+/* What stands for a connection where a pointer might outlive it; not 0. */
+uint64_t pp_room_key(const struct pp_waiting *waiting);
+/* The connection of a key; NULL if it has left. */
+struct pp_waiting *pp_room_find(const struct pp_room *room, uint64_t key);
 
 #endif

@@ -6,20 +6,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#ifdef HAVE_STRUCT_TCP_INFO_TCPI_BYTES_SENT
 #include <netinet/tcp.h>
-#else
-#include <linux/tcp.h>	/* glibc's own lags behind the kernel's */
-#endif
 #include <stdint.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <time.h>
 
-/* Returns 0, or -ESTALE where there is nobody to send to any more. */
-static int wait_for(int fd, const struct pp_send_way *way, int milliseconds)
-{
-	return way->wait(fd, milliseconds, way->context) ? 0 : -ESTALE;
-}
+#define MS_PER_S 1000
+#define NS_PER_MS 1000000L
+#define NS_PER_S 1000000000L
 
 /* The bytes that the next write has. */
 static size_t piece_of(const struct pp_send_way *way, size_t left)
@@ -27,41 +20,83 @@ static size_t piece_of(const struct pp_send_way *way, size_t left)
 	return way->split > 0 && way->split < left ? way->split : left;
 }
 
-/* Sends a piece; the bytes that are out, fewer than size after an error. */
-static size_t send_piece(int fd, const struct pp_send_way *way,
-			 const uint8_t *bytes, size_t size, int *error)
+ssize_t pp_send_begin(int fd, const struct pp_send_way *way,
+		      const void *bytes, size_t size,
+		      const struct sockaddr *address, socklen_t length)
 {
-	size_t out = 0;
+	ssize_t taken = way->sendto(fd, bytes, piece_of(way, size),
+				    MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL,
+				    address, length);
 
-	while (*error == 0 && out < size) {
-		ssize_t sent = way->send(fd, bytes + out, size - out,
-					 MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (taken < 0)
+		return errno == EINPROGRESS ? 0 : -errno;
+	return taken;
+}
 
-		if (sent >= 0) {
-			out += (size_t)sent;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			*error = wait_for(fd, way, -1);
-		} else if (errno != EINTR) {
-			*error = -errno;
-		}
+/* Waits for room to write. poll takes no error from the socket. */
+static int wait_writable(int fd, const struct pp_send_way *way)
+{
+	struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+	while (way->poll(&writable, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (writable.revents & POLLNVAL)
+		return -EBADF;
+	return writable.revents & (POLLERR | POLLHUP) ? -ENOTCONN : 0;
+}
+
+static void wait_delay(int milliseconds)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += milliseconds / MS_PER_S;
+	end.tv_nsec += milliseconds % MS_PER_S * NS_PER_MS;
+	if (end.tv_nsec >= NS_PER_S) {
+		end.tv_sec++;
+		end.tv_nsec -= NS_PER_S;
 	}
-	return out;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) ==
+	       EINTR)
+		;
+}
+
+/* Sends a piece; *taken counts what has gone, also before an error. */
+static int send_piece(int fd, const struct pp_send_way *way,
+		      const uint8_t *bytes, size_t end, size_t *taken)
+{
+	int error = 0;
+
+	while (error == 0 && *taken < end) {
+		ssize_t sent = way->sendto(fd, bytes + *taken, end - *taken,
+					   MSG_DONTWAIT | MSG_NOSIGNAL, NULL,
+					   0);
+
+		if (sent >= 0)
+			*taken += (size_t)sent;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			error = wait_writable(fd, way);
+		else if (errno != EINTR)
+			error = -errno;
+	}
+	return error;
 }
 
 static int send_pieces(int fd, const struct pp_send_way *way,
-		       const uint8_t *bytes, size_t size)
+		       const uint8_t *bytes, size_t size, size_t taken)
 {
-	size_t out = 0;
-	int error = 0;
+	int error = wait_writable(fd, way);
 
-	while (error == 0 && out < size) {
-		if (out > 0 && way->delay > 0)
-			error = wait_for(fd, way, way->delay);
-		out += send_piece(fd, way, bytes + out,
-				  piece_of(way, size - out), &error);
+	while (error == 0 && taken < size) {
+		if (taken > 0 && way->delay > 0)
+			wait_delay(way->delay);
+		error = send_piece(fd, way, bytes,
+				   taken + piece_of(way, size - taken),
+				   &taken);
 	}
-	if (out > 0 && out < size && error != -ESTALE)
-		way->shutdown(fd, SHUT_RDWR);
+	if (error != 0 && error != -ENOTCONN && taken > 0)
+		shutdown(fd, SHUT_RDWR);
 	return error;
 }
 
@@ -76,30 +111,17 @@ static int set_option(int fd, int option, int value)
 	return before;
 }
 
-int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
-		  size_t size)
+int pp_send_rest(int fd, const struct pp_send_way *way, const void *bytes,
+		 size_t size, size_t taken)
 {
 	int nodelay, cork, error;
 
-	if (piece_of(way, size) == size)
-		return send_pieces(fd, way, bytes, size);
+	if (way->split == 0)
+		return send_pieces(fd, way, bytes, size, taken);
 	nodelay = set_option(fd, TCP_NODELAY, 1);
 	cork = set_option(fd, TCP_CORK, 0);
-	error = send_pieces(fd, way, bytes, size);
-	if (error == -ESTALE)
-		return error;
+	error = send_pieces(fd, way, bytes, size, taken);
 	set_option(fd, TCP_CORK, cork);
 	set_option(fd, TCP_NODELAY, nodelay);
 	return error;
-}
-
-bool pp_send_is_first(int fd)
-{
-	struct tcp_info info;
-	socklen_t length = sizeof(info);
-
-	memset(&info, 0, sizeof(info));
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
-		return true;
-	return info.tcpi_bytes_sent == 0 && info.tcpi_notsent_bytes == 0;
 }

@@ -1,39 +1,47 @@
 /* SPDX-License-Identifier: ISC */
-/* Puts a header in front of everything else on a connected socket. */
+/* Puts a header in front of everything else on a TCP connection. */
 #ifndef PP_CONNECTION_SEND_H
 #define PP_CONNECTION_SEND_H
 
-#include <stdbool.h>
+#include <poll.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
-/* How a header is sent. */
+/* How a header is sent, and by which calls. */
 struct pp_send_way {
-	/* send(2) and shutdown(2), or what is to be called for them */
-	ssize_t (*send)(int fd, const void *bytes, size_t size, int flags);
-	int (*shutdown)(int fd, int how);
-	/*
-	 * Waits for so many milliseconds, or, where they are negative, until
-	 * it may be worth another try. False where fd is not the same socket
-	 * any more.
-	 */
-	bool (*wait)(int fd, int milliseconds, const void *context);
-	const void *context;
+	ssize_t (*sendto)(int fd, const void *bytes, size_t size, int flags,
+			  const struct sockaddr *address, socklen_t length);
+	int (*poll)(struct pollfd *fds, nfds_t count, int timeout);
 	size_t split;	/* bytes a write, 0 for all of them */
 	int delay;	/* milliseconds between two writes */
 };
 
 /*
- * Sends all size bytes on fd, blocking or not, without SIGPIPE. Where they are
- * split each write leaves at once (TCP_NODELAY and no TCP_CORK, meanwhile).
- * Where only a part could be sent the connection is shut down, so that no
- * receiver mistakes what follows for the rest. Returns 0 or -errno, -ESTALE
- * where fd is another socket, which is left alone.
+ * Begins a connection to that address on a closed socket, whose first bytes
+ * are these, or the first piece of them (Fast Open). They leave with the SYN,
+ * and again after it where the other side did not take them so. Does not wait,
+ * blocking or not.
+ *
+ * Returns how many of them the kernel has taken; a connection is under way
+ * then, with 0, too. Or -errno as connect(2) fails, -EOPNOTSUPP where Fast Open
+ * is off: nothing has begun.
  */
-int pp_send_whole(int fd, const struct pp_send_way *way, const void *bytes,
-		  size_t size);
+ssize_t pp_send_begin(int fd, const struct pp_send_way *way,
+		      const void *bytes, size_t size,
+		      const struct sockaddr *address, socklen_t length);
 
-/* True unless something was already sent on this TCP connection. */
-bool pp_send_is_first(int fd);
+/*
+ * Waits until a connection that is under way is established, whatever signal
+ * comes, and sends what is left of size bytes behind the first few. Where they
+ * are split each write leaves at once (TCP_NODELAY and no TCP_CORK, meanwhile).
+ * Where only a part could be sent the connection is shut down, so that no
+ * receiver mistakes what follows for the rest.
+ *
+ * Returns 0 or -errno: -ENOTCONN where nothing came of the connection, which
+ * is left for the program to ask for (SO_ERROR).
+ */
+int pp_send_rest(int fd, const struct pp_send_way *way, const void *bytes,
+		 size_t size, size_t taken);
 
 #endif

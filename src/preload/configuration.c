@@ -6,17 +6,13 @@
 
 #include "connection/report.h"
 #include "memory.h"
-#include "preload/process.h"
 #include "preload/real.h"
-#include "preload/server/inetd.h"
 #include "settings/load.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,100 +33,83 @@ const char pp_library[] = "libproxyproto";
 struct configuration {
 	struct pp_settings settings;
 	struct pp_settings_error error;
+	bool is_complete;	/* no file is to be read any more */
 };
 
-/* What the environment says; NULL as long as nobody has asked. */
-static _Atomic(const struct configuration *) start;
+/*
+ * What is known: NULL, then what the environment says, and in the end what the
+ * file says, too. Each is whole and never changes.
+ */
+static _Atomic(const struct configuration *) known;
 
-/* With the file's settings, or where no file will be read; NULL before. */
-static _Atomic(const struct configuration *) complete;
+/* Of a copy of the library, which leaves the work to another one. */
+static const struct configuration off = { .is_complete = true };
 
 static const struct configuration no_memory = {
-	.error.text = "no memory for the settings"
+	.error.text = "no memory for the settings",
+	.is_complete = true,
 };
 
-/* Of a copy of the library, which leaves the work to the other one. */
-static struct configuration off;
-
-/* What comes later than the start was looked up, and whether this is a copy. */
-static _Atomic bool is_prepared;
-
-/* The constructor found that the environment says nothing. */
-static bool environment_is_silent;
-
-static bool environment_has_settings(void)
+/* Gives the memory back of what is not used. */
+static void discard(struct configuration *read,
+		    const struct configuration *used)
 {
-	static const char prefix[] = "LIBPROXYPROTO_";
-
-	for (char **at = environ; at != NULL && *at != NULL; at++)
-		if (strncmp(*at, prefix, sizeof(prefix) - 1) == 0)
-			return true;
-	return false;
+	pp_settings_drop(&read->settings, &used->settings);
+	munmap(read, sizeof(*read));
 }
 
 static void read_environment(struct configuration *read)
 {
 	pp_settings_defaults(TABLE, &read->settings);
 	/* whoever runs a setuid program must not steer what it believes */
-	if (environment_is_silent || getauxval(AT_SECURE) != 0)
-		return;
-	pp_settings_environment(TABLE, environ, &read->settings, &read->error);
+	if (getauxval(AT_SECURE) == 0 &&
+	    pp_settings_environment(TABLE, environ, &read->settings,
+				    &read->error))
+		pp_report_begin();
 #ifdef PP_CLIENT
 	pp_settings_agree(environ, &read->settings, &read->error);
+	read->is_complete = true;
+#else
+	read->is_complete = read->error.text[0] != '\0';
 #endif
 }
 
 /*
- * Reads the environment. Threads, signal handlers and forked children that come
- * at once each read it for themselves, and the first to end gives it to all:
- * nobody waits for anybody. False without memory; the next one may have more
- * luck.
+ * Reads the environment. Only the library's constructor does, or those of
+ * others that come before it. Whoever comes at once, a thread or a signal
+ * handler, reads it for itself, and the first to end gives it to all: nobody
+ * waits for anybody.
  */
-static bool read_start(void)
+static const struct configuration *begin(void)
 {
 	static struct configuration for_the_first;
 	static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 	const struct configuration *expected = NULL;
 	struct configuration *read = &for_the_first;
 
-	if (atomic_load(&start) != NULL)
-		return true;
+	pp_real_resolve();
+	if (pp_real_is_copy()) {
+		atomic_store(&known, &off);
+		return &off;
+	}
 	if (atomic_flag_test_and_set(&is_taken))
 		read = pp_memory_map(sizeof(*read));
 	if (read == NULL)
-		return false;
+		return &no_memory;
 	read_environment(read);
-	if (!atomic_compare_exchange_strong(&start, &expected, read) &&
-	    read != &for_the_first) {
-		pp_settings_drop(&read->settings, &expected->settings);
-		munmap(read, sizeof(*read));
-	}
-	return true;
+	if (atomic_compare_exchange_strong(&known, &expected, read))
+		return read;
+	if (read != &for_the_first)
+		discard(read, expected);
+	return expected;
 }
 
-/* What is not needed at the start of a process. */
-static void prepare(void)
-{
-	if (!read_start())
-		return;
-	pp_real_resolve();
-	if (pp_real_is_copy())
-		atomic_store(&complete, &off);
-	atomic_store_explicit(&is_prepared, true, memory_order_release);
-}
-
-/* As far as they are read. */
 static const struct configuration *get_configuration(void)
 {
-	const struct configuration *configuration;
+	const struct configuration *configuration =
+		atomic_load_explicit(&known, memory_order_acquire);
 
-	if (!atomic_load_explicit(&is_prepared, memory_order_acquire))
-		prepare();
-	configuration = atomic_load_explicit(&complete, memory_order_acquire);
-	if (configuration == NULL)
-		configuration = atomic_load_explicit(&start,
-						     memory_order_acquire);
-	return configuration == NULL ? &no_memory : configuration;
+	return configuration != NULL ? configuration : begin();
 }
 
 const struct pp_settings *pp_configuration(void)
@@ -138,104 +117,63 @@ const struct pp_settings *pp_configuration(void)
 	return &get_configuration()->settings;
 }
 
-/*
- * Daemons overwrite their environment later, to show a title. Most processes
- * neither have settings nor ever ask for them: they start without much ado.
- */
-__attribute__((constructor)) static void construct(void)
+bool pp_configuration_start(void)
 {
-	pp_real_resolve();
-#ifdef PP_CLIENT
-	pp_process_start();
-#endif
-	if (!environment_has_settings()) {
-		environment_is_silent = true;
-		return;
-	}
-	read_start();
-#ifndef PP_CLIENT
-	pp_inetd_start();
-#endif
+	return get_configuration() != &off;
 }
 
-/*
- * The environment's settings and the file's. *passing is an error number where
- * these could not be read, but may be the next time.
- */
-static const struct configuration *
-read_complete(const struct configuration *before, int *passing)
-{
 #ifdef PP_CLIENT
-	(void)passing;
-	return before;
+/* It has no settings file. */
+static const struct configuration *complete_configuration(bool last)
+{
+	(void)last;
+	return get_configuration();
+}
 #else
-	struct configuration *read;
-
-	if (before->error.text[0] != '\0')
-		return before;
-	read = pp_memory_map(sizeof(*read));
-	if (read == NULL) {
-		*passing = ENOMEM;
-		return &no_memory;
-	}
-	read->settings = before->settings;
-	*passing = pp_settings_read(&read->settings, &read->error);
-	return read;
-#endif
-}
-
-/* Gives the memory back of what is not used, if it has any of its own. */
-static void discard(const struct configuration *read,
-		    const struct configuration *before)
-{
-	struct pp_settings settings = read->settings;
-
-	if (read == before || read == &no_memory)
-		return;
-	pp_settings_drop(&settings, &before->settings);
-	munmap((void *)(uintptr_t)read, sizeof(*read));
-}
-
 /*
- * Reads what is still to be read, as prepare does.
- *
- * What may pass is given to nobody, and NULL is returned with errno set, unless
- * this is the last time that the file can be read.
+ * The environment's settings and the file's. NULL with errno set where these
+ * cannot be read now but may be the next time, unless this is the last time.
  */
 static const struct configuration *
-read_and_publish(const struct configuration *before, bool last)
+read_file(const struct configuration *before, bool last)
 {
-	const struct configuration *expected = NULL;
-	int passing = before == &no_memory ? ENOMEM : 0;
-	const struct configuration *read = read_complete(before, &passing);
+	const struct configuration *expected = before;
+	struct configuration *read = pp_memory_map(sizeof(*read));
+	int passing = ENOMEM;
 
+	if (read != NULL) {
+		read->settings = before->settings;
+		read->is_complete = true;
+		passing = pp_settings_read(&read->settings, &read->error);
+	}
 	if (passing != 0 && !last) {
-		discard(read, before);
+		if (read != NULL)
+			discard(read, before);
 		errno = passing;
 		return NULL;
 	}
-	if (atomic_compare_exchange_strong(&complete, &expected, read))
-		return read;
-	discard(read, before);
+	if (atomic_compare_exchange_strong(&known, &expected,
+					   read != NULL ? read : &no_memory))
+		return read != NULL ? read : &no_memory;
+	if (read != NULL)
+		discard(read, before);
 	return expected;
 }
 
 /*
  * All of the settings, read where they are not yet. Keeps errno, or returns
- * NULL as read_and_publish does.
+ * NULL as read_file does.
  */
 static const struct configuration *complete_configuration(bool last)
 {
-	const struct configuration *before = get_configuration();
-	const struct configuration *configuration;
+	const struct configuration *configuration = get_configuration();
 	int error = errno;
 	int cancel;
 
-	configuration = atomic_load_explicit(&complete, memory_order_acquire);
-	if (configuration != NULL)
+	if (configuration->is_complete)
 		return configuration;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	configuration = read_and_publish(before, last);
+	configuration = read_file(configuration, last);
 	pthread_setcancelstate(cancel, NULL);
 	if (configuration != NULL)
 		errno = error;
@@ -246,10 +184,12 @@ void pp_configuration_complete(void)
 {
 	complete_configuration(true);
 }
+#endif
 
 static bool is_good(const struct configuration *configuration)
 {
-	return configuration != NULL && configuration->error.text[0] == '\0';
+	return configuration != NULL && configuration->is_complete &&
+	       configuration->error.text[0] == '\0';
 }
 
 bool pp_configuration_is_valid(void)
@@ -261,12 +201,12 @@ bool pp_configuration_is_valid(void)
 	return valid;
 }
 
-/* Tells of what is wrong, once a process. */
-static void tell_error(const struct configuration *configuration)
+/* Says what is wrong, once a process. */
+static void report_error(const struct configuration *configuration)
 {
-	static atomic_flag told = ATOMIC_FLAG_INIT;
+	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
 
-	if (!atomic_flag_test_and_set(&told))
+	if (!atomic_flag_test_and_set(&is_reported))
 		pp_report(pp_library, "%s", configuration->error.text);
 }
 
@@ -276,7 +216,7 @@ bool pp_configuration_allows(int fd)
 	int error = errno;
 	bool internet;
 
-	if (is_good(atomic_load_explicit(&complete, memory_order_acquire)))
+	if (is_good(atomic_load_explicit(&known, memory_order_acquire)))
 		return true;
 	internet = pp_is_internet_socket(fd);
 	errno = error;
@@ -286,11 +226,34 @@ bool pp_configuration_allows(int fd)
 	if (is_good(configuration))
 		return true;
 	if (configuration != NULL) {
-		tell_error(configuration);
+		report_error(configuration);
 		errno = EINVAL;
 	}
 	return false;
 }
+
+#ifndef PP_CLIENT
+void pp_configuration_report(const char *by, int fd)
+{
+	static _Atomic bool is_reported;
+	const struct pp_settings *settings = pp_configuration();
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+	union pp_address local;
+	int error = errno;
+
+	if (settings->debug && !atomic_load(&is_reported) &&
+	    pp_is_tcp_socket(fd) &&
+	    real_getsockname(fd, (struct sockaddr *)&name, &length) == 0) {
+		pp_address_from_kernel(&local, (struct sockaddr *)&name,
+				       length);
+		if (pp_family_is_internet(local.sa.sa_family) &&
+		    !atomic_exchange(&is_reported, true))
+			pp_report_settings(settings, by, fd, &local);
+	}
+	errno = error;
+}
+#endif
 
 bool pp_is_on(void)
 {

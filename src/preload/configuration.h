@@ -7,6 +7,13 @@
 
 #include <stdbool.h>
 
+/*
+ * For the library's constructor: looks up what it calls (real.h), and reads the
+ * environment, which daemons overwrite later. False where another copy of the
+ * library does the work.
+ */
+bool pp_configuration_start(void);
+
 /* The library's name, at the head of each line it writes. */
 extern const char pp_library[];
 
@@ -19,18 +26,26 @@ extern const char pp_library[];
 const struct pp_settings *pp_configuration(void);
 
 /*
- * Reads what is still to be read, the server's settings file: at the first
- * call, and the last: where it fails it is not tried again. Thread-safe,
- * signal-safe, no cancellation point, keeps errno.
+ * Reads the server's settings file where that is still to be done. Where it
+ * fails it is not tried again. Thread-safe, signal-safe, no cancellation point,
+ * keeps errno.
  */
 void pp_configuration_complete(void);
 
 /*
  * False where a setting has a bad value, or the file cannot be read now, for
  * want of descriptors or memory: that is tried again. Says nothing. Otherwise
- * as pp_configuration_complete, which it begins with.
+ * as pp_configuration_complete.
  */
 bool pp_configuration_is_valid(void);
+
+/*
+ * For the server, in debug mode: one line, the first time that the process (or
+ * its parent before fork) has a TCP listener, with what the settings are and
+ * where they come from; by is "listen" or the like. Only where the settings
+ * are complete. Keeps errno.
+ */
+void pp_configuration_report(const char *by, int fd);
 
 /*
  * May a hook go on with this socket? Not where it is an internet socket and

@@ -11,23 +11,14 @@
  */
 void pp_process_prepare(void);
 
-#ifdef PP_CLIENT
-/*
- * The same, for the library's constructor, which no child of vfork runs: one
- * that is the first to need it would take the memory for its own.
- */
-void pp_process_start(void);
-#endif
-
 /* In a child of fork(2): the memory is this process's own. */
 void pp_process_note_fork(void);
 
 /*
  * Is this a child of vfork, whose memory is its parent's, unlike its
  * descriptors? A child of _Fork(3) or a bare clone(2), which nobody told us
- * of, is taken for one by libproxyproto.so, and by the other before Linux 4.14.
- * It is not seen where parent and child are the first of their process
- * namespaces. Signal-safe.
+ * of, is taken for one. It is not seen where parent and child are the first of
+ * their process namespaces. Signal-safe.
  */
 bool pp_process_is_guest(void);
 

@@ -38,14 +38,14 @@ pp_real_function pp_real_get(enum pp_real index);
 void pp_real_resolve(void);
 
 /*
- * True where another copy of this same library, under another path, follows in
- * the search order. That one does the work; this one must not. False before
- * pp_real_resolve.
+ * True where another copy of this same library, under another path, comes
+ * before this one in the search order. That one does the work; this one must
+ * not. For the library's constructor, as pp_real_resolve.
  */
 bool pp_real_is_copy(void);
 
-#define PP_REAL_DEFINE(type, name, prototype, parameters, arguments)       \
-	typedef type (*pp_##name##_function) prototype;                    \
+#define PP_HOOK(type, name, parameters, arguments)                          \
+	typedef type (*pp_##name##_function) parameters;                   \
 	static inline type real_##name parameters                          \
 	{                                                                  \
 		pp_##name##_function function =                            \
@@ -53,19 +53,11 @@ bool pp_real_is_copy(void);
                                                                            \
 		if (function == NULL) {                                    \
 			errno = ENOSYS;                                    \
-			return PP_REAL_FAILED(type);                       \
+			return (type)-1;                                   \
 		}                                                          \
 		return function arguments;                                 \
 	}
-#define PP_REAL_FAILED(type) _Generic((type)0, FILE *: NULL, default: (type)-1)
-#define PP_HOOK(type, name, parameters, arguments)                          \
-	PP_REAL_DEFINE(type, name, parameters, parameters, arguments)
-#define PP_HOOK_VARIADIC(type, name, parameters, arguments)                \
-	PP_REAL_DEFINE(type, name, (int, int, ...), parameters, arguments)
 #define PP_CALL PP_HOOK
-#define PP_CALL_VARIADIC PP_HOOK_VARIADIC
 #include PP_HOOKS
-#undef PP_REAL_DEFINE
-#undef PP_REAL_FAILED
 
 #endif

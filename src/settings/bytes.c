@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Bytes from text; see bytes.h. */
+/* Bytes of a header from text: vectors, all of it; see lists.h. */
 #include <config.h>
 
-#include "settings/bytes.h"
+#include "settings/lists.h"
 
-#include "memory.h"
+#include "protocol/header.h"
 #include "protocol/tlv.h"
-#include "settings/words.h"
 
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
-
-/* Room for what either kind may have. */
-#define MAPPED PP_V2_MAX
 
 /* How the value of a vector is written. */
 enum writing { TEXT, HEX, ZEROES };
@@ -37,13 +32,10 @@ static const struct kind kinds[] = {
 
 static int digit(char c)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at;
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = memchr(digits, c, sizeof(digits) - 1);
 
-	if (c == '\0')
-		return -1;
-	at = strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
-	return at == NULL ? -1 : (int)(at - digits);
+	return at == NULL ? -1 : (int)(at - digits) % 16;
 }
 
 /* The byte that two hexadecimal digits are, or -1. */
@@ -119,12 +111,12 @@ static bool write_value(const struct kind *kind, const struct pp_word *value,
 }
 
 /* Adds the vector that a word is. */
-static bool add_vector(const struct pp_word *word, struct pp_bytes *bytes)
+static bool add_vector(const struct pp_word *word, struct pp_bytes *vectors)
 {
 	const char *equals = memchr(word->start, '=', word->length);
+	uint8_t *at = (uint8_t *)vectors->at + vectors->length;
 	struct pp_word name = { .start = word->start };
 	struct pp_word value;
-	uint8_t *at = bytes->at + bytes->length;
 	struct kind kind;
 	size_t length;
 
@@ -135,46 +127,21 @@ static bool add_vector(const struct pp_word *word, struct pp_bytes *bytes)
 	value.length = word->length - name.length - 1;
 	if (!find_kind(&name, &kind) || !value_length(&kind, &value, &length) ||
 	    length > kind.max ||
-	    length + PP_TLV_FIXED > PP_VECTORS_MAX - bytes->length)
+	    length + PP_TLV_FIXED > PP_VECTORS_MAX - vectors->length)
 		return false;
 	at[0] = (uint8_t)kind.type;
 	at[1] = (uint8_t)(length >> 8);
 	at[2] = (uint8_t)length;
-	bytes->length += PP_TLV_FIXED + length;
+	vectors->length += PP_TLV_FIXED + length;
 	return write_value(&kind, &value, length, at + PP_TLV_FIXED);
 }
 
-static bool map(struct pp_bytes *bytes)
-{
-	void *memory = pp_memory_map(MAPPED);
-
-	if (memory == NULL)
-		return false;
-	*bytes = (struct pp_bytes){ .at = memory };
-	return true;
-}
-
-const char *pp_vectors_parse(const char *text, struct pp_bytes *bytes)
-{
-	const char *rest = text;
-	struct pp_bytes read = { NULL, 0 };
-	struct pp_word word;
-
-	if (strcasecmp(text, PP_BYTES_NONE) == 0) {
-		*bytes = read;
-		return NULL;
-	}
-	if (pp_word_count(text) == 0 || !map(&read))
-		return text;
-	while (pp_word_next(&rest, &word)) {
-		if (add_vector(&word, &read))
-			continue;
-		pp_bytes_free(&read);
-		return word.start;
-	}
-	*bytes = read;
-	return NULL;
-}
+const struct pp_list pp_vectors = {
+	.none = PP_BYTES_NONE,
+	.separators = PP_SEPARATORS,
+	.size = PP_VECTORS_MAX,
+	.add = add_vector,
+};
 
 /*
  * The byte at *text, which moves behind it; -1 where an escape is none of
@@ -183,12 +150,11 @@ const char *pp_vectors_parse(const char *text, struct pp_bytes *bytes)
 static int next_byte(const char **text)
 {
 	const char *at = *text;
-	int byte;
 
 	*text = at + 1;
 	if (*at != '\\')
 		return (unsigned char)*at;
-	*text = at + 2;
+	*text = at + (at[1] == 'x' ? 4 : 2);
 	switch (at[1]) {
 	case 'r':
 		return '\r';
@@ -197,41 +163,30 @@ static int next_byte(const char **text)
 	case '\\':
 		return '\\';
 	case 'x':
-		byte = two_digits(at + 2);
-		*text = at + 4;
-		return byte;
+		return two_digits(at + 2);
 	default:
 		return -1;
 	}
 }
 
-const char *pp_verbatim_parse(const char *text, struct pp_bytes *bytes)
+static bool add_bytes(const struct pp_word *text, struct pp_bytes *bytes)
 {
-	struct pp_bytes read = { NULL, 0 };
-	const char *rest = text;
-	int byte;
+	const char *rest = text->start;
+	uint8_t *at = bytes->at;
 
-	if (strcasecmp(text, PP_BYTES_NONE) == 0) {
-		*bytes = read;
-		return NULL;
-	}
-	if (*text == '\0' || !map(&read))
-		return text;
 	while (*rest != '\0') {
-		byte = next_byte(&rest);
-		if (byte < 0 || read.length == PP_V2_MAX) {
-			pp_bytes_free(&read);
-			return text;
-		}
-		read.at[read.length++] = (uint8_t)byte;
+		int byte = next_byte(&rest);
+
+		if (byte < 0 || bytes->length == PP_V2_MAX)
+			return false;
+		at[bytes->length++] = (uint8_t)byte;
 	}
-	*bytes = read;
-	return NULL;
+	return true;
 }
 
-void pp_bytes_free(struct pp_bytes *bytes)
-{
-	if (bytes->at != NULL)
-		munmap(bytes->at, MAPPED);
-	*bytes = (struct pp_bytes){ NULL, 0 };
-}
+const struct pp_list pp_verbatim = {
+	.none = PP_BYTES_NONE,
+	.separators = "",
+	.size = PP_V2_MAX,
+	.add = add_bytes,
+};

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading a settings file; see file.h. */
+/* Reading the settings file over a buffer; see load.h. */
 #include <config.h>
 
-#include "settings/file.h"
-
-#include "settings/words.h"
+#include "settings/load.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
@@ -13,18 +11,21 @@
 
 #define BLANKS " \t\r"
 
+/* U+FEFF in UTF-8 */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* No program's base name is longer. */
 #define PATTERN_MAX 255
 
 /* How far the reading has come. */
 struct reader {
-	const struct pp_setting *table;
 	const struct pp_settings_text *text;
 	struct pp_settings *settings;
 	struct pp_settings_error *error;
 	unsigned line;
 	/* of the section that the line is in: */
 	bool applies;
+	char section[64];
 	unsigned given;		/* a bit for each row of the table */
 };
 
@@ -46,11 +47,55 @@ static char *trim(char *line)
 	return line;
 }
 
-/* Could a program's base name match it? "a] [b" is a slip, not two patterns. */
+/*
+ * Goes behind a set of characters of a pattern, which starts behind its '[':
+ * NULL where nothing ends it, or a range in it is the wrong way round.
+ */
+static const char *skip_set(const char *at)
+{
+	const char *first;
+
+	at += *at == '!' || *at == '^';
+	for (first = at; *at != ']' || at == first; at++) {
+		if (*at == '[' && at[1] == ':') {
+			at = strstr(at + 2, ":]");
+			if (at == NULL)
+				return NULL;
+			at++;
+		} else if (*at == '\\' && at[1] != '\0') {
+			at++;
+		} else if (*at == '\0' ||
+			   (at[1] == '-' && at[2] != ']' &&
+			    (unsigned char)at[2] < (unsigned char)at[0])) {
+			return NULL;
+		}
+	}
+	return at + 1;
+}
+
+/*
+ * Could a program's base name match it? That is no path, no directory, and not
+ * too long. What stands in brackets counts as balanced or not at all: "a] [b"
+ * is a slip, not two patterns.
+ */
 static bool is_pattern(const char *pattern)
 {
-	return strlen(pattern) <= PATTERN_MAX && strchr(pattern, '/') == NULL &&
-	       (strchr(pattern, '[') == NULL) == (strchr(pattern, ']') == NULL);
+	const char *at = pattern;
+
+	if (strlen(pattern) > PATTERN_MAX || strchr(pattern, '/') != NULL ||
+	    strcmp(pattern, ".") == 0 || strcmp(pattern, "..") == 0)
+		return false;
+	while (at != NULL && *at != '\0') {
+		if ((unsigned char)*at < ' ' || *at == 0x7f || *at == ']')
+			return false;
+		if (*at == '[')
+			at = skip_set(at + 1);
+		else if (*at == '\\' && at[1] == '\0')
+			return false;
+		else
+			at += *at == '\\' ? 2 : 1;
+	}
+	return at != NULL;
 }
 
 /* Does one of the patterns match the program? Each is checked. */
@@ -85,59 +130,49 @@ static void take_section(struct reader *reader, char *line)
 		return;
 	}
 	line[length - 1] = '\0';
+	snprintf(reader->section, sizeof(reader->section), "%s", line + 1);
 	reader->applies = matches(reader, line + 1);
 	reader->given = 0;
 }
 
-/* The names that a file may have, in lower case. */
-static void list_names(const struct pp_setting *table, char *list, size_t size)
+/* Writes behind "" the names that a file may have, in lower case. */
+static void list_names(char *list, size_t size)
 {
+	const struct pp_setting *row = pp_server_settings;
 	size_t length = 0;
 
-	list[0] = '\0';
-	for (; table->name != NULL && length < size; table++) {
-		if (!(table->flags & PP_SETTING_ENVIRONMENT))
+	for (; row->name != NULL && length < size; row++) {
+		if (!row->environment_only)
 			snprintf(list + length, size - length, "%s%s",
-				 length == 0 ? "" : ", ", table->name);
+				 length == 0 ? "" : ", ", row->name);
 		length = strlen(list);
 	}
 	for (; *list != '\0'; list++)
 		*list = (char)tolower((unsigned char)*list);
 }
 
-static void fail_name(struct reader *reader, const char *name)
-{
-	char list[200];
-
-	list_names(reader->table, list, sizeof(list));
-	FAIL(reader, "\"%.80s\" is not a setting: there are %s", name, list);
-}
-
 /* Takes a value; in a section of other programs it is only checked. */
 static void take_value(struct reader *reader, const struct pp_setting *row,
 		       const char *name, const char *value)
 {
-	static const struct pp_settings none;
-	struct pp_settings elsewhere = none;
-	const char *bad;
-	char where[320];
+	char place[320];
+	const struct pp_settings_origin origin = {
+		reader->applies ? PP_FROM_FILE : PP_FROM_ELSEWHERE,
+		reader->section, place,
+	};
 
-	bad = pp_settings_set(reader->table, row, value, PP_FROM_FILE,
-			      reader->applies ? reader->settings : &elsewhere);
-	pp_settings_drop(&elsewhere, &none);
-	if (bad == NULL)
-		return;
-	snprintf(where, sizeof(where), "%s:%u: %s", reader->text->path,
+	snprintf(place, sizeof(place), "%s:%u: %s", reader->text->path,
 		 reader->line, name);
-	pp_settings_describe(row, where, " = ", value, bad, reader->error);
+	pp_settings_set(pp_server_settings, row, value, &origin,
+			reader->settings, reader->error);
 }
 
 static void take_assignment(struct reader *reader, char *line)
 {
 	char *equals = strchr(line, '=');
 	const struct pp_setting *row;
+	char *name, names[200] = "";
 	unsigned bit;
-	char *name;
 
 	if (equals == NULL) {
 		FAIL(reader,
@@ -148,12 +183,14 @@ static void take_assignment(struct reader *reader, char *line)
 	}
 	*equals = '\0';
 	name = trim(line);
-	row = pp_settings_find(reader->table, name);
-	if (row == NULL || row->flags & PP_SETTING_ENVIRONMENT) {
-		fail_name(reader, name);
+	row = pp_settings_find(pp_server_settings, name);
+	if (row == NULL || row->environment_only) {
+		list_names(names, sizeof(names));
+		FAIL(reader, "\"%.80s\" is not a setting: there are %s", name,
+		     names);
 		return;
 	}
-	bit = 1u << (row - reader->table);
+	bit = 1u << (row - pp_server_settings);
 	if (reader->given & bit) {
 		FAIL(reader, "\"%s\" is given twice: a section takes it once",
 		     name);
@@ -178,19 +215,21 @@ static void take_line(struct reader *reader, char *line, size_t length)
 		take_assignment(reader, line);
 }
 
-void pp_settings_file(const struct pp_setting *table,
-		      const struct pp_settings_text *text,
+void pp_settings_file(const struct pp_settings_text *text,
 		      struct pp_settings *settings,
 		      struct pp_settings_error *error)
 {
-	struct reader reader = { .table = table,
-				 .text = text,
+	struct reader reader = { .text = text,
 				 .settings = settings,
 				 .error = error,
 				 .applies = true };
 	char *end = text->bytes + text->length;
 	char *line = text->bytes;
 
+	/* editors of other systems put it there */
+	if (text->length >= sizeof(BYTE_ORDER_MARK) - 1 &&
+	    memcmp(line, BYTE_ORDER_MARK, sizeof(BYTE_ORDER_MARK) - 1) == 0)
+		line += sizeof(BYTE_ORDER_MARK) - 1;
 	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		char *stop = newline == NULL ? end : newline;

@@ -1,15 +1,43 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading the settings file from where it is, for the program that this is. */
+/*
+ * The server's settings file:
+ *
+ *	# for every program
+ *	version = 0
+ *
+ *	[sshd nginx*]
+ *	version = 3
+ *	trusted = 10.0.0.0/8, 2001:db8::/32
+ */
 #ifndef PP_SETTINGS_LOAD_H
 #define PP_SETTINGS_LOAD_H
 
 #include "settings/settings.h"
 
+struct pp_settings_text {
+	const char *path;	/* for messages */
+	char *bytes;		/* used up; one more than length is there */
+	size_t length;
+	const char *program;	/* whose sections count: its base name */
+};
+
 /*
- * Adds the server's settings file to *settings, which have those of the
- * environment. A file that is not there is an error only where the environment
- * names it; one that cannot be read, is no regular file or too large always
- * is. Leaves no descriptor open. Changes errno.
+ * Takes a file's settings, but those that the environment has given. A section
+ * beats what stands above all sections, and a later section an earlier one.
+ * Every line is checked, those of other programs' sections too; the first bad
+ * one is described in *error: file, line, what is bad, what is allowed. Then
+ * *settings is not to be used.
+ */
+void pp_settings_file(const struct pp_settings_text *text,
+		      struct pp_settings *settings,
+		      struct pp_settings_error *error);
+
+/*
+ * Adds the settings file, from where it is and for the program that this is, to
+ * *settings, which have those of the environment. A file that is not there is
+ * an error only where the environment names it; one that cannot be read, is no
+ * regular file or too large always is. Leaves no descriptor open. Changes
+ * errno.
  *
  * Where that failed as descriptors or memory are short, *error says so and the
  * error number is returned: the next time may be better. 0 for all else.

@@ -1,106 +1,59 @@
 /* SPDX-License-Identifier: ISC */
-/* Sets of internet addresses; see networks.h. */
+/*
+ * Sets of internet addresses; see lists.h. They are a binary tree, of a level
+ * for each bit of an address: nothing is to be sorted, networks may overlap,
+ * and what a lookup costs does not grow with their number.
+ */
 #include <config.h>
 
-#include "settings/networks.h"
+#include "settings/lists.h"
 
 #include "check.h"
-#include "memory.h"
-#include "settings/words.h"
 
 #include <arpa/inet.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* The longest word: IPv6 text, its '\0' counted, and "/128". */
 #define WORD_MAX (INET6_ADDRSTRLEN + 4)
 
-/* All IPv4 addresses, v4-mapped. */
-static const struct pp_network_range ipv4 = {
-	{ 0, UINT64_C(0xffff00000000) },
-	{ 0, UINT64_C(0xffffffffffff) },
+/*
+ * Which nodes the next bit leads to; at the top, IPv4 or IPv6. The top itself
+ * is nobody's child: 0 stands for no network there.
+ */
+struct node {
+	uint32_t child[2];
 };
 
-static int compare(const struct pp_network_key *a,
-		   const struct pp_network_key *b)
+/* In place of a child: every address from here on is in the set. */
+#define WHOLE UINT32_MAX
+
+static const uint8_t *bytes_of(const union pp_address *address)
 {
-	if (a->high != b->high)
-		return a->high < b->high ? -1 : 1;
-	if (a->low != b->low)
-		return a->low < b->low ? -1 : 1;
-	return 0;
+	return address->sa.sa_family == AF_INET
+		       ? (const uint8_t *)&address->in.sin_addr
+		       : address->in6.sin6_addr.s6_addr;
 }
 
-static struct pp_network_key before(struct pp_network_key key)
+static unsigned bit_of(const uint8_t *bytes, unsigned bit)
 {
-	if (key.low-- == 0)
-		key.high--;
-	return key;
+	return bytes[bit / 8] >> (7 - bit % 8) & 1;
 }
 
-static struct pp_network_key after(struct pp_network_key key)
+static bool parse_address(const char *text, union pp_address *address)
 {
-	if (++key.low == 0)
-		key.high++;
-	return key;
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, text, &address->in.sin_addr) == 1)
+		address->sa.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &address->in6.sin6_addr) == 1)
+		address->sa.sa_family = AF_INET6;
+	return address->sa.sa_family != AF_UNSPEC;
 }
 
-static struct pp_network_key key_of_ipv4(const struct in_addr *address)
+bool pp_network_parse(const struct pp_word *word, union pp_address *address,
+		      unsigned *prefix)
 {
-	struct pp_network_key key = ipv4.first;
-
-	key.low |= ntohl(address->s_addr);
-	return key;
-}
-
-static struct pp_network_key key_of_ipv6(const struct in6_addr *address)
-{
-	struct pp_network_key key = { 0, 0 };
-
-	for (int i = 0; i < 8; i++) {
-		key.high = key.high << 8 | address->s6_addr[i];
-		key.low = key.low << 8 | address->s6_addr[8 + i];
-	}
-	return key;
-}
-
-/* The bits that count up from the start of a network of that prefix length. */
-static struct pp_network_key host_bits(unsigned prefix)
-{
-	struct pp_network_key bits = { 0, UINT64_MAX };
-
-	if (prefix < 64)
-		bits.high = UINT64_MAX >> prefix;
-	else
-		bits.low = prefix == 128 ? 0 : UINT64_MAX >> (prefix - 64);
-	return bits;
-}
-
-/* Reads the address part of a word: its key, and how many bits it has. */
-static bool parse_address(const char *text, struct pp_network_key *key,
-			  unsigned *bits)
-{
-	struct in6_addr in6;
-	struct in_addr in;
-
-	if (inet_pton(AF_INET, text, &in) == 1) {
-		*key = key_of_ipv4(&in);
-		*bits = 32;
-		return true;
-	}
-	*bits = 128;
-	if (inet_pton(AF_INET6, text, &in6) != 1)
-		return false;
-	*key = key_of_ipv6(&in6);
-	return true;
-}
-
-static bool parse_network(const struct pp_word *word,
-			  struct pp_network_range *range)
-{
-	struct pp_network_key host;
-	unsigned bits, prefix;
 	char text[WORD_MAX];
+	unsigned bits;
 	char *slash;
 
 	if (word->length >= sizeof(text))
@@ -110,176 +63,65 @@ static bool parse_network(const struct pp_word *word,
 	slash = strchr(text, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
-	if (!parse_address(text, &range->first, &bits))
+	if (!parse_address(text, address))
 		return false;
-	prefix = bits;
-	if (slash != NULL && !pp_number(slash, strlen(slash), bits, &prefix))
+	*prefix = bits = address->sa.sa_family == AF_INET ? 32 : 128;
+	if (slash != NULL && !pp_number(slash, strlen(slash), bits, prefix))
 		return false;
-	host = host_bits(128 - bits + prefix);
-	range->last.high = range->first.high | host.high;
-	range->last.low = range->first.low | host.low;
-	return ((range->first.high & host.high) |
-		(range->first.low & host.low)) == 0;
-}
-
-/*
- * Adds a range; an IPv6 one around all of IPv4 without IPv4. There is no
- * other overlap: what begins within IPv4 was written as IPv4.
- */
-static void add(struct pp_networks *networks, struct pp_network_range range)
-{
-	struct pp_network_range *end = networks->ranges + networks->count;
-
-	if (compare(&range.first, &ipv4.first) < 0 &&
-	    compare(&range.last, &ipv4.last) >= 0) {
-		end->first = range.first;
-		end->last = before(ipv4.first);
-		end++;
-		range.first = after(ipv4.last);
-	}
-	if (compare(&range.first, &range.last) <= 0)
-		*end++ = range;
-	networks->count = (size_t)(end - networks->ranges);
-}
-
-/* Lets the range at the root of a heap, the last one on top, sink. */
-static void sink(struct pp_network_range *ranges, size_t root, size_t count)
-{
-	struct pp_network_range range = ranges[root];
-	size_t child;
-
-	while ((child = 2 * root + 1) < count) {
-		if (child + 1 < count && compare(&ranges[child].first,
-						 &ranges[child + 1].first) < 0)
-			child++;
-		if (compare(&range.first, &ranges[child].first) >= 0)
-			break;
-		ranges[root] = ranges[child];
-		root = child;
-	}
-	ranges[root] = range;
-}
-
-/* Heapsort by where a range begins: qsort(3) may allocate. */
-static void sort(struct pp_network_range *ranges, size_t count)
-{
-	for (size_t root = count / 2; root-- > 0;)
-		sink(ranges, root, count);
-	while (count-- > 1) {
-		struct pp_network_range last = ranges[count];
-
-		ranges[count] = ranges[0];
-		ranges[0] = last;
-		sink(ranges, 0, count);
-	}
-}
-
-/* Does a range that begins no earlier overlap this one, or follow at once? */
-static bool touches(const struct pp_network_range *range,
-		    const struct pp_network_range *next)
-{
-	struct pp_network_key following = after(range->last);
-
-	/* behind the last address of all nothing begins */
-	return compare(&next->first, &range->last) <= 0 ||
-	       compare(&next->first, &following) == 0;
-}
-
-static void merge(struct pp_networks *networks)
-{
-	struct pp_network_range *range = networks->ranges;
-
-	for (size_t i = 1; i < networks->count; i++) {
-		const struct pp_network_range *next = &networks->ranges[i];
-
-		if (!touches(range, next))
-			*++range = *next;
-		else if (compare(&next->last, &range->last) > 0)
-			range->last = next->last;
-	}
-	networks->count = (size_t)(range - networks->ranges) + 1;
-}
-
-/* Memory for that many words; each may become two ranges. */
-static bool map(struct pp_networks *networks, size_t words)
-{
-	size_t size = 2 * words * sizeof(*networks->ranges);
-	void *memory = pp_memory_map(size);
-
-	if (memory == NULL)
-		return false;
-	networks->ranges = memory;
-	networks->count = 0;
-	networks->mapped = size;
+	for (unsigned bit = *prefix; bit < bits; bit++)
+		if (bit_of(bytes_of(address), bit))
+			return false;
 	return true;
 }
 
-const char *pp_networks_parse(const char *text, struct pp_networks *networks)
+static bool add_network(const struct pp_word *word, struct pp_bytes *networks)
 {
-	struct pp_networks read = { NULL, 0, 0 };
-	size_t words = pp_word_count(text);
-	struct pp_network_range range;
-	const char *rest = text;
-	struct pp_word word;
+	struct node *nodes = networks->at;
+	union pp_address address;
+	unsigned prefix;
+	uint32_t *at;
 
-	if (words == 1 && pp_word_next(&rest, &word) &&
-	    pp_word_is(&word, PP_NETWORKS_EVERYONE)) {
-		*networks = read;
-		return NULL;
+	if (!pp_network_parse(word, &address, &prefix))
+		return false;
+	if (address.sa.sa_family == AF_INET6) {
+		pp_address_unmap(&address);
+		/* a v4-mapped one has a bit set at 95 */
+		if (address.sa.sa_family == AF_INET)
+			prefix -= 96;
 	}
-	if (words == 0 || !map(&read, words))
-		return text;
-	for (rest = text; pp_word_next(&rest, &word); add(&read, range)) {
-		if (parse_network(&word, &range))
-			continue;
-		pp_networks_free(&read);
-		return word.start;
+	at = &nodes->child[address.sa.sa_family == AF_INET6];
+	for (unsigned bit = 0; bit < prefix && *at != WHOLE; bit++) {
+		if (*at == 0)
+			*at = (uint32_t)++networks->length;
+		at = &nodes[*at].child[bit_of(bytes_of(&address), bit)];
 	}
-	PP_CHECK(read.count * sizeof(range) <= read.mapped);
-	sort(read.ranges, read.count);
-	merge(&read);
-	*networks = read;
-	return NULL;
+	*at = WHOLE;
+	PP_CHECK((networks->length + 1) * sizeof(*nodes) <= networks->mapped);
+	return true;
 }
 
-void pp_networks_free(struct pp_networks *networks)
-{
-	if (networks->ranges != NULL)
-		munmap(networks->ranges, networks->mapped);
-	memset(networks, 0, sizeof(*networks));
-}
+const struct pp_list pp_networks = {
+	.none = PP_NETWORKS_EVERYONE,
+	.separators = PP_SEPARATORS,
+	.size = sizeof(struct node),
+	.word_size = 128 * sizeof(struct node),
+	.add = add_network,
+};
 
-static bool search(const struct pp_networks *networks,
-		   struct pp_network_key key)
-{
-	size_t low = 0, high = networks->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct pp_network_range *range =
-			&networks->ranges[middle];
-
-		if (compare(&key, &range->first) < 0)
-			high = middle;
-		else if (compare(&key, &range->last) > 0)
-			low = middle + 1;
-		else
-			return true;
-	}
-	return false;
-}
-
-bool pp_networks_have(const struct pp_networks *networks,
+bool pp_networks_have(const struct pp_bytes *networks,
 		      const union pp_address *address)
 {
-	if (networks->ranges == NULL)
+	const struct node *nodes = networks->at;
+	union pp_address plain = *address;
+	uint32_t at;
+
+	if (nodes == NULL)
 		return true;
-	switch (address->sa.sa_family) {
-	case AF_INET:
-		return search(networks, key_of_ipv4(&address->in.sin_addr));
-	case AF_INET6:
-		return search(networks, key_of_ipv6(&address->in6.sin6_addr));
-	default:
+	if (!pp_family_is_internet(plain.sa.sa_family))
 		return false;
-	}
+	pp_address_unmap(&plain);
+	at = nodes->child[plain.sa.sa_family == AF_INET6];
+	for (unsigned bit = 0; at != 0 && at != WHOLE; bit++)
+		at = nodes[at].child[bit_of(bytes_of(&plain), bit)];
+	return at == WHOLE;
 }

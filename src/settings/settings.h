@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The settings of both libraries: one table each of name, type, default,
- * parser and help. Pure: where the values come from is the caller's.
+ * The settings of both libraries: one table each of name, default, type and
+ * field. Pure: where the values come from is the caller's.
  */
 #ifndef PP_SETTINGS_SETTINGS_H
 #define PP_SETTINGS_SETTINGS_H
 
 #include "protocol/address.h"
 #include "protocol/header.h"
-#include "settings/bytes.h"
-#include "settings/networks.h"
-#include "settings/ports.h"
+#include "settings/lists.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,19 +21,32 @@
 
 /* Where a value comes from; one further down beats those above. */
 enum pp_settings_source {
+	PP_FROM_ELSEWHERE = -1,	/* the file's for others: it is only checked */
 	PP_FROM_DEFAULT,
 	PP_FROM_FILE,
 	PP_FROM_ENVIRONMENT,
+};
+
+/*
+ * What was given, as it was given: for each row of the table where in text its
+ * value begins, and the name of its section of the file. 0, which is "", where
+ * that is not known. What finds no room is not.
+ */
+struct pp_settings_said {
+	uint16_t value[PP_SETTINGS_MAX];
+	uint16_t section[PP_SETTINGS_MAX];
+	uint16_t length;
+	char text[384];
 };
 
 struct pp_settings {
 	bool debug;
 	bool must_use;
 	bool inetd;			/* server */
-	enum pp_versions versions;	/* server: which are taken off */
+	unsigned versions;		/* server: enum pp_versions */
 	int timeout;			/* milliseconds */
-	struct pp_networks trusted;	/* server: proxies that are believed */
-	struct pp_ports ports;		/* server: local ports that count */
+	struct pp_bytes trusted;	/* server: proxies that are believed */
+	struct pp_bytes ports;		/* server: local ports that count */
 	char config[256];		/* server: path of the settings file */
 	/* The client's: what the header says, and how it is sent. */
 	unsigned send_version;		/* 0 none */
@@ -51,21 +62,47 @@ struct pp_settings {
 	int delay;			/* milliseconds between writes */
 	/* an enum pp_settings_source for each row of the table */
 	uint8_t from[PP_SETTINGS_MAX];
+	bool has_file;			/* server: the settings file is there */
+	struct pp_settings_said said;
 };
 
-#define PP_SETTING_LIST 1		/* of words; see words.h */
-#define PP_SETTING_ENVIRONMENT 2	/* has no place in the settings file */
+/* What a setting takes: most have a field of struct pp_settings for it. */
+enum pp_setting_type {
+	PP_SETTING_BOOLEAN,	/* bool */
+	PP_SETTING_NUMBER,	/* unsigned: up to the limit */
+	PP_SETTING_SECONDS,	/* int, milliseconds: from the limit to an hour */
+	PP_SETTING_LIST,	/* struct pp_bytes */
+	PP_SETTING_OTHER,	/* what its parser takes */
+};
 
 /* One setting: how it is called, what it takes, where it goes. */
 struct pp_setting {
 	const char *name;	/* without PP_SETTINGS_PREFIX */
 	const char *fallback;	/* default, in the words of the environment */
 	const char *allowed;	/* for the message about a bad value */
-	const char *help;
-	/* NULL, or where the bad part of the value begins */
-	const char *(*parse)(const char *value, struct pp_settings *settings);
-	unsigned flags;
+	enum pp_setting_type type;
+	size_t field;		/* its offset */
+	unsigned limit;
+	const struct pp_list *list;
+	/* False where the value is bad: then *settings is of no use. */
+	bool (*parse)(const char *value, struct pp_settings *settings);
+	bool environment_only;	/* has no place in the settings file */
 };
+
+/* Where a field is; a compiler warns where it is not of the type. */
+#define PP_FIELD(type, name)                                               \
+	(offsetof(struct pp_settings, name) +                              \
+	 0 * sizeof((type *)NULL == &((struct pp_settings *)NULL)->name))
+
+/* What rows of a type begin with behind their texts. */
+#define PP_BOOLEAN(name) PP_SETTING_BOOLEAN, .field = PP_FIELD(bool, name)
+#define PP_NUMBER(name, most)                                              \
+	PP_SETTING_NUMBER, .field = PP_FIELD(unsigned, name), .limit = (most)
+#define PP_SECONDS(name, least)                                            \
+	PP_SETTING_SECONDS, .field = PP_FIELD(int, name), .limit = (least)
+#define PP_LIST(name, how)                                                 \
+	PP_SETTING_LIST, .field = PP_FIELD(struct pp_bytes, name), .list = &(how)
+#define PP_OTHER(parser) PP_SETTING_OTHER, .parse = (parser)
 
 /* What was wrong with a value; text is empty where nothing was. */
 struct pp_settings_error {
@@ -76,16 +113,9 @@ struct pp_settings_error {
 extern const struct pp_setting pp_server_settings[];
 extern const struct pp_setting pp_client_settings[];
 
-/*
- * Values that both tables have: a boolean in PP_SETTINGS_BOOLEAN's words, and
- * seconds with at most a fraction, whatever the locale, as milliseconds from
- * the least to an hour's. False where the value is bad.
- */
+/* Reads a boolean. False where the value is bad. */
 #define PP_SETTINGS_BOOLEAN "1, yes, true, on, 0, no, false, off or nothing"
 bool pp_settings_boolean(const char *value, bool *to);
-bool pp_settings_seconds(const char *value, int least, int *to);
-const char *pp_settings_parse_debug(const char *value,
-				    struct pp_settings *settings);
 
 /*
  * Describes two settings of the client that do not go together, each good by
@@ -104,24 +134,32 @@ void pp_settings_defaults(const struct pp_setting *table,
 const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 					  const char *name);
 
-/*
- * Takes a value for a row of the table, unless one from a source further down
- * is there already. NULL, or where the bad part of the value begins; a bad
- * value changes nothing.
- */
-const char *pp_settings_set(const struct pp_setting *table,
-			    const struct pp_setting *row, const char *value,
-			    enum pp_settings_source source,
-			    struct pp_settings *settings);
+/* Where a value stands. */
+struct pp_settings_origin {
+	enum pp_settings_source source;
+	const char *section;	/* of the file, or "" */
+	const char *place;	/* for messages, up to the name */
+};
 
 /*
- * Describes a bad value in one line, unless *error has something already:
- * where it stands, the bad part, what is allowed. equals is what stands
- * between the name and the value there.
+ * Takes a value for a row of the table, unless one from a source further down
+ * is there already. A bad value changes nothing and is described as
+ * pp_settings_fail does: where it stands, the bad part, what is allowed.
  */
-void pp_settings_describe(const struct pp_setting *row, const char *where,
-			  const char *equals, const char *value,
-			  const char *bad, struct pp_settings_error *error);
+void pp_settings_set(const struct pp_setting *table,
+		     const struct pp_setting *row, const char *value,
+		     const struct pp_settings_origin *origin,
+		     struct pp_settings *settings,
+		     struct pp_settings_error *error);
+
+/*
+ * Writes which settings were given, with their values and where they come from:
+ * "VERSION=3 (file, [sshd]), DEBUG=1 (environment)". Long values are cut, and
+ * so is the text where it is too long.
+ */
+void pp_settings_list(const struct pp_setting *table,
+		      const struct pp_settings *settings, char *text,
+		      size_t size);
 
 /* Writes the line, cut where it is too long, unless there is one already. */
 void pp_settings_fail(struct pp_settings_error *error, const char *format, ...)
@@ -132,15 +170,25 @@ void pp_settings_drop(struct pp_settings *settings,
 		      const struct pp_settings *others);
 
 /*
- * Takes one name and value of the environment. A name that is not in the
- * table is not ours and is ignored. A bad value is described in *error.
+ * The name, of all settings of both libraries, that takes the fewest changes of
+ * a letter to come to from this one, whatever its case; the first of several.
+ */
+const char *pp_settings_nearest(const char *name);
+
+/*
+ * Takes one name and value of the environment. A name of another library's
+ * settings is ignored; one that is nobody's, and a bad value, is described in
+ * *error: a slip in TRUSTED must not open the door.
  */
 void pp_settings_take(const struct pp_setting *table, const char *name,
 		      const char *value, struct pp_settings *settings,
 		      struct pp_settings_error *error);
 
-/* Takes every "LIBPROXYPROTO_name=value" of an environment. */
-void pp_settings_environment(const struct pp_setting *table,
+/*
+ * Takes every "LIBPROXYPROTO_name=value" of an environment. False where there
+ * is none.
+ */
+bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error);

@@ -90,6 +90,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("library %s\n", proxyproto_version());
+	if (proxyproto_keep_headers() != 0)
+		return 1;
 	address.sin_port = htons((in_port_t)atoi(argv[1]));
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));

@@ -4,13 +4,13 @@
 fuzz_programs = tests/fuzz/parse tests/fuzz/settings tests/fuzz/tlv
 EXTRA_PROGRAMS += $(fuzz_programs)
 tests_fuzz_parse_SOURCES = $(api) tests/fuzz/parse.c
-tests_fuzz_parse_LDADD = libproxyproto-header.la
+tests_fuzz_parse_LDADD = libproxyproto-protocol.la
 tests_fuzz_parse_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_settings_SOURCES = tests/fuzz/settings.c
 tests_fuzz_settings_LDADD = libproxyproto-core.la
 tests_fuzz_settings_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_tlv_SOURCES = $(api) tests/fuzz/tlv.c
-tests_fuzz_tlv_LDADD = libproxyproto-header.la
+tests_fuzz_tlv_LDADD = libproxyproto-protocol.la
 tests_fuzz_tlv_LDFLAGS = -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/corpus
 

@@ -5,8 +5,7 @@
  */
 #include <config.h>
 
-#include "settings/file.h"
-#include "settings/settings.h"
+#include "settings/load.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@ static void read_file(char *text, size_t length, struct pp_settings *settings,
 					       .length = length,
 					       .program = "fuzz" };
 
-	pp_settings_file(pp_server_settings, &file, settings, error);
+	pp_settings_file(&file, settings, error);
 }
 
 static void read_environment(const struct pp_setting *table, char *text,

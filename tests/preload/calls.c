@@ -33,6 +33,7 @@
 /* The functions of the library, where it is loaded. */
 extern ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	__attribute__((weak));
+extern int proxyproto_keep_headers(void) __attribute__((weak));
 extern int proxyproto_get_proxy(int fd, struct sockaddr *address,
 				socklen_t *length) __attribute__((weak));
 
@@ -233,7 +234,7 @@ static struct msghdr *prepare(struct passing *passing)
 	return message;
 }
 
-/* pass or passmany SOCKET FD [LENGTH [TYPE]], those of the control message */
+/* pass, passmany or rawpass SOCKET FD [LENGTH [TYPE]], those of the control message */
 static long pass(const struct command *command)
 {
 	struct passing passing;
@@ -251,6 +252,8 @@ static long pass(const struct command *command)
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 	if (strcmp(command->word[0], "pass") == 0)
 		return sendmsg(to, message, MSG_DONTWAIT);
+	if (strcmp(command->word[0], "rawpass") == 0)
+		return syscall(SYS_sendmsg, to, message, MSG_DONTWAIT);
 	/* without room behind the descriptor, which is common, too */
 	passing.messages[1].msg_hdr.msg_controllen = CMSG_LEN(sizeof(fd));
 	message->msg_control = NULL;
@@ -258,7 +261,7 @@ static long pass(const struct command *command)
 	return sendmmsg(to, passing.messages, 2, MSG_DONTWAIT);
 }
 
-/* take or takemany SOCKET; the descriptor that was passed */
+/* take, takemany or rawtake SOCKET; the descriptor that was passed */
 static long take(const struct command *command)
 {
 	struct passing passing;
@@ -268,6 +271,8 @@ static long take(const struct command *command)
 
 	if (strcmp(command->word[0], "takemany") == 0)
 		got = recvmmsg(from, passing.messages, 1, MSG_DONTWAIT, NULL);
+	else if (strcmp(command->word[0], "rawtake") == 0)
+		got = syscall(SYS_recvmsg, from, message, MSG_DONTWAIT);
 	else
 		got = recvmsg(from, message, MSG_DONTWAIT);
 	/* the first of two that were passed has none */
@@ -297,6 +302,15 @@ static long get_own(int fd)
 	return got;
 }
 
+/* As exec, by a call that no library can see. */
+static long raw_exec(void)
+{
+	static char calls[] = "calls";
+	char *const argv[] = { calls, NULL };
+
+	return syscall(SYS_execve, "/proc/self/exe", argv, environ);
+}
+
 /* Calls that make descriptors, or another process or user. */
 static long other_call(const struct command *command, bool *known)
 {
@@ -312,9 +326,11 @@ static long other_call(const struct command *command, bool *known)
 		return dup3(a, b, c);
 	if (strcmp(name, "rawdup") == 0)
 		return syscall(SYS_dup3, a, b, 0);
-	if (strcmp(name, "pass") == 0 || strcmp(name, "passmany") == 0)
+	if (strcmp(name, "pass") == 0 || strcmp(name, "passmany") == 0 ||
+	    strcmp(name, "rawpass") == 0)
 		return pass(command);
-	if (strcmp(name, "take") == 0 || strcmp(name, "takemany") == 0)
+	if (strcmp(name, "take") == 0 || strcmp(name, "takemany") == 0 ||
+	    strcmp(name, "rawtake") == 0)
 		return take(command);
 	if (strcmp(name, "getfd") == 0)
 		return get_own(a);
@@ -323,6 +339,10 @@ static long other_call(const struct command *command, bool *known)
 		return execl(command->word[1] == NULL ? "/proc/self/exe"
 						      : command->word[1],
 			     "calls", (char *)NULL);
+	if (strcmp(name, "rawexec") == 0)
+		return raw_exec();
+	if (strcmp(name, "keepheaders") == 0)
+		return proxyproto_keep_headers();
 	if (strcmp(name, "setuid") == 0)
 		return setgid((gid_t)a) == 0 ? setuid((uid_t)a) : -1;
 	*known = false;
@@ -421,18 +441,23 @@ static void end_thread(bool cancel)
 	answer(cancel ? "cancel" : "join", result == PTHREAD_CANCELED, 0, "");
 }
 
-/* fork: the child takes the commands, up to exit; then the parent goes on. */
-static void fork_child(void)
+/*
+ * fork, or rawfork by a call that no library can see: the child takes the
+ * commands, up to exit; then the parent goes on.
+ */
+static void fork_child(const char *how)
 {
 	int status = -1;
-	pid_t child = fork();
+	pid_t child = strcmp(how, "fork") == 0
+			      ? fork()
+			      : (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (child > 0) {
 		waitpid(child, &status, 0);
 		answer("exit", status, 0, "");
 		return;
 	}
-	answer("fork", getpid(), 0, "");
+	answer(how, getpid(), 0, "");
 }
 
 static void run(struct command *command)
@@ -456,8 +481,9 @@ static void run(struct command *command)
 		start_thread(command);
 	} else if (strcmp(name, "join") == 0 || strcmp(name, "cancel") == 0) {
 		end_thread(strcmp(name, "cancel") == 0);
-	} else if (strcmp(name, "fork") == 0) {
-		fork_child();
+	} else if (strcmp(name, "fork") == 0 ||
+		   strcmp(name, "rawfork") == 0) {
+		fork_child(name);
 	} else if (strcmp(name, "exit") == 0) {
 		_exit(number(command, 1));
 	} else {

@@ -30,8 +30,6 @@
 void behind_accept(void);
 
 #define FILES 8
-/* The last that is closed. */
-#define LAST 500
 
 static int files[FILES];
 
@@ -53,33 +51,45 @@ static void check_served(void)
 	EXPECT(close(fd) == 0);
 }
 
-/* Closes what is above the listener: only the library's are there. */
-static void close_all(int first)
+static void close_between(int first, int last)
 {
 	if (is(how, "loop"))
-		for (int fd = first; fd < LAST; fd++)
+		for (int fd = first; fd <= last; fd++)
 			EXPECT(close(fd) == -1 && errno == EBADF);
 	else if (is(how, "raw"))
-		EXPECT(syscall(SYS_close_range, first, LAST, 0) == 0);
+		EXPECT(syscall(SYS_close_range, first, last, 0) == 0);
 	else if (is(how, "close_range") && close_range != NULL)
-		EXPECT(close_range((unsigned)first, LAST, 0) == 0);
-	else if (is(how, "closefrom") && closefrom != NULL) {
-		/* nothing of the test is lost */
-		int kept = client;
-
-		closefrom(first);
-		EXPECT(!is_open(kept));
-	} else {
+		EXPECT(close_range((unsigned)first, (unsigned)last, 0) == 0);
+	else
 		_exit(77);
-	}
 }
 
+/* Closes what is above the listener, but for the clients of the test. */
+static void close_all(void)
+{
+	int kept = client;
+
+	if (!is(how, "closefrom") || closefrom == NULL) {
+		close_between(listener + 1, FAR - 1);
+		close_between(HIDDEN, LIMIT - 1);
+		return;
+	}
+	/* nothing of the test is lost */
+	closefrom(listener + 1);
+	EXPECT(!is_open(kept));
+}
+
+/* Opens files under the numbers that were closed, if they were. */
 static void open_files(void)
 {
+	int file = open("/dev/null", O_RDWR);
+
+	EXPECT(file == listener + 1);
 	for (int i = 0; i < FILES; i++) {
-		files[i] = open("/dev/null", O_RDWR);
-		EXPECT(files[i] >= 0 && files[i] < FAR);
+		files[i] = fcntl(file, F_DUPFD, HIDDEN);
+		EXPECT(files[i] >= HIDDEN);
 	}
+	EXPECT(close(file) == 0);
 }
 
 static void check_files(void)
@@ -101,15 +111,18 @@ static bool is_a(int fd, const char *name)
 /* The number of the first, or the last, that is so; -1 for none. */
 static int find_number(const char *name)
 {
-	for (int fd = listener + 1; fd < LAST; fd++)
+	for (int fd = listener + 1; fd < LIMIT; fd++) {
+		if (fd == FAR)
+			fd = HIDDEN;
 		if (is_a(fd, name))
 			return fd;
+	}
 	return -1;
 }
 
 static int find_last(const char *name)
 {
-	for (int fd = LAST; fd > listener; fd--)
+	for (int fd = LIMIT - 1; fd > listener; fd--)
 		if (is_a(fd, name))
 			return fd;
 	return -1;
@@ -136,7 +149,7 @@ static void start_thread(void *(*run)(void *))
 static void case_files(void)
 {
 	start_waiting();
-	close_all(listener + 1);
+	close_all();
 	open_files();
 	if (is(how, "loop") || is(how, "close_range"))
 		check_served();
@@ -153,7 +166,7 @@ static void case_fork(void)
 	pid_t child;
 
 	start_waiting();
-	close_all(listener + 1);
+	close_all();
 	open_files();
 	child = fork();
 	if (child == 0) {
@@ -173,9 +186,9 @@ static void case_clone(void)
 	start_waiting();
 	child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (child == 0) {
-		close_all(listener + 1);
+		close_all();
 		open_files();
-		EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+		accept_nobody();
 		check_files();
 		_exit(0);
 	}
@@ -191,7 +204,7 @@ static __attribute__((noinline)) bool survives_vfork(int number)
 
 	if (child == 0) {
 		if (close_range != NULL)
-			close_range((unsigned)listener + 1, LAST, 0);
+			close_range((unsigned)listener + 1, LIMIT, 0);
 		else
 			close(number);
 		_exit(is_open(number) ? 1 : 0);
@@ -229,11 +242,11 @@ static void case_epoll(void)
 	timer = find_number("timerfd");
 	EXPECT(epoll >= 0 && timer >= 0);
 	how = "raw";
-	close_all(listener + 1);
+	close_all();
 	move(epoll_create1(0), epoll);
 	move(eventfd(1, 0), timer);
 	EXPECT(epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) == 0);
-	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	accept_nobody();
 	event.data.u64 = 0;
 	EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
 	EXPECT(event.data.u64 == UNUSED && event.events == EPOLLIN);
@@ -255,14 +268,14 @@ static void case_connection(void)
 	check_gone();
 	/* the time of who waited is over */
 	sleep(2);
-	EXPECT(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	accept_nobody();
 	EXPECT(send(other, "data", 4, 0) == 4);
 	EXPECT(recv(waiting, bytes, 4, MSG_WAITALL) == 4);
 	EXPECT(memcmp(bytes, "data", 4) == 0);
 	EXPECT(close(waiting) == 0);
 }
 
-/* A number of the room's is taken on purpose. */
+/* A number of the room's is taken: its descriptor is closed by that. */
 static void case_take(void)
 {
 	static const char *const names[] = { "eventpoll", "timerfd", "socket" };
@@ -273,10 +286,13 @@ static void case_take(void)
 
 		start_waiting();
 		number = find_number(names[i]);
+		EXPECT(number >= HIDDEN);
 		EXPECT(dup2(file, number) == number);
-		EXPECT(find_number("timerfd") == -1);
+		accept_nobody();
 		check_gone();
+		EXPECT(is_a(number, "null"));
 		EXPECT(close(number) == 0);
+		EXPECT(find_number("socket") == -1);
 	}
 	start_waiting();
 	check_served();
@@ -291,9 +307,9 @@ static void case_wait(void)
 
 	start_thread(sleep_in_thread);
 	EXPECT(poll(&fds, 1, 0) == 0);
-	close_all(listener + 1);
+	close_all();
 	EXPECT(poll(&fds, 1, 10) == 0);
-	close_all(listener + 1);
+	close_all();
 	FD_ZERO(&set);
 	FD_SET(listener, &set);
 	EXPECT(select(listener + 1, &set, NULL, NULL, &time) == 0);
@@ -303,7 +319,7 @@ static void case_wait(void)
 static void case_accept(void)
 {
 	start_waiting();
-	close_all(listener + 1);
+	close_all();
 	EXPECT(fcntl(listener, F_SETFL, 0) == 0);
 	start_client(strlen(header));
 	EXPECT(accept(listener, NULL, NULL) >= 0);
@@ -329,7 +345,7 @@ static void case_gate(void)
 		EXPECT(pthread_join(thread, NULL) == 0);
 		start_client(strlen(header));
 		accept_in_thread(NULL);
-		close_all(listener + 1);
+		close_all();
 	}
 	/* those that were accepted are closed as well */
 	EXPECT(find_number("socket") == -1);
@@ -373,6 +389,64 @@ static void case_arm(void)
 	}
 }
 
+static void *poll_in_thread(void *id)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+
+	*(_Atomic pid_t *)id = (pid_t)syscall(SYS_gettid);
+	EXPECT(poll(&fds, 1, -1) == 1 && fds.revents == POLLIN);
+	return NULL;
+}
+
+static void *accept_nobody_in_thread(void *unused)
+{
+	(void)unused;
+	accept_nobody();
+	return NULL;
+}
+
+static bool is_asleep(pid_t thread)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	file = fopen(path, "r");
+	EXPECT(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+	fclose(file);
+	return state == 'S';
+}
+
+/*
+ * While a thread is in accept with the first client that will wait, another
+ * one begins to poll: it is woken when that client is ready.
+ */
+static void case_poller(void)
+{
+	struct pollfd fds = { .fd = listener, .events = POLLIN };
+	pthread_t accepting, polling;
+	_Atomic pid_t poller = 0;
+
+	go_on = true;
+	start_client(strlen(header));
+	EXPECT(poll(&fds, 1, -1) == 1);
+	EXPECT(accept(listener, NULL, NULL) >= 0);
+	go_on = false;
+	behind = false;
+	client = start_client(10);
+	EXPECT(pthread_create(&accepting, NULL,
+			      accept_nobody_in_thread, NULL) == 0);
+	while (!behind)
+		usleep(1000);
+	EXPECT(pthread_create(&polling, NULL, poll_in_thread, &poller) == 0);
+	while (poller == 0 || !is_asleep(poller))
+		usleep(1000);
+	go_on = true;
+	EXPECT(pthread_join(accepting, NULL) == 0);
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	EXPECT(pthread_join(polling, NULL) == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -382,12 +456,13 @@ static const struct {
 	{ "epoll", case_epoll },     { "connection", case_connection },
 	{ "take", case_take },	     { "wait", case_wait },
 	{ "accept", case_accept },   { "gate", case_gate },
-	{ "arm", case_arm },
+	{ "arm", case_arm },	     { "poller", case_poller },
 };
 
 int main(int count, char **words)
 {
 	how = count > 2 ? words[2] : "";
+	limit_descriptors();
 	listener = start_listener(SOCK_NONBLOCK);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		if (is(words[1], cases[i].name)) {

@@ -66,6 +66,13 @@ class Closing(unittest.TestCase):
         self.check("arm", library=f"{fixture.SERVER_LIBRARY} {BEHIND}")
 
 
+class Polling(unittest.TestCase):
+    check = Closing.check
+
+    def test_that_begins_during_accept(self):
+        self.check("poller", library=f"{fixture.SERVER_LIBRARY} {BEHIND}")
+
+
 class Inherited(unittest.TestCase):
     check = Closing.check
 
@@ -77,12 +84,6 @@ class Inherited(unittest.TestCase):
 class Listener(unittest.TestCase):
     """A listener that is closed leaves the program's epoll, room and all."""
     check = Closing.check
-
-    def test_dup2(self):
-        self.check("dup2", probe="registered")
-
-    def test_dup3(self):
-        self.check("dup3", probe="registered")
 
     def test_close_range(self):
         self.check("close_range", probe="registered")

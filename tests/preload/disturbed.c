@@ -52,6 +52,9 @@ static void start_listening(int type)
 	    listen(listener, 64) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&name, &length) != 0)
 		abort();
+	/* as it was told EAGAIN, nothing stands in for those that are late */
+	if ((type & SOCK_NONBLOCK) && accept(listener, NULL, NULL) >= 0)
+		abort();
 }
 
 /* A client that has sent so much of its header. */

@@ -47,6 +47,17 @@ int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	return NEXT(getpeername)(near(fd), address, length);
 }
 
+int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	return NEXT(getsockopt)(near(fd), level, name, value, length);
+}
+
+int setsockopt(int fd, int level, int name, const void *value,
+	       socklen_t length)
+{
+	return NEXT(setsockopt)(near(fd), level, name, value, length);
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
 	return NEXT(recv)(near(fd), bytes, size, flags);

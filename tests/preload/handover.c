@@ -9,15 +9,11 @@
  *		prints who is behind descriptors: "peer ADDRESS PORT" and
  *		"name ADDRESS PORT"
  */
-#include <config.h>
-
-#include "preload/server/bpf.h"
-
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -31,9 +27,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef TCP_FASTOPEN_KEY
-#define TCP_FASTOPEN_KEY 33
-#endif
+/* not in every C library */
+int execveat(int directory, const char *path, char *const argv[],
+	     char *const envp[], int flags) __attribute__((weak));
+int pidfd_spawn(int *pidfd, const char *path,
+		const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attributes, char *const argv[],
+		char *const envp[]) __attribute__((weak));
+int pidfd_spawnp(int *pidfd, const char *file,
+		 const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attributes, char *const argv[],
+		 char *const envp[]) __attribute__((weak));
 
 extern char **environ;
 
@@ -129,12 +133,25 @@ static void by_fexecve(void)
 	fexecve(open(self, O_RDONLY | O_CLOEXEC), tell_0, environ);
 }
 
-#ifdef HAVE_EXECVEAT
 static void by_execveat(void)
 {
-	execveat(AT_FDCWD, self, tell_0, environ, 0);
+	if (execveat == NULL)
+		by_execve();
+	else
+		execveat(AT_FDCWD, self, tell_0, environ, 0);
 }
-#endif
+
+/* By calls that no library can see. */
+
+static void by_raw_execve(void)
+{
+	syscall(SYS_execve, self, tell_0, environ);
+}
+
+static void by_raw_execveat(void)
+{
+	syscall(SYS_execveat, AT_FDCWD, self, tell_0, environ, 0);
+}
 
 static void by_system(void)
 {
@@ -170,9 +187,9 @@ static const struct way {
 	{ "execlp", by_execlp },
 	{ "execle", by_execle },
 	{ "fexecve", by_fexecve },
-#ifdef HAVE_EXECVEAT
 	{ "execveat", by_execveat },
-#endif
+	{ "raw-execve", by_raw_execve },
+	{ "raw-execveat", by_raw_execveat },
 	{ "system", by_system },
 	{ "popen", by_popen },
 };
@@ -200,14 +217,15 @@ static void fork_and(void (*execute)(void), int fd)
 	wait_for(child);
 }
 
-/* A duplicate by a call that nobody intercepts: the table knows nothing. */
-static void fork_and_dup_raw(int fd)
+/* All of it by calls that no library can see. */
+static void clone_and_exec_raw(int fd)
 {
-	pid_t child = fork();
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (child == 0) {
 		check(syscall(SYS_dup3, fd, 0, 0) == 0, "dup3");
-		by_execv();
+		check(syscall(SYS_close, fd) == 0, "close");
+		by_raw_execve();
 		fail("exec");
 	}
 	wait_for(child);
@@ -261,19 +279,20 @@ static const struct {
 } spawners[] = {
 	{ "posix_spawn", posix_spawn, P_PID },
 	{ "posix_spawnp", posix_spawnp, P_PID },
-#ifdef HAVE_PIDFD_SPAWN
+#ifdef P_PIDFD
 	{ "pidfd_spawn", pidfd_spawn, P_PIDFD },
 	{ "pidfd_spawnp", pidfd_spawnp, P_PIDFD },
 #endif
 };
 
-/* With an action, which alone tells that it goes along, or by its number. */
+/* With an action, or by its number. */
 static void spawn(size_t which, bool by_action, int fd)
 {
 	posix_spawn_file_actions_t actions;
 	siginfo_t end;
 	int child;
 
+	check(spawners[which].spawn != NULL, "not in this C library");
 	posix_spawn_file_actions_init(&actions);
 	if (by_action) {
 		check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
@@ -301,48 +320,6 @@ static bool spawn_as(const char *method, int fd)
 		return true;
 	}
 	return false;
-}
-
-/* What does not go along is not told of: the socket has no note. */
-static void stays(int fd)
-{
-	struct pp_bpf filter[64];
-	socklen_t steps = 64, size = 32;
-	char key[32];
-
-	check(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0, "FD_CLOEXEC");
-	check(system("true") == 0, "system");
-	check(getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, filter, &steps) == 0,
-	      "SO_GET_FILTER");
-	check(getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &size) == 0,
-	      "TCP_FASTOPEN_KEY");
-	printf("filter of %u\nkey of %u\n", steps, size);
-	fflush(stdout);
-	tell(fd);
-}
-
-/* The program's own filter: it stays, and the client stays unknown. */
-static void own_filter(int fd)
-{
-	struct pp_bpf own = { .code = PP_BPF_RETURN,
-			      .k = PP_BPF_EVERYTHING };
-	struct pp_bpf_program filter = { .length = 1, .steps = &own };
-	struct pp_bpf after[64];
-	socklen_t steps = 64;
-	int none = 0;
-
-	check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			 sizeof(filter)) == 0,
-	      "SO_ATTACH_FILTER");
-	fork_and(by_execv, fd);
-	check(getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, after, &steps) == 0,
-	      "SO_GET_FILTER");
-	printf("filter of %u\n", steps);
-	fflush(stdout);
-	check(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none,
-			 sizeof(none)) == 0,
-	      "SO_DETACH_FILTER");
-	fork_and(by_execv, fd);
 }
 
 /* In a process without the right to do anything. */
@@ -398,18 +375,14 @@ static void hand_over(const char *method, int fd)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
 		if (strcmp(method, ways[i].name) == 0)
 			return fork_and(ways[i].execute, fd);
-	if (strcmp(method, "raw-dup") == 0)
-		return fork_and_dup_raw(fd);
+	if (strcmp(method, "raw") == 0)
+		return clone_and_exec_raw(fd);
 	if (strcmp(method, "vfork") == 0)
 		return vfork_and_exec(fd);
 	if (strcmp(method, "vfork-beside") == 0)
 		return vfork_beside(fd);
 	if (spawn_as(method, fd))
 		return;
-	if (strcmp(method, "stays") == 0)
-		return stays(fd);
-	if (strcmp(method, "own-filter") == 0)
-		return own_filter(fd);
 	if (strcmp(method, "other-user") == 0)
 		return other_user(fd);
 	if (strcmp(method, "threads") == 0)

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+extern int proxyproto_keep_headers(void) __attribute__((weak));
 extern ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	__attribute__((weak));
 
@@ -205,6 +206,8 @@ int main(void)
 	pthread_t disturber;
 	int found = 0;
 
+	if (proxyproto_keep_headers() != 0)
+		fail("proxyproto_keep_headers");
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(listener, (struct sockaddr *)&name, length) != 0 ||

@@ -261,12 +261,13 @@ class Inetd(unittest.TestCase):
         fixture.need("strace")
         for inject in ([], ["strace", "-f", "-qq", "-o", "/dev/null", "-e",
                             "inject=setsockopt:error=ENOPROTOOPT"]):
-            connection = self.accept(v2() + v1() + b"data")[1]
+            client, connection = self.accept(v2() + v1() + b"data")
+            expected = self.known(client, connection) if inject else CLIENT
             told = self.told_of_3(connection, inject + [
                 "sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec env "
                 f"LD_PRELOAD='{fixture.SERVER_LIBRARY}' '{TELL}' tell 0 3"],
                 stdin=connection)
-            self.assertEqual(told, CLIENT.replace(b"done\n", b"") + CLIENT)
+            self.assertEqual(told, expected.replace(b"done\n", b"") + expected)
             self.assertEqual(connection.recv(99), v1() + b"data")
 
     def told_of_3(self, connection, argv, library=None, stdin=None,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """How the library is loaded: early, twice, into programs of every kind."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,10 +80,12 @@ class Children(Directory):
 class Copies(Directory):
     """The library under two names: the header is taken off once."""
 
-    def check(self, *libraries):
-        calls = Calls(" ".join(libraries), DEBUG=1)
+    def check(self, *libraries, argv=None):
+        calls = Calls(" ".join(libraries), argv, DEBUG=1)
         self.addCleanup(calls.stop)
         listener = calls.listener()
+        self.assertEqual(len(re.findall("^libproxyproto: listen: .*, version",
+                                        calls.output(), re.M)), 1)
         for header, length in ((v1(), len(v1())), (v2(), 28)):
             start = len(calls.lines)
             self.client(listener, header + v1(source="192.0.2.9"))
@@ -109,6 +112,12 @@ class Copies(Directory):
         self.check(self.copy(SERVER_LIBRARY, "a/libproxyproto.so"),
                    SERVER_LIBRARY,
                    self.copy(SERVER_LIBRARY, "b/libproxyproto.so.0"))
+
+    def test_a_program_that_is_linked_with_it(self):
+        """And has another copy preloaded."""
+        copy = self.copy(SERVER_LIBRARY, "libproxyproto.so")
+        self.check(copy, argv=[fixture.probe("linked_calls")])
+        self.check(argv=[fixture.probe("linked_calls")])
 
     def test_a_link_is_the_same_library(self):
         link = os.path.join(self.path, "libproxyproto.so")

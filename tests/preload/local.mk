@@ -40,11 +40,17 @@ TESTS += tests/preload/threads.py
 TESTS += tests/preload/waiting.py
 endif
 
+# What names.py asks of a connection that was reset.
+check_PROGRAMS += tests/preload/reset
+tests_preload_reset_SOURCES = tests/preload/reset.c
+tests_preload_reset_LDADD = libproxyproto-core.la
+
 # Handing a connection to another program.
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
 tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
-EXTRA_DIST += tests/preload/carry.py tests/preload/inetd.py
+EXTRA_DIST += tests/fixture/allowed.py \
+	tests/preload/carry.py tests/preload/inetd.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/carry.py tests/preload/inetd.py
 endif
@@ -87,6 +93,11 @@ EXTRA_DIST += tests/preload/closing.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/closing.py
 endif
+check_PROGRAMS += tests/preload/beside
+tests_preload_beside_SOURCES = tests/preload/beside.c tests/preload/closing.h
+tests_preload_beside_CFLAGS = $(AM_CFLAGS) -pthread
+TESTS += tests/preload/hidden.py
+EXTRA_DIST += tests/preload/hidden.py
 check_PROGRAMS += tests/preload/shapes
 tests_preload_shapes_SOURCES = tests/preload/shapes.c \
 	tests/preload/uring.c tests/preload/uring.h
@@ -98,6 +109,14 @@ tests_preload_readiness_SOURCES = tests/preload/readiness.c
 tests_preload_readiness_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/readiness.py
 EXTRA_DIST += tests/preload/readiness.py
+
+# What accept does with a connection that it cannot hand over.
+check_PROGRAMS += tests/preload/accept_ways
+tests_preload_accept_ways_SOURCES = tests/preload/accept_ways.c
+EXTRA_DIST += tests/preload/accept_ways.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/accept_ways.py
+endif
 
 # What the build made, what it costs, and the client library.
 check_LTLIBRARIES += tests/preload/rough.la
@@ -111,9 +130,9 @@ EXTRA_DIST += tests/preload/symbols.py
 EXTRA_DIST += tests/preload/syscalls.py
 EXTRA_DIST += tests/preload/variants.py
 TESTS += tests/preload/symbols.py
-TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/variants.py
 if GETPEERNAME_CACHE
+TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/instructions.py
 TESTS += tests/preload/client.py
 TESTS += tests/preload/settings.py
@@ -139,24 +158,11 @@ TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
 endif
 
-# The client library: what it says, and connections in the background.
-check_PROGRAMS += tests/preload/background tests/preload/background_threads
-tests_preload_background_SOURCES = tests/preload/background.c \
-	tests/preload/tell.h
-tests_preload_background_threads_SOURCES = tests/preload/background_threads.c
-tests_preload_background_threads_CFLAGS = $(AM_CFLAGS) -pthread
-check_PROGRAMS += tests/preload/pending
-tests_preload_pending_SOURCES = tests/preload/pending.c \
-	tests/preload/tell.h
-tests_preload_pending_CFLAGS = $(AM_CFLAGS) -pthread
-check_PROGRAMS += tests/preload/pending_more
-tests_preload_pending_more_SOURCES = tests/preload/pending_more.c \
-	tests/preload/tell.h
-tests_preload_pending_more_CFLAGS = $(AM_CFLAGS) -pthread \
-	-Wno-frame-larger-than
-EXTRA_DIST += tests/preload/client_background.py
+# The client library: what it says, and what stays as it is.
 EXTRA_DIST += tests/preload/client_header.py
-EXTRA_DIST += tests/preload/client_pending.py
-TESTS += tests/preload/client_background.py
 TESTS += tests/preload/client_header.py
-TESTS += tests/preload/client_pending.py
+check_PROGRAMS += tests/preload/connecting
+tests_preload_connecting_SOURCES = tests/preload/connecting.c
+tests_preload_connecting_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/preload/client_compared.py
+TESTS += tests/preload/client_compared.py

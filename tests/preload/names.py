@@ -2,6 +2,7 @@
 """getsockname tells the destination that the header states."""
 import socket
 import struct
+import unittest
 
 import fixture
 from fixture import v1, v2, v2_local
@@ -231,6 +232,43 @@ class Reused(Names):
         connection = server.accept()[0]
         self.addCleanup(connection.close)
         self.check_unknown(fd, connection)
+
+
+class Reset(unittest.TestCase):
+    """A connection that the library reset, and left a note that says so."""
+
+    def told(self, address, **settings):
+        program = fixture.Program(
+            [fixture.probe("reset"), address],
+            fixture.environment(fixture.SERVER_LIBRARY, **settings))
+        self.addCleanup(program.stop)
+        self.assertEqual(program.wait(), 0, program.output())
+        lines = [line for line in program.lines]
+        return [tuple(lines[i:i + 2]) for i in range(0, len(lines), 2)]
+
+    def test_ipv4(self):
+        alive, bare, noted, other, anew = self.told("127.0.0.1")
+        self.assertRegex(alive[0], r"^peer 127\.0\.0\.1:\d+$")
+        self.assertEqual(bare[0], "peer: Transport endpoint is not connected")
+        self.assertEqual(noted, alive)
+        self.assertEqual(other[0], bare[0])
+        # the kernel names a peer, and it is another one
+        self.assertEqual(anew[0], alive[1].replace("name", "peer"))
+        self.assertNotEqual(anew[1], alive[1])
+
+    def test_ipv4_on_an_ipv6_socket(self):
+        fixture.need_ipv6()
+        alive, bare, noted, other = self.told("::")
+        self.assertRegex(alive[0], r"^peer \[::ffff:127\.0\.0\.1\]:\d+$")
+        self.assertEqual(noted, alive)
+        self.assertEqual(other[0], bare[0])
+
+    def test_who_believes_it(self):
+        """Not where the library is off; TRUSTED is of what headers say."""
+        _, bare, noted, *_ = self.told("127.0.0.1", VERSION=0)
+        self.assertEqual(noted, bare)
+        alive, _, noted, *_ = self.told("127.0.0.1", TRUSTED="192.0.2.1")
+        self.assertEqual(noted, alive)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,10 @@ class Names(CallsCase):
 
 
 class Multipath(CallsCase):
-    """Multipath TCP is TCP: clients of both kinds."""
+    """
+    Multipath TCP is TCP: clients of both kinds. A socket that is Multipath TCP
+    at both ends takes no note: accept alone tells who the client is.
+    """
 
     def test_mptcp(self):
         try:
@@ -134,7 +137,7 @@ class Multipath(CallsCase):
         except OSError as error:
             self.skipTest(f"the kernel has no Multipath TCP: {error}")
         for must_use in (0, 1):
-            calls = self.start(MUST_USE_PROTOCOL_HEADER=must_use)
+            calls = self.start(MUST_USE_PROTOCOL_HEADER=must_use, DEBUG=1)
             listener = calls.listener(protocol=MPTCP)
             for protocol in (socket.IPPROTO_TCP, MPTCP):
                 for header in (v1(), v2(), v2(tlvs=bytes([4, 8, 0])
@@ -153,7 +156,15 @@ class Multipath(CallsCase):
         client.sendall(header[cut:] + b"payload")
         reply = calls.finish("accept")
         self.assertEqual(reply.address, CLIENT)
-        self.assertEqual(calls.getpeername(reply.result).address, CLIENT)
+        takes_note = protocol == socket.IPPROTO_TCP
+        self.assertEqual(calls.getpeername(reply.result).address,
+                         CLIENT if takes_note else client.getsockname())
+        line = (f"fd {reply.result}: not remembered: its socket takes no note,"
+                f" from 127.0.0.1:{client.getsockname()[1]}")
+        if takes_note:
+            self.assertNotIn(line, calls.output())
+        else:
+            calls.wait_line(f"^libproxyproto: accept: {line}$")
         self.assertEqual(calls.receive(reply.result).data, b"payload")
 
 

@@ -2,27 +2,27 @@
 /*
  * A library to preload behind the client's: connections at their worst.
  *
- *	PP_COOKIELESS	the kernel has no SO_COOKIE
+ *	PP_SLOW_OPEN	the kernel has no Fast Open: the header goes behind the
+ *			handshake
+ *	PP_OLD		nor the option for it to work without a cookie (before
+ *			4.15)
  *	PP_ENDED	connect returns when the peer has ended the connection
  *	PP_INTERRUPTED	connect says EINTR, and the connection stands
  *	PP_CANCELLED	the thread is cancelled when connect returns
- *	PP_LATE		the second poll for nothing is over when the connection
- *			stands, and says that it does not
- *	PP_GAP		each poll for connections that stand takes its time
- *	PP_SLOW		send takes its time
- *	PP_PIECES	send takes one byte, then is interrupted, then finds no
- *			room, and so on
+ *	PP_PIECES	send and sendto take one byte, then are interrupted,
+ *			then find no room, and so on
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/types.h>
-#include <time.h>
 
 /* The function behind ours. */
 #define NEXT(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
@@ -45,45 +45,24 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 	return -1;
 }
 
-int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+int setsockopt(int fd, int level, int option, const void *value,
+	       socklen_t length)
 {
-	if (getenv("PP_COOKIELESS") == NULL || level != SOL_SOCKET ||
-	    option != SO_COOKIE)
-		return NEXT(getsockopt)(fd, level, option, value, length);
+	if (getenv("PP_OLD") == NULL || level != IPPROTO_TCP ||
+	    option != TCP_FASTOPEN_NO_COOKIE)
+		return NEXT(setsockopt)(fd, level, option, value, length);
 	errno = ENOPROTOOPT;
 	return -1;
 }
 
-int poll(struct pollfd *fds, nfds_t count, int timeout)
+/* With PP_PIECES: 0 where a byte is to be taken, or -1 with errno set. */
+static int next_piece(void)
 {
-	const struct timespec time = { .tv_nsec = 50000000 };
-	static unsigned calls;
-	struct pollfd connected = { .events = POLLOUT };
-	int result = NEXT(poll)(fds, count, timeout);
-
-	if (getenv("PP_GAP") != NULL && count > 1)
-		nanosleep(&time, NULL);
-
-	if (getenv("PP_LATE") != NULL && result == 0 && count == 1 &&
-	    fds->events == 0 && ++calls == 2) {
-		connected.fd = fds->fd;
-		NEXT(poll)(&connected, 1, -1);
-	}
-	return result;
-}
-
-ssize_t send(int fd, const void *bytes, size_t size, int flags)
-{
-	const struct timespec time = { .tv_nsec = 200000000 };
 	static unsigned calls;
 
-	if (getenv("PP_SLOW") != NULL)
-		nanosleep(&time, NULL);
-	if (getenv("PP_PIECES") == NULL)
-		return NEXT(send)(fd, bytes, size, flags);
 	switch (calls++ % 3) {
 	case 0:
-		return NEXT(send)(fd, bytes, 1, flags);
+		return 0;
 	case 1:
 		errno = EINTR;
 		return -1;
@@ -91,4 +70,27 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 		errno = EAGAIN;
 		return -1;
 	}
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+	if (getenv("PP_PIECES") == NULL)
+		return NEXT(send)(fd, bytes, size, flags);
+	return next_piece() == 0 ? NEXT(send)(fd, bytes, 1, flags) : -1;
+}
+
+ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
+	       const struct sockaddr *address, socklen_t length)
+{
+	if ((flags & MSG_FASTOPEN) && (getenv("PP_SLOW_OPEN") != NULL ||
+				       getenv("PP_OLD") != NULL)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (getenv("PP_PIECES") != NULL) {
+		if (next_piece() != 0)
+			return -1;
+		size = 1;
+	}
+	return NEXT(sendto)(fd, bytes, size, flags, address, length);
 }

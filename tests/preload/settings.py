@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Settings from the environment: good, bad, and when they are looked at."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -8,7 +9,8 @@ import tempfile
 import unittest
 
 import fixture
-from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
+from fixture import (CLIENT_LIBRARY, SERVER_LIBRARY, allowed, manual, v1,
+                     v2)
 from fixture.calls import Calls, CallsCase, pack_address, pack_unix
 
 CLIENT = "192.0.2.1", 1111
@@ -174,9 +176,36 @@ class Bad(CallsCase):
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (3, b"hello\n", b""))
 
-    def test_unknown_names_are_not_ours(self):
-        calls = self.start(VERSIONS=9, ADDR="here", TIMEOUT_=0)
+    def test_names_that_are_no_setting(self):
+        """A slip opens no door; the message names what was meant."""
+        for name, nearest in (("TRUST", "TRUSTED"), ("trusted", "TRUSTED"),
+                              ("VERSIONS", "VERSION"), ("ADDRESS", "ADDR")):
+            text = (f": LIBPROXYPROTO_{name} is not a setting: the nearest "
+                    f"one is LIBPROXYPROTO_{nearest}")
+            with self.subTest(name):
+                self.check_server("libproxyproto" + text, **{name: "1"})
+                self.check_client("libproxyproto_connect" + text,
+                                  **{name: "1"})
+
+    def test_first_of_a_bad_name_and_a_bad_value(self):
+        bad = {"TRUST": "10.0.0.1", "VERSION": "7"}
+        self.check_server("libproxyproto: LIBPROXYPROTO_TRUST is not a "
+                          "setting: the nearest one is LIBPROXYPROTO_TRUSTED",
+                          **bad)
+        self.check_server(message("libproxyproto", "VERSION", "7",
+                                  SERVER["VERSION"][0]),
+                          **dict(reversed(bad.items())))
+
+    def test_each_library_knows_the_other_s_settings(self):
+        """Whatever they are, they are none of its business."""
+        calls = self.start(ADDR="here", RAW="", DEST_PORT="any")
         calls.listener()
+        self.assertEqual(self.told(calls), [])
+        calls = self.start(CLIENT_LIBRARY, TRUSTED="", TIMEOUT="soon",
+                           INETD="maybe")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            calls.ok("connect", calls.socket(),
+                     pack_address(*server.getsockname()))
         self.assertEqual(self.told(calls), [])
 
 
@@ -287,8 +316,7 @@ class Privileged(unittest.TestCase):
                             "--clear-groups", program], **settings)
         self.addCleanup(calls.stop)
         calls.socket()
-        with open(f"/proc/{calls.pid}/maps", encoding="ascii") as file:
-            self.assertIn(name, file.read())
+        self.assertIn(name, allowed.maps_of(calls.pid))
         return calls
 
     def test_environment_is_ignored(self):
@@ -375,6 +403,74 @@ class Debug(CallsCase):
                 "waits: header not whole, from 127.0.0.1:\\d+"):
             calls.wait_line(rf"^libproxyproto: accept: fd \d+: {line}$")
 
+    def told_at_first(self, **settings):
+        """What the first listen says, and nothing else does."""
+        calls = self.start(DEBUG=1, **settings)
+        with tempfile.TemporaryDirectory() as folder:
+            fd = calls.socket(socket.AF_UNIX)
+            calls.ok("bind", fd, pack_unix(folder + "/socket"))
+            calls.ok("listen", fd, 8)
+        self.assertNotIn("libproxyproto", calls.output())
+        listener = calls.listener()
+        calls.listener("::1")
+        lines = [line for line in calls.lines if " = " not in line]
+        self.assertEqual(len(lines), 1, lines)
+        return re.fullmatch(
+            f"libproxyproto: listen: fd {listener.fd}: 127.0.0.1:"
+            rf"{listener.port}, version [\d.]+, (.*)", lines[0])[1]
+
+    def test_first_listen(self):
+        file = manual.settings_file(SERVER_LIBRARY)
+        if os.path.exists(file):
+            self.skipTest(f"there is {file}")
+        self.assertEqual(
+            self.told_at_first(),
+            f"no settings file {file}: DEBUG=1 (environment)")
+        self.assertEqual(
+            self.told_at_first(VERSION=0, TRUSTED="10.0.0.0/8 ::1", ADDR="x"),
+            f"no settings file {file}: DEBUG=1 (environment), "
+            "VERSION=0 (environment), TRUSTED=10.0.0.0/8 ::1 (environment)")
+
+    def test_first_listen_with_a_file(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("version = 0\ntimeout = 9\ndebug = no\n"
+                       "[x calls]\nversion = 3\n[other]\nports = 1\n")
+            file.flush()
+            self.assertEqual(
+                self.told_at_first(CONFIG=file.name),
+                f"settings file {file.name}: DEBUG=1 (environment), "
+                "VERSION=3 (file, [x calls]), TIMEOUT=9 (file), "
+                f"CONFIG={file.name} (environment)")
+
+    def test_first_accept_of_a_listener_that_was_inherited(self):
+        calls = self.start(DEBUG=1)
+        fd = calls.bound()
+        calls.ok("rawlisten", fd, 8)
+        port = calls.do("getsockname", fd, 128).address[1]
+        for _ in range(2):
+            with fixture.connect(port, v1()):
+                calls.accept(fd)
+        self.assertEqual(len(re.findall(
+            rf"^libproxyproto: accept: fd {fd}: 127.0.0.1:{port}, version .*$",
+            calls.output(), re.M)), 1, calls.output())
+
+    def test_time_is_up(self):
+        """It is told of those who wait, and of no others."""
+        for settings, outcome in (({}, "handed over"),
+                                  ({"MUST_USE_PROTOCOL_HEADER": 1}, "dropped")):
+            calls = self.start(DEBUG=1, TIMEOUT=0.01, **settings)
+            listener = calls.listener()
+            self.client(listener, b"PROXY ")
+            calls.begin("accept", listener.fd, 128)
+            calls.wait_line(f"^libproxyproto: accept: fd .*: {outcome}: its "
+                            "time was up, from 127.0.0.1:")
+            if not settings:
+                calls.finish("accept")
+                calls.begin("accept", listener.fd, 128)
+            self.client(listener, b"data")
+            calls.wait_line(f"^libproxyproto: accept: fd .*: {outcome}: no "
+                            "header, from 127.0.0.1:")
+
     def start_deaf(self, stderr, library, **settings):
         """The program with a stderr that takes nothing."""
         script = ("import os, signal, sys\nr, w = os.pipe()\n" + stderr
@@ -412,6 +508,42 @@ class Debug(CallsCase):
                 self.assertEqual(
                     calls.do("connect", calls.socket(), name).outcome,
                     (0, "KEPT"))
+
+    def test_never_into_a_file_of_the_program(self):
+        """It closed stderr, and a file has its number."""
+        script = """
+import os, socket, sys
+close, path = sys.argv[1:]
+if close == "range":
+    os.closerange(2, 3)
+elif close == "over":
+    os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), 2)
+else:
+    os.close(2)
+    os.open(path, os.O_RDWR | os.O_CREAT)
+s = socket.create_server(("127.0.0.1", 0))
+print("port", s.getsockname()[1], flush=True)
+while True:
+    s.accept()
+    print("accepted", flush=True)
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            config = folder + "/conf"
+            with open(config, "w", encoding="ascii") as file:
+                file.write("debug = yes\n")
+            for close in "one", "range", "over":
+                for settings in {"DEBUG": 1}, {"CONFIG": config}:
+                    path = f"{folder}/{close}"
+                    with fixture.Program(
+                            ["python3", "-c", script, close, path],
+                            fixture.environment(SERVER_LIBRARY, **settings)
+                            ) as program:
+                        port = int(program.wait_line(r"port (\d+)")[1])
+                        with fixture.connect(port, v1()):
+                            program.wait_line("accepted")
+                        self.assertNotIn("libproxyproto", program.output())
+                    if close != "range":
+                        self.assertEqual(os.path.getsize(path), 0)
 
     def test_never_into_a_client_s_connection(self):
         """The program closed stderr, and a connection has its number."""

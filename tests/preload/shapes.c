@@ -6,12 +6,14 @@
  *	shapes SHAPE [WORKERS [SECONDS]]
  *
  * Prints "port N", then a line "wake" whenever the wait for the listener ends
- * and "accepted ADDRESS PORT" for each connection, or "aborted" where accept
- * says so. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
+ * and "accepted ADDRESS PORT" for each connection, or "reset" for one that was
+ * when it was accepted. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
  * printed when accept ends by it. "no io_uring" is printed where a shape needs
  * that and the kernel refuses it.
  */
 #define _GNU_SOURCE
+#include <config.h>
+
 #include "uring.h"
 
 #include <arpa/inet.h>
@@ -54,7 +56,15 @@ static void say(const char *text)
 static void serve(int fd, const struct sockaddr_in *client)
 {
 	char address[INET_ADDRSTRLEN], line[80];
+	socklen_t length = sizeof(int);
+	int error = 0;
 
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	if (error == ECONNRESET) {
+		say("reset\n");
+		close(fd);
+		return;
+	}
 	inet_ntop(AF_INET, &client->sin_addr, address, sizeof(address));
 	snprintf(line, sizeof(line), "accepted %s %u\n", address,
 		 ntohs(client->sin_port));
@@ -73,8 +83,6 @@ static bool accept_one(void)
 
 	if (fd >= 0)
 		serve(fd, &client);
-	else if (errno == ECONNABORTED)
-		say("aborted\n");
 	else if (errno != EAGAIN && errno != EINTR)
 		die("accept");
 	return fd >= 0;
@@ -198,23 +206,46 @@ static void wait_epoll_anew(void)
 	}
 }
 
-/* So many that none may be added. */
+/* So many that none may be added; a quarter is for those that wait. */
+#define ALL 4000
 static void wait_poll_all(void)
 {
-	struct rlimit limit = { .rlim_cur = 1200, .rlim_max = 1200 };
-	static struct pollfd fds[1200];
+	struct rlimit limit = { .rlim_cur = ALL, .rlim_max = ALL };
+	static struct pollfd fds[ALL];
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		die("setrlimit");
-	for (int i = 0; i < 1200; i++)
+	for (int i = 0; i < ALL; i++)
 		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	for (;;) {
 		fds[600].fd = listener;
-		if (poll(fds, 1200, -1) != 1 || fds[600].revents != POLLIN)
+		if (poll(fds, ALL, -1) != 1 || fds[600].revents != POLLIN)
 			die("poll");
 		accept_all();
 	}
 }
+
+#ifdef HAVE___POLL_CHK
+/* What a program that is built with _FORTIFY_SOURCE calls. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+static void wait_poll_fortified(void)
+{
+	struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+	for (;;) {
+		if (__poll_chk(&fd, 1, -1, sizeof(fd)) != 1 ||
+		    fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+#else
+static void wait_poll_fortified(void)
+{
+	die("__poll_chk");
+}
+#endif
 
 static void wait_poll(bool ppolls)
 {
@@ -227,6 +258,35 @@ static void wait_poll(bool ppolls)
 
 		if (count != 1 || fds[1].revents != POLLIN)
 			die("poll");
+		accept_all();
+	}
+}
+
+/* What is waited for is another descriptor of the listener. */
+static void wait_poll_duplicate(bool accepts)
+{
+	struct pollfd fd = { .fd = dup(listener), .events = POLLIN };
+
+	if (accepts)
+		listener = dup(listener);
+	for (;;) {
+		if (poll(&fd, 1, -1) != 1 || fd.revents != POLLIN)
+			die("poll");
+		accept_all();
+	}
+}
+
+static void wait_select_duplicate(void)
+{
+	int duplicate = dup(listener);
+
+	for (;;) {
+		fd_set set;
+
+		FD_ZERO(&set);
+		FD_SET(duplicate, &set);
+		if (select(duplicate + 1, &set, NULL, NULL, NULL) != 1)
+			die("select");
 		accept_all();
 	}
 }
@@ -267,6 +327,13 @@ static void wait_select_all(void)
 			die("select");
 		accept_all();
 	}
+}
+
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
 }
 
 static void start_threads(void *(*function)(void *), void *argument)
@@ -351,6 +418,20 @@ static void run(const char *shape)
 		start_processes(wait_epoll, &exclusive);
 	if (is_shape(shape, "poll") || is_shape(shape, "ppoll"))
 		wait_poll(is_shape(shape, "ppoll"));
+	if (is_shape(shape, "poll-duplicate") ||
+	    is_shape(shape, "poll-duplicate-accepts"))
+		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
+	if (is_shape(shape, "select-duplicate"))
+		wait_select_duplicate();
+	if (is_shape(shape, "poll-threaded")) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+			die("pthread_create");
+		wait_poll(false);
+	}
+	if (is_shape(shape, "poll-fortified"))
+		wait_poll_fortified();
 	if (is_shape(shape, "poll-all"))
 		wait_poll_all();
 	if (is_shape(shape, "select-all"))

@@ -4,6 +4,7 @@
 Every shape of server, with clients that are silent, sent one byte, or stopped
 inside a header; good connections are served beside them, one after another.
 """
+import ctypes
 import os
 import resource
 import select
@@ -16,7 +17,11 @@ SHAPES = ("blocking", "threads", "processes", "epoll", "epoll-edge",
           "epoll-oneshot", "epoll-anew", "epoll-threads", "epoll-exclusive",
           "epoll-processes", "epoll-raw", "epoll-raw-edge",
           "epoll-raw-oneshot", "epoll-raw-processes", "epoll-uring", "poll",
-          "ppoll", "poll-all", "select", "pselect", "select-all")
+          "ppoll", "poll-all", "poll-duplicate", "poll-duplicate-accepts",
+          "select", "pselect", "select-all", "select-duplicate")
+
+if hasattr(ctypes.CDLL(None), "__poll_chk"):
+    SHAPES += ("poll-fortified",)
 
 # How far a stalled client came.
 SILENT = b""
@@ -151,11 +156,12 @@ class Stalled(unittest.TestCase):
 
     def check_leaving(self, shape):
         """A waiting client that hangs up or resets harms nobody."""
+        listeners = 1 + ("duplicate" in shape) + ("accepts" in shape)
         with Server(shape, MUST_USE_PROTOCOL_HEADER=1, TIMEOUT=600) as server:
             server.stall(each=5, stops=STOPS[1:])
             self.assertEqual(server.ask_all(3), [1, 2, 3])
             if "processes" not in shape:
-                fixture.wait_for(lambda: server.sockets() == 1 + 15,
+                fixture.wait_for(lambda: server.sockets() == listeners + 15,
                                  "all of them to wait")
             for number, client in enumerate(server.clients):
                 if number % 2:
@@ -164,7 +170,7 @@ class Stalled(unittest.TestCase):
                 client.close()
             self.assertEqual(server.ask_all(3), [1, 2, 3])
             if "processes" not in shape:
-                fixture.wait_for(lambda: server.sockets() == 1,
+                fixture.wait_for(lambda: server.sockets() == listeners,
                                  "the descriptors of those who left")
             self.assertEqual(server.accepted(6), 6)
 
@@ -249,7 +255,7 @@ class Blocking(unittest.TestCase):
             for number, stop in enumerate(
                     [*STOPS[1:], b"PROXY nonsense\r\n"], 1):
                 server.stall(1, [stop])
-                fixture.wait_for(lambda: server.count("aborted") == number,
+                fixture.wait_for(lambda: server.count("reset") == number,
                                  "accept to end")
             self.assertEqual(server.ask_all(3), [1, 2, 3])
             late = server.clients[2]
@@ -257,7 +263,7 @@ class Blocking(unittest.TestCase):
             self.assertEqual(fixture.read_all(late),
                              b"accepted 192.0.2.1 1111\n")
             self.assertEqual(server.ask_all(3), [1, 2, 3])
-            self.assertEqual(server.count("aborted"), number)
+            self.assertEqual(server.count("reset"), number)
 
     def test_poll(self):
         self.check("poll-blocking")

@@ -11,11 +11,15 @@ import tempfile
 import unittest
 
 import fixture
-from fixture import v1, v2
+from fixture import tlv, v1, v2
 from fixture.calls import Calls, pack_address, pack_unix
 
 ROUNDS = 5
 DATA_ROUNDS = 1000
+TLVS = v2(tlvs=tlv(0xEA, b"vpce-0"))
+HEADERS = v1(), v2(), v2("2001:db8::1", "2001:db8::2"), TLVS
+# what a connection with a header costs
+PROXIED = {"recvfrom": 2 * ROUNDS, "setsockopt": ROUNDS}
 
 
 class Traced(Calls):
@@ -93,18 +97,30 @@ class Cost(unittest.TestCase):
             return action
         return script
 
-    def test_two_receives_for_a_blocking_accept(self):
-        for header in (v1(), v2()):
+    def test_three_calls_for_a_blocking_accept(self):
+        """The header is seen and taken off, and the note is left."""
+        for header in HEADERS:
             self.assertEqual(
                 self.difference(self.accepting(header, False, "accept")),
-                {"recvfrom": 2 * ROUNDS})
+                PROXIED)
 
-    def test_two_receives_for_a_nonblocking_accept4(self):
-        for header in (v1(), v2()):
+    def test_three_calls_for_a_nonblocking_accept4(self):
+        for header in HEADERS:
             script = self.accepting(header, True, "accept4",
                                     int(socket.SOCK_NONBLOCK))
-            self.assertEqual(self.difference(script),
-                             {"recvfrom": 2 * ROUNDS})
+            self.assertEqual(self.difference(script), PROXIED)
+
+    def test_one_more_to_keep_a_header_with_tlvs(self):
+        for header in HEADERS:
+            def script(calls, under, header=header):
+                if under:
+                    calls.ok("keepheaders")
+                return self.accepting(header, False, "accept")(calls, under)
+            added = self.difference(script)
+            # of the lock
+            added.pop("rt_sigprocmask", None)
+            self.assertEqual(added, PROXIED | (
+                {"getsockopt": ROUNDS} if header == TLVS else {}))
 
     def test_one_receive_where_there_is_no_header(self):
         script = self.accepting(b"", False, "accept")
@@ -114,7 +130,7 @@ class Cost(unittest.TestCase):
         script = self.accepting(b"", False, "accept")
         self.assertEqual(self.difference(script, VERSION=0), {})
 
-    def check_names(self, data, expected):
+    def check_names(self, data, expected, **settings):
         """What each name of a connection costs more than the kernel's."""
         for call in ("getpeername", "getsockname"):
             def script(calls, under, call=call):
@@ -127,11 +143,15 @@ class Cost(unittest.TestCase):
                         assert calls.do(call, fd, 128).result == 0
                     client.close()
                 return action
-            self.assertEqual(self.difference(script), expected[call])
+            self.assertEqual(self.difference(script, **settings),
+                             expected[call])
 
     def test_names_of_a_known_connection(self):
-        self.check_names(v2(), {"getpeername": {},
-                                "getsockname": {"getpeername": ROUNDS}})
+        """The note; and for the local one the peer that it holds for."""
+        for header in HEADERS:
+            self.check_names(header, {
+                "getpeername": {"getsockopt": ROUNDS},
+                "getsockname": {"getsockopt": ROUNDS, "getpeername": ROUNDS}})
 
     def test_names_of_an_unknown_connection(self):
         """One call, to see whether there is a note; also of a listener."""
@@ -143,18 +163,39 @@ class Cost(unittest.TestCase):
             return lambda: [calls.getsockname(fd) for _ in range(ROUNDS)]
         self.assertEqual(self.difference(script), {"getsockopt": ROUNDS})
 
-    def test_nothing_where_nobody_asks_and_nothing_leaves(self):
-        """Connections, one of them known, beside what is done with others."""
+    def test_names_of_one_who_is_not_trusted(self):
+        self.check_names(b"", {"getpeername": {},
+                               "getsockname": {"getsockopt": ROUNDS}},
+                         TRUSTED="192.0.2.0/24")
+
+    def test_names_of_other_families(self):
+        def script(calls, under):
+            path = os.path.join(self.folder, f"names-{under}")
+            server = calls.socket(socket.AF_UNIX)
+            calls.ok("bind", server, pack_unix(path))
+            calls.ok("listen", server, 8)
+            client = calls.socket(socket.AF_UNIX)
+            calls.ok("connect", client, pack_unix(path))
+
+            def action():
+                for fd in server, client, 1, 99:
+                    calls.getsockname(fd)
+                for fd in client, 1, 99:
+                    calls.getpeername(fd)
+            return action
+        self.assertEqual(self.difference(script), {})
+
+    def test_nothing_for_what_is_done_with_a_connection(self):
+        """Duplicated, passed, forked and executed: with a client, too."""
         def script(calls, under):
             listener = calls.listener()
             clients = [listener.connect(header + b"data") for header in
                        (v2() if under else b"", b"")]
-            known, bare = [calls.accept(listener.fd).result for _ in clients]
-            calls.ok("fcntl", known, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+            fds = [calls.accept(listener.fd).result for _ in clients]
             mailbox = calls.own_mailbox()
 
             def action():
-                for fd in (bare, listener.fd, 1):
+                for fd in (*fds, listener.fd, 1):
                     calls.ok("dup", fd)
                     calls.ok("dup2", fd, 60)
                     calls.ok("dup3", fd, 61, 0)
@@ -163,10 +204,18 @@ class Cost(unittest.TestCase):
                     calls.ok("passmany", mailbox, fd)
                     calls.ok("take", mailbox)
                     calls.ok("takemany", mailbox)
+                    calls.do("exec", "/nonexistent")
+                calls.ok("fork")
+                calls.do("exit", 0)
                 for client in clients:
                     client.close()
             return action
-        self.assertEqual(self.difference(script), {})
+        added = self.difference(script)
+        # what fork does with the signals of who holds a lock
+        added.pop("rt_sigprocmask", None)
+        # and what its child does, to know that the memory is its own
+        added.pop("getpid", None)
+        self.assertEqual(added, {})
 
     def test_nothing_for_programs_that_have_no_connections(self):
         def script(calls, _):
@@ -182,47 +231,6 @@ class Cost(unittest.TestCase):
                     calls.do("exit", 0)
             return action
         self.assertEqual(self.difference(script), {})
-
-    def test_what_leaves(self):
-        """Once written, a note is seen to be there; FD_CLOEXEC stays."""
-        def script(calls, under):
-            listener = calls.listener()
-            clients = [listener.connect((v1() if under else b"") + b"data")
-                       for _ in range(2)]
-            fds = [calls.accept(listener.fd).result for _ in clients]
-            calls.ok("fcntl", fds[0], fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-
-            def action():
-                for _ in range(ROUNDS):
-                    calls.do("exec", "/nonexistent")
-                for client in clients:
-                    client.close()
-            return action
-        self.assertEqual(self.difference(script), {
-            "fcntl": 2 * ROUNDS, "getpeername": ROUNDS, "getsockopt": ROUNDS,
-            "setsockopt": 1})
-
-    def test_a_duplicate_and_a_fork(self):
-        """Is this the process that the memory is of?"""
-        def script(calls, under):
-            listener = calls.listener()
-            client = listener.connect((v1() if under else b"") + b"data")
-            fd = calls.accept(listener.fd).result
-
-            def action():
-                for _ in range(ROUNDS):
-                    calls.ok("dup2", fd, 60)
-                    # these make none
-                    calls.ok("dup2", fd, fd)
-                    calls.do("dup2", fd, -1)
-                calls.ok("fork")
-                calls.do("exit", 0)
-                client.close()
-            return action
-        added = self.difference(script)
-        # what fork does with the signals of who holds a lock
-        added.pop("rt_sigprocmask", None)
-        self.assertEqual(added, {"getpid": ROUNDS + 1})
 
     def test_nothing_on_the_data_path_and_on_close(self):
         def script(calls, under):
@@ -258,8 +266,7 @@ class Cost(unittest.TestCase):
         self.assertEqual(self.difference(script), {})
 
     def test_nothing_but_its_own_calls_for_a_client(self):
-        """Asks what the socket is, which, and its state; sends; is done.
-        Which thread it is is asked to keep others off."""
+        """An option, where to, the header; is it to wait, is it done?"""
         def script(calls, _):
             listener = socket.create_server(("127.0.0.1", 0))
             self.addCleanup(listener.close)
@@ -271,13 +278,14 @@ class Cost(unittest.TestCase):
             return action
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY),
-            {"getsockopt": 4 * ROUNDS, "getpeername": ROUNDS, "poll": ROUNDS,
-             "sendto": ROUNDS, "gettid": 2 * ROUNDS})
+            {"setsockopt": ROUNDS, "getpid": ROUNDS,
+             "process_vm_readv": ROUNDS, "sendto": ROUNDS,
+             "getsockopt": ROUNDS, "fcntl": ROUNDS})
         self.assertEqual(
             self.difference(script, fixture.CLIENT_LIBRARY, VERSION=0), {})
 
     def test_connects_that_are_not_of_a_tcp_socket_or_fail(self):
-        """What the socket is is asked before; one of TCP is noted."""
+        """Whether it is a closed TCP socket is asked before."""
         def script(calls, under):
             path = os.path.join(self.folder, f"server-{under}")
             listener = socket.socket(socket.AF_UNIX)
@@ -294,7 +302,8 @@ class Cost(unittest.TestCase):
                 calls.do("connect", 99, refused)
             return action
         self.assertEqual(self.difference(script, fixture.CLIENT_LIBRARY),
-                         {"getsockopt": 8, "gettid": 4})
+                         {"setsockopt": 4, "getsockopt": 2, "getpid": 2,
+                          "process_vm_readv": 2, "sendto": 1, "fcntl": 1})
 
 
 class LookUp(unittest.TestCase):
@@ -332,6 +341,44 @@ class LookUp(unittest.TestCase):
 
     def test_once(self):
         self.assertEqual(self.looks("epoll-raw"), 1)
+
+
+class Poll(unittest.TestCase):
+    """The kernel is asked once each time that the program asks."""
+
+    def check(self, shape, *, late):
+        fixture.need("strace")
+        with tempfile.NamedTemporaryFile("r") as trace, fixture.Program(
+                ["strace", "-f", "-e", "poll,ppoll", "-o", trace.name, "-E",
+                 "LD_PRELOAD=" + fixture.SERVER_LIBRARY,
+                 fixture.probe("shapes"), shape, "1"],
+                fixture.environment(TIMEOUT=600)) as server:
+            port = int(server.wait_line(r"^port (\d+)$")[1])
+            text = ""
+
+            def asks():
+                nonlocal text
+                text += trace.read()
+                return len(re.findall(r"\bp?poll\(", text))
+
+            fixture.wait_for(lambda: asks() >= 1, "the first poll")
+            with fixture.connect(port, b"PROXY " if late else v1()):
+                for number in range(2, ROUNDS + 2):
+                    fixture.wait_for(lambda n=number: asks() >= n,
+                                     f"poll number {number}")
+                    with fixture.connect(port, v1()) as good:
+                        fixture.read_all(good)
+                fixture.wait_for(lambda: asks() >= ROUNDS + 2, "the last poll")
+                self.assertEqual(asks(), ROUNDS + 2)
+
+    def test_with_threads(self):
+        self.check("poll-threaded", late=False)
+
+    def test_with_threads_and_who_waits(self):
+        self.check("poll-threaded", late=True)
+
+    def test_with_who_waits(self):
+        self.check("poll", late=True)
 
 
 class Start(unittest.TestCase):
@@ -372,12 +419,7 @@ class Start(unittest.TestCase):
         expected = self.calls_of(empty)
         self.assertTrue(any("LIBRARY" in call for call in expected))
         self.assertEqual(self.calls_of(fixture.SERVER_LIBRARY), expected)
-        # the client's notes whose memory it is, as a child of vfork cannot
-        calls = self.calls_of(fixture.CLIENT_LIBRARY)
-        names = [call.partition("(")[0] for call in calls]
-        at = names.index("madvise") - 1
-        self.assertEqual(names[at:at + 3], ["mmap", "madvise", "getpid"])
-        self.assertEqual(calls[:at] + calls[at + 3:], expected)
+        self.assertEqual(self.calls_of(fixture.CLIENT_LIBRARY), expected)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 import fixture
-from fixture import v1, v2
+from fixture import manual, v1, v2
 from fixture.calls import Calls, pack_address
 
 SOURCE = os.path.abspath(os.environ.get("PP_SRCDIR", "."))
@@ -25,7 +25,7 @@ NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
           "src", "tests")
 # Made by a build in the source tree: make would take it for its own.
 BUILT = shutil.ignore_patterns("__pycache__", "*.o", "*.lo", "*.la", ".libs",
-                               ".deps", ".dirstamp")
+                               ".deps", ".dirstamp", *manual.BUILT)
 
 
 class Build(unittest.TestCase):
@@ -168,6 +168,50 @@ class Variants(Build):
         self.assertEqual(calls.accept(listener.fd).address, CLIENT)
         late.close()
 
+    def test_settings_file_of_a_plain_configure(self):
+        """It is below the prefix: the pages say so, and it is read."""
+        prefix = self.folder + "/a-prefix"
+        folder, _ = self.build("plain", "--prefix=" + prefix)
+        path = prefix + "/etc/libproxyproto.conf"
+        self.assertEqual(
+            manual.settings_file(folder + "/.libs/libproxyproto.so"), path)
+        for page in manual.BUILT:
+            with open(f"{folder}/man/{page}", encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn(path, text.replace("\\-", "-"))
+            for elsewhere in "@sysconfdir", "/etc/libproxyproto.conf":
+                self.assertNotIn(elsewhere, text.replace("\\-", "-").replace(
+                    path, ""))
+        calls = self.start(folder, "libproxyproto")
+        self.check_server(calls)
+        os.makedirs(os.path.dirname(path))
+        with open(path, "w", encoding="ascii") as file:
+            file.write("trusted = 192.0.2.10\ndebug = yes\n")
+        calls = self.start(folder, "libproxyproto")
+        listener = calls.listener()
+        client = listener.connect(v1())
+        self.assertEqual(calls.accept(listener.fd).address,
+                         client.getsockname())
+        client.close()
+        calls.wait_line(f"^libproxyproto: listen: .*, settings file {path}: ")
+        self.check_closed_stderr(folder)
+
+    def check_closed_stderr(self, folder):
+        """Nobody asked at its start what its stderr is."""
+        script = ("import os, socket, sys\nos.close(2)\n"
+                  "os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+                  "s = socket.create_server(('127.0.0.1', 0))\n"
+                  "print('port', s.getsockname()[1], flush=True)\n"
+                  "s.accept()\nprint('accepted', flush=True)\n")
+        with fixture.Program(
+                ["python3", "-c", script, folder + "/data"],
+                fixture.environment(folder + "/.libs/libproxyproto.so")
+                ) as program:
+            port = int(program.wait_line(r"port (\d+)")[1])
+            with fixture.connect(port, v1()):
+                program.wait_line("accepted")
+        self.assertEqual(os.path.getsize(folder + "/data"), 0)
+
     def test_installed_files(self):
         folder, _ = self.build("install")
         root = folder + "/root"
@@ -180,7 +224,8 @@ class Variants(Build):
                                   "libproxyproto_connect")
                      for suffix in ("la", "so", "so.0", "so.0.0.0")}
         pages = {f"usr/share/man/man{name[-1]}/{name}"
-                 for name in os.listdir(self.tree + "/man")
+                 for name in map(manual.page_of,
+                                 os.listdir(self.tree + "/man"))
                  if name[-2:] in (".3", ".5", ".7")}
         documents = {f"usr/share/doc/libproxyproto/{name}"
                      for name in os.listdir(self.tree + "/doc")}

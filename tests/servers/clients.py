@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Real clients that connect in the background, under the client library.
+"""Real clients, most of which connect in the background, under the client
+library.
 
 The receiver is python and notes the bytes as they come. Each client is tried
 with a receiver that answers at once, and with one whose backlog is full, so
@@ -268,6 +269,38 @@ class Clients(unittest.TestCase):
             return self.ask(listen)
         self.check(start)
 
+    def test_what_they_begin_with(self):
+        """The header, and then something of their own."""
+        for argv, begin in (
+                (["wget", "-qO-", "-t1", "http://127.0.0.1:{}/"], b"GET /"),
+                (["git", "ls-remote", "git://127.0.0.1:{}/x"], b"00"),
+                (["ssh", "-p{}", "-F/dev/null", "127.0.0.1"], b"SSH-2.0-"),
+                (["psql", "-hlocalhost", "-p{}", "-d",
+                  "hostaddr=127.0.0.1 sslmode=disable"], b"\0\0"),
+                (["redis-cli", "-p", "{}", "ping"], b"*"),
+                (["ab", "-n1", "http://127.0.0.1:{}/"], b"GET /")):
+            with self.subTest(argv[0]):
+                if not shutil.which(argv[0]):
+                    self.skipTest(argv[0] + " is missing")
+                with socket.create_server(("127.0.0.1", 0)) as server:
+                    server.settimeout(fixture.PATIENCE)
+                    port = server.getsockname()[1]
+                    program = self.run_program(
+                        *[word.format(port) for word in argv],
+                        ADDR="192.0.2.7")
+                    connection = server.accept()[0]
+                with connection:
+                    connection.settimeout(fixture.PATIENCE)
+                    header = fixture.v2("192.0.2.7", "127.0.0.1", 4711, port)
+                    data = b""
+                    while len(data) < len(header + begin):
+                        chunk = connection.recv(len(header + begin)
+                                                - len(data))
+                        self.assertTrue(chunk, program.output())
+                        data += chunk
+                self.assertEqual(data, header + begin)
+                program.stop()
+
     def test_round_trip(self):
         """Many clients in one, as a server under the other library sees."""
         fixture.need("curl")
@@ -283,10 +316,14 @@ class Clients(unittest.TestCase):
             "--parallel-max", "4", f"http://127.0.0.1:{port}/?[1-40]",
             TLV="alpn=h2", CRC32C="yes")
         self.assertEqual(client.wait(), 0)
-        seen = re.findall(r"^(198\.51\.100\.\d+) - - .* 200 -$",
-                          server.output(), re.M)
-        self.assertEqual(len(seen), 40)
-        self.assertEqual(len(set(seen)), 40)
+
+        def seen():
+            return re.findall(r"^(198\.51\.100\.\d+) - - .* 200 -$",
+                              server.output(), re.M)
+        # what it has written may not have been read yet
+        fixture.wait_for(lambda: len(seen()) >= 40, "40 clients to be seen")
+        self.assertEqual(len(seen()), 40)
+        self.assertEqual(len(set(seen())), 40)
 
 
 if __name__ == "__main__":

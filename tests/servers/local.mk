@@ -19,6 +19,7 @@ TESTS += \
 EXTRA_DIST += \
 	tests/fixture/evidence.py \
 	tests/fixture/haproxy.py \
+	tests/fixture/manual.py \
 	tests/fixture/matrix.py \
 	tests/fixture/recipes.py \
 	tests/fixture/root.py \

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import fixture
-from fixture import recipes
+from fixture import manual, recipes
 
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
@@ -19,8 +19,8 @@ ALL_PAGES = (*PAGES.values(), FILE_PAGE)
 TABLES = {"server": "src/settings/settings.c",
           "client": "src/settings/client.c"}
 
-# Defaults that the source has a name for; a path as packages have it.
-WORDS = {"PP_SETTINGS_FILE": "/etc/libproxyproto.conf",
+# Defaults that the source has a name for.
+WORDS = {"PP_SETTINGS_FILE": manual.settings_file(fixture.SERVER_LIBRARY),
          "PP_BYTES_NONE": "none", "ACTUAL": "actual"}
 
 # Depends on what is installed, and on whether that has an index; and what the
@@ -30,15 +30,16 @@ UNRELATED = re.compile("referenced manual not found|outdated mandoc.db|"
 
 
 def read(path):
-    with open(f"{SOURCE}/{path}", encoding="utf-8") as file:
+    """A file of the source, or one by its absolute path."""
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
         return file.read()
 
 
 def linted():
     """Every page that does not only say where another one is."""
-    return sorted(page for page in os.listdir(SOURCE + "/man")
-                  if page[-2:] in (".3", ".5", ".7")
-                  and not read("man/" + page).startswith(".so "))
+    return sorted({page for name in os.listdir(SOURCE + "/man")
+                   if (page := manual.page_of(name))[-2:] in (".3", ".5", ".7")
+                   and not read("man/" + name).startswith(".so ")})
 
 
 def table(side):
@@ -69,7 +70,7 @@ def run(*command):
 def rendered(page):
     fixture.need("mandoc")
     text, _ = run("mandoc", "-T", "ascii", "-O", "width=200",
-                  f"{SOURCE}/man/{page}")
+                  manual.path(page))
     return re.sub(".\b", "", text)
 
 
@@ -78,7 +79,7 @@ class Lint(unittest.TestCase):
         fixture.need(command[0])
         for page in linted():
             with self.subTest(page):
-                output, errors = run(*command, f"{SOURCE}/man/{page}")
+                output, errors = run(*command, manual.path(page))
                 self.assertEqual(errors, "")
                 self.assertIn(page.rpartition(".")[0],
                               re.sub(".\b", "", output))
@@ -94,7 +95,7 @@ class Lint(unittest.TestCase):
         for page in linted():
             with self.subTest(page):
                 output, errors = run("mandoc", "-T", "lint",
-                                     f"{SOURCE}/man/{page}")
+                                     manual.path(page))
                 self.assertEqual(
                     [line for line in (output + errors).splitlines()
                      if not UNRELATED.search(line)], [])
@@ -107,7 +108,7 @@ class Rendered(unittest.TestCase):
         fixture.need(command[0])
         for page in linted():
             with self.subTest(page):
-                text, _ = run(*command, f"{SOURCE}/man/{page}")
+                text, _ = run(*command, manual.path(page))
                 check_text(re.sub(".\b", "", text))
 
     def both(self, check_text):
@@ -157,21 +158,32 @@ class Settings(unittest.TestCase):
              in re.findall(r"^ *(\w+) = \w+ \(default (.*)\)$",
                            rendered(FILE_PAGE), re.M)}, expected)
 
+    def test_manual_pages_name_the_file_that_is_read(self):
+        path = manual.settings_file(fixture.SERVER_LIBRARY)
+        for page in manual.BUILT:
+            with self.subTest(page):
+                self.assertEqual(
+                    set(re.findall(r"[^ ]*/libproxyproto\.conf\b(?!\.\w)",
+                                   rendered(page))), {path})
+
     def test_readme_has_each_default(self):
         server, client = re.search(
             r"^## Server: (.*)^## Client: (.*?)^# ", read("README"),
             re.M | re.S).groups()
-        self.assertEqual(stated(server), table("server"))
+        expected = table("server")
+        # whoever builds it says where
+        expected["LIBPROXYPROTO_CONFIG"] = "SYSCONFDIR/libproxyproto.conf"
+        self.assertEqual(stated(server), expected)
         self.assertEqual(stated(client), table("client"))
 
     def test_no_document_names_another_variable(self):
         known = {*table("server"), *table("client")}
         for path in ("README", "NEWS", "ChangeLog",
                      "doc/libproxyproto.conf.example",
-                     *(f"man/{page}" for page in ALL_PAGES)):
+                     *map(manual.path, ALL_PAGES)):
             with self.subTest(path):
                 text = re.sub("^[.]Dt .*", "", read(path), flags=re.M)
-                named = set(re.findall(r"\bLIBPROXYPROTO_\w*", text))
+                named = set(re.findall(r"\bLIBPROXYPROTO_\w+", text))
                 self.assertLessEqual(named, known)
 
 

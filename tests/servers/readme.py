@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import fixture
-from fixture import sessions
+from fixture import manual, sessions
 
 SOURCE = os.environ["PP_SRCDIR"]
 
@@ -37,7 +37,7 @@ def readme_sections():
 def manual_examples(page):
     """The EXAMPLES of a manual page as they are shown."""
     text = subprocess.run(
-        ["mandoc", "-T", "ascii", "-O", "width=200", f"{SOURCE}/man/{page}"],
+        ["mandoc", "-T", "ascii", "-O", "width=200", manual.path(page)],
         stdout=subprocess.PIPE, text=True, check=True).stdout
     text = re.sub(".\b", "", text)
     return re.search(r"^EXAMPLES$(.*?)^\S", text, re.M | re.S).group(1)

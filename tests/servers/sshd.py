@@ -15,6 +15,7 @@ import tempfile
 import unittest
 
 import fixture
+from fixture import manual as pages
 from fixture.haproxy import CLIENT, CLIENT6, Front, join
 from fixture.recipes import (DIRECT, MACHINE, SETTINGS, TIMEOUT, Recipe,
                              RecipeCase, write)
@@ -285,10 +286,8 @@ class Listening(Sshd, unittest.TestCase):
 def manual(pattern):
     """What a pattern's group is in the manual's example for
     LIBPROXYPROTO_INETD; words of all, if there are several."""
-    with open(os.environ["PP_SRCDIR"] + "/man/libproxyproto.7",
-              encoding="ascii") as file:
-        return " ".join(re.findall(pattern, file.read().replace("\\-", "-"),
-                                   re.M))
+    return " ".join(re.findall(
+        pattern, pages.source("libproxyproto.7").replace("\\-", "-"), re.M))
 
 
 class Started(Sshd, unittest.TestCase):

@@ -2,8 +2,9 @@
 /* Vectors and headers written as text. */
 #include <config.h>
 
-#include "settings/bytes.h"
+#include "settings/lists.h"
 
+#include "protocol/header.h"
 #include "protocol/tlv.h"
 #include "suites.h"
 #include "support.h"
@@ -16,7 +17,7 @@ static struct pp_bytes bytes;
 
 static void assert_vectors(const char *text, const void *expected, size_t size)
 {
-	ck_assert_ptr_null(pp_vectors_parse(text, &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_vectors, text, &bytes));
 	ck_assert_uint_eq(bytes.length, size);
 	ck_assert_mem_eq(bytes.at, expected, size);
 	pp_bytes_free(&bytes);
@@ -48,7 +49,7 @@ START_TEST(no_vectors)
 {
 	size_t before = mapped_bytes;
 
-	ck_assert_ptr_null(pp_vectors_parse("None", &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_vectors, "None", &bytes));
 	ck_assert_ptr_null(bytes.at);
 	ck_assert_uint_eq(bytes.length, 0);
 	ck_assert_uint_eq(mapped_bytes, before);
@@ -67,19 +68,19 @@ START_TEST(bad_vectors)
 	size_t before = mapped_bytes;
 	struct pp_bytes kept;
 
-	ck_assert_ptr_null(pp_vectors_parse("alpn=h2", &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_vectors, "alpn=h2", &bytes));
 	kept = bytes;
 	for (size_t i = 0; i < COUNT(words); i++) {
 		char text[64];
 
 		snprintf(text, sizeof(text), "alpn=h2, %s alpn=h3", words[i]);
-		ck_assert_msg(pp_vectors_parse(text, &bytes) == text + 9, "%s",
+		ck_assert_msg(pp_list_parse(&pp_vectors, text, &bytes) == text + 9, "%s",
 			      words[i]);
 		ck_assert_ptr_eq(bytes.at, kept.at);
 		ck_assert_uint_eq(bytes.length, kept.length);
 	}
-	ck_assert_ptr_nonnull(pp_vectors_parse("", &bytes));
-	ck_assert_ptr_nonnull(pp_vectors_parse(" ,", &bytes));
+	ck_assert_ptr_nonnull(pp_list_parse(&pp_vectors, "", &bytes));
+	ck_assert_ptr_nonnull(pp_list_parse(&pp_vectors, " ,", &bytes));
 	pp_bytes_free(&bytes);
 	ck_assert_uint_eq(mapped_bytes, before);
 }
@@ -90,11 +91,11 @@ START_TEST(a_unique_id_has_128_bytes)
 	char text[10 + PP_UNIQUE_ID_MAX + 2] = "unique-id=";
 
 	memset(text + 10, 'x', PP_UNIQUE_ID_MAX);
-	ck_assert_ptr_null(pp_vectors_parse(text, &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_vectors, text, &bytes));
 	ck_assert_uint_eq(bytes.length, PP_TLV_FIXED + PP_UNIQUE_ID_MAX);
 	pp_bytes_free(&bytes);
 	text[10 + PP_UNIQUE_ID_MAX] = 'x';
-	ck_assert_ptr_eq(pp_vectors_parse(text, &bytes), text);
+	ck_assert_ptr_eq(pp_list_parse(&pp_vectors, text, &bytes), text);
 }
 END_TEST
 
@@ -104,12 +105,12 @@ START_TEST(as_many_as_a_header_has_room_for)
 
 	snprintf(text, sizeof(text), "noop=%d alpn=h2",
 		 PP_VECTORS_MAX - PP_TLV_FIXED - 5);
-	ck_assert_ptr_null(pp_vectors_parse(text, &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_vectors, text, &bytes));
 	ck_assert_uint_eq(bytes.length, PP_VECTORS_MAX);
 	pp_bytes_free(&bytes);
 	snprintf(text, sizeof(text), "noop=%d alpn=h2",
 		 PP_VECTORS_MAX - PP_TLV_FIXED - 4);
-	ck_assert_str_eq(pp_vectors_parse(text, &bytes), "alpn=h2");
+	ck_assert_str_eq(pp_list_parse(&pp_vectors, text, &bytes), "alpn=h2");
 }
 END_TEST
 
@@ -122,15 +123,15 @@ static void *no_memory(size_t size)
 START_TEST(no_memory_is_no_list)
 {
 	fake_mmap = no_memory;
-	ck_assert_ptr_nonnull(pp_vectors_parse("alpn=h2", &bytes));
-	ck_assert_ptr_nonnull(pp_verbatim_parse("x", &bytes));
+	ck_assert_ptr_nonnull(pp_list_parse(&pp_vectors, "alpn=h2", &bytes));
+	ck_assert_ptr_nonnull(pp_list_parse(&pp_verbatim, "x", &bytes));
 	fake_mmap = NULL;
 }
 END_TEST
 
 static void assert_verbatim(const char *text, const void *expected, size_t size)
 {
-	ck_assert_ptr_null(pp_verbatim_parse(text, &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_verbatim, text, &bytes));
 	ck_assert_uint_eq(bytes.length, size);
 	ck_assert_mem_eq(bytes.at, expected, size);
 	pp_bytes_free(&bytes);
@@ -146,7 +147,7 @@ START_TEST(verbatim)
 	VERBATIM("a\\\\x41 \xc3\xa9,", "a\\x41 \xc3\xa9,");
 	VERBATIM("\\x6eone", "none");
 	VERBATIM("\\x414", "A4");
-	ck_assert_ptr_null(pp_verbatim_parse("none", &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_verbatim, "none", &bytes));
 	ck_assert_ptr_null(bytes.at);
 }
 END_TEST
@@ -160,7 +161,7 @@ START_TEST(bad_verbatim)
 	size_t before = mapped_bytes;
 
 	for (size_t i = 0; i < COUNT(texts); i++)
-		ck_assert_msg(pp_verbatim_parse(texts[i], &bytes) == texts[i],
+		ck_assert_msg(pp_list_parse(&pp_verbatim, texts[i], &bytes) == texts[i],
 			      "%s", texts[i]);
 	ck_assert_uint_eq(mapped_bytes, before);
 }
@@ -171,11 +172,11 @@ START_TEST(verbatim_as_long_as_a_header)
 	static char text[PP_V2_MAX + 2];
 
 	memset(text, 'x', PP_V2_MAX);
-	ck_assert_ptr_null(pp_verbatim_parse(text, &bytes));
+	ck_assert_ptr_null(pp_list_parse(&pp_verbatim, text, &bytes));
 	ck_assert_uint_eq(bytes.length, PP_V2_MAX);
 	pp_bytes_free(&bytes);
 	text[PP_V2_MAX] = 'x';
-	ck_assert_ptr_eq(pp_verbatim_parse(text, &bytes), text);
+	ck_assert_ptr_eq(pp_list_parse(&pp_verbatim, text, &bytes), text);
 }
 END_TEST
 

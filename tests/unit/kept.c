@@ -7,12 +7,10 @@
 #include "suites.h"
 #include "support.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-
-/* Descriptors near and far, and one that is not. */
-#define FAR 100000
-#define MOST ((size_t)PP_KEPT_BATCHES * PP_KEPT_BATCH * PP_KEPT_PIECE)
 
 static struct pp_kept kept;
 static union pp_address proxy;
@@ -22,6 +20,7 @@ static void begin(void)
 {
 	memset(&kept, 0, sizeof(kept));
 	proxy = address_of("127.0.0.1", 4711);
+	ck_assert(pp_kept_start(&kept));
 }
 
 /* Another header for each n. */
@@ -32,13 +31,13 @@ static const uint8_t *header_of(unsigned n, size_t length)
 	return header;
 }
 
-static bool put(int fd, unsigned n, size_t length)
+static void put(uint64_t cookie, unsigned n, size_t length)
 {
-	return pp_kept_put(&kept, fd, &proxy, header_of(n, length), length);
+	pp_kept_put(&kept, cookie, &proxy, header_of(n, length), length);
 }
 
-/* Is it the header of fd, in as many bytes as are asked for? */
-static bool is(int fd, unsigned n, size_t length)
+/* Is it the header of that socket, in as many bytes as are asked for? */
+static bool is(uint64_t cookie, unsigned n, size_t length)
 {
 	static uint8_t bytes[PP_V2_MAX + 1];
 	const size_t sizes[] = { 0, 1, length / 2, length, sizeof(bytes) };
@@ -48,8 +47,8 @@ static bool is(int fd, unsigned n, size_t length)
 		size_t copied = sizes[i] < length ? sizes[i] : length;
 
 		memset(bytes, 0xaa, sizeof(bytes));
-		if (!pp_kept_has(&kept, fd) ||
-		    pp_kept_get(&kept, fd, &proxy, bytes, sizes[i]) != length ||
+		if (pp_kept_get(&kept, cookie, &proxy, bytes, sizes[i]) !=
+			    length ||
 		    memcmp(bytes, header, copied) != 0 ||
 		    (copied < sizeof(bytes) && bytes[copied] != 0xaa))
 			return false;
@@ -57,43 +56,39 @@ static bool is(int fd, unsigned n, size_t length)
 	return true;
 }
 
-static bool is_none(int fd)
+static bool is_none(uint64_t cookie)
 {
-	return !pp_kept_has(&kept, fd) &&
-	       pp_kept_get(&kept, fd, &proxy, NULL, 0) == 0;
+	return pp_kept_get(&kept, cookie, &proxy, NULL, 0) == 0;
 }
 
 START_TEST(each_length)
 {
 	begin();
-	for (size_t length = 1; length < 2000; length++) {
-		HOLDS(put(5, (unsigned)length, length), "%zu", length);
-		HOLDS(is(5, (unsigned)length, length), "%zu", length);
+	/* long enough to come around the end of the memory */
+	for (size_t length = 1; length < 8000; length++) {
+		put(5 + length, (unsigned)length, length);
+		HOLDS(is(5 + length, (unsigned)length, length), "%zu", length);
 	}
-	ck_assert(put(5, 1, PP_V2_MAX));
+	put(5, 1, PP_V2_MAX);
 	ck_assert(is(5, 1, PP_V2_MAX));
 }
 END_TEST
 
-START_TEST(each_descriptor)
+START_TEST(each_socket)
 {
-	static const int fds[] = { 0, 1, PP_TABLE_NEAR - 1, PP_TABLE_NEAR,
-				   FAR, 2147483647 };
+	/* some are of one chain */
+	static const uint64_t cookies[] = { 1, 2, 1 + PP_KEPT_CHAINS,
+					    1 + 7 * PP_KEPT_CHAINS, UINT64_MAX };
 
 	begin();
-	for (unsigned i = 0; i < COUNT(fds); i++) {
-		ck_assert(is_none(fds[i]));
-		pp_kept_drop(&kept, fds[i]);
-		ck_assert(put(fds[i], i, 700 + i));
+	for (unsigned i = 0; i < COUNT(cookies); i++) {
+		ck_assert(is_none(cookies[i]));
+		put(cookies[i], i, 700 + i);
 	}
-	for (unsigned i = 0; i < COUNT(fds); i++)
-		ck_assert(is(fds[i], i, 700 + i));
-	for (unsigned i = 0; i < COUNT(fds); i++) {
-		pp_kept_drop(&kept, fds[i]);
-		ck_assert(is_none(fds[i]));
-	}
-	ck_assert(!put(-1, 0, 10));
-	ck_assert(is_none(-1));
+	for (unsigned i = 0; i < COUNT(cookies); i++)
+		ck_assert(is(cookies[i], i, 700 + i));
+	put(2, 77, 30);
+	ck_assert(is(2, 77, 30));
 }
 END_TEST
 
@@ -102,74 +97,30 @@ START_TEST(of_that_proxy_alone)
 	const union pp_address other = address_of("127.0.0.1", 4712);
 
 	begin();
-	ck_assert(put(5, 1, 100));
+	put(5, 1, 100);
 	ck_assert_uint_eq(pp_kept_get(&kept, 5, &other, NULL, 0), 0);
 	ck_assert(is(5, 1, 100));
 }
 END_TEST
 
-START_TEST(duplicates)
-{
-	begin();
-	ck_assert(put(5, 1, 3000));
-	pp_kept_duplicate(&kept, 5, FAR);
-	pp_kept_drop(&kept, 5);
-	ck_assert(is_none(5));
-	ck_assert(is(FAR, 1, 3000));
-	/* over another one */
-	ck_assert(put(6, 2, 10));
-	pp_kept_duplicate(&kept, FAR, 6);
-	ck_assert(is(6, 1, 3000));
-	/* of nothing */
-	pp_kept_duplicate(&kept, 7, 6);
-	ck_assert(is_none(6));
-	ck_assert(is(FAR, 1, 3000));
-}
-END_TEST
-
-/* What is freed the next ones use. */
-START_TEST(memory_is_used_again)
-{
-	size_t memory;
-
-	begin();
-	for (int fd = 0; fd < 3; fd++)
-		ck_assert(put(fd, 1, PP_V2_MAX));
-	memory = pp_kept_memory(&kept);
-	for (int i = 0; i < 300; i++) {
-		ck_assert(put(i % 3, 1, 1 + PP_V2_MAX / 300 * (size_t)i));
-		if (i % 7 == 0)
-			pp_kept_drop(&kept, i % 3);
-	}
-	ck_assert_uint_eq(pp_kept_memory(&kept), memory);
-}
-END_TEST
-
 START_TEST(the_oldest_make_room)
 {
-	const int most = (int)(MOST / PP_KEPT_PIECE);
-	size_t before = mapped_bytes;
+	const unsigned many = 200000;
+	unsigned first = 0;
+	size_t before;
 
 	begin();
-	for (int fd = 0; fd < most; fd++)
-		HOLDS(put(fd, (unsigned)fd, 10), "fd %d", fd);
-	ck_assert_uint_eq(pp_kept_memory(&kept), MOST);
-	ck_assert_uint_ge(mapped_bytes - before, MOST);
-	for (int fd = 0; fd < most; fd++)
-		HOLDS(pp_kept_has(&kept, fd), "fd %d", fd);
-	/* said anew it is no longer the oldest */
-	ck_assert(put(0, 0, 10));
-	ck_assert(put(most, 1, 10));
-	ck_assert(is_none(1));
-	ck_assert(is(0, 0, 10));
-	/* a long one takes the room of many */
-	ck_assert(put(most, 1, PP_V2_MAX));
-	ck_assert(is(most, 1, PP_V2_MAX));
-	ck_assert(is_none(100));
-	ck_assert(is(200, 200, 10));
-	ck_assert_uint_eq(pp_kept_memory(&kept), MOST);
-	/* and the slots of far descriptors */
-	ck_assert_uint_lt(mapped_bytes - before, MOST + MOST / 4);
+	before = mapped_bytes;
+	for (unsigned i = 1; i <= many; i++)
+		put(i, i, 100);
+	ck_assert_uint_eq(mapped_bytes, before);
+	/* from some one on all are there, and before none */
+	while (is_none(++first))
+		HOLDS(first < many, "none is there");
+	ck_assert_uint_gt(first, many / 10);
+	ck_assert_uint_gt((many - first) * 200, PP_KEPT_SIZE / 2);
+	for (unsigned i = first; i <= many; i++)
+		HOLDS(is(i, i, 100), "%u", i);
 }
 END_TEST
 
@@ -179,29 +130,86 @@ static void *no_memory(size_t size)
 	return MAP_FAILED;
 }
 
-START_TEST(without_memory)
+START_TEST(not_started)
+{
+	memset(&kept, 0, sizeof(kept));
+	ck_assert(!pp_kept_is_started(&kept));
+	ck_assert(is_none(5));
+	fake_mmap = no_memory;
+	ck_assert(!pp_kept_start(&kept));
+	fake_mmap = NULL;
+	ck_assert(!pp_kept_is_started(&kept));
+	ck_assert(pp_kept_start(&kept));
+	ck_assert(pp_kept_start(&kept));
+	ck_assert(pp_kept_is_started(&kept));
+}
+END_TEST
+
+/* A child that was forked while a thread had the lock, or changed something. */
+START_TEST(forked)
 {
 	begin();
-	ck_assert(put(5, 1, 100));
-	fake_mmap = no_memory;
-	/* within what there is */
-	ck_assert(put(6, 2, 50000));
+	put(5, 1, 100);
+	pp_kept_note_fork(&kept);
 	ck_assert(is(5, 1, 100));
-	/* at the cost of others */
-	ck_assert(put(7, 3, 50000));
-	ck_assert(is(7, 3, 50000));
-	ck_assert(is_none(5) && is_none(6));
-	/* not at all, and then of nobody */
-	ck_assert(!put(8, 4, PP_V2_MAX));
-	ck_assert(is_none(8) && is_none(7));
-	ck_assert(!put(FAR, 4, 10));
-	/* the original is the last that is given up, and is no more */
-	ck_assert(put(5, 1, 50000));
-	pp_kept_duplicate(&kept, 5, 6);
-	ck_assert(is_none(5) && is_none(6));
-	ck_assert(put(5, 1, 50000));
-	ck_assert(is(5, 1, 50000));
-	fake_mmap = NULL;
+	kept.locked = true;
+	pp_kept_note_fork(&kept);
+	ck_assert(is(5, 1, 100));
+	kept.locked = true;
+	kept.is_changing = true;
+	pp_kept_note_fork(&kept);
+	ck_assert(is_none(5));
+	put(5, 2, 100);
+	ck_assert(is(5, 2, 100));
+}
+END_TEST
+
+/* One that nobody told of it is not kept waiting for ever. */
+START_TEST(locked_for_good)
+{
+	begin();
+	put(5, 1, 100);
+	kept.locked = true;
+	put(6, 2, 100);
+	ck_assert(is_none(5));
+	kept.locked = false;
+	ck_assert(is(5, 1, 100));
+	ck_assert(is_none(6));
+}
+END_TEST
+
+#define THREADS 4
+
+static _Atomic int wrong;
+
+static void *put_and_get(void *argument)
+{
+	uint64_t cookie = (uint64_t)(uintptr_t)argument << 32;
+	uint8_t in[300], out[300];
+
+	for (unsigned i = 0; i < 5000; i++) {
+		memset(in, (int)(cookie >> 32) * 16 + (int)(i % 16),
+		       sizeof(in));
+		pp_kept_put(&kept, cookie + i, &proxy, in, 1 + i % 300);
+		if (pp_kept_get(&kept, cookie + i, &proxy, out, sizeof(out)) !=
+			    1 + i % 300 ||
+		    memcmp(in, out, 1 + i % 300) != 0)
+			atomic_fetch_add(&wrong, 1);
+	}
+	return NULL;
+}
+
+START_TEST(threads)
+{
+	pthread_t ids[THREADS];
+
+	begin();
+	for (uintptr_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&ids[i], NULL, put_and_get,
+						(void *)(i + 1)), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(ids[i], NULL);
+	ck_assert_int_eq(wrong, 0);
 }
 END_TEST
 
@@ -210,11 +218,12 @@ Suite *pp_suite_kept(void)
 	Suite *suite = suite_create("kept");
 
 	ADD_TEST(suite, each_length);
-	ADD_TEST(suite, each_descriptor);
+	ADD_TEST(suite, each_socket);
 	ADD_TEST(suite, of_that_proxy_alone);
-	ADD_TEST(suite, duplicates);
-	ADD_TEST(suite, memory_is_used_again);
 	ADD_TEST(suite, the_oldest_make_room);
-	ADD_TEST(suite, without_memory);
+	ADD_TEST(suite, not_started);
+	ADD_TEST(suite, forked);
+	ADD_TEST(suite, locked_for_good);
+	ADD_TEST(suite, threads);
 	return suite;
 }

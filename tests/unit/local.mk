@@ -4,12 +4,14 @@ EXTRA_DIST += tests/unit/no-check
 
 tests_unit_unit_SOURCES = $(api) \
 	tests/unit/address.c \
+	tests/unit/admission.c \
 	tests/unit/api.c \
 	tests/unit/api_inverse.c \
 	tests/unit/api_tlv.c \
 	tests/unit/note.c \
-	tests/unit/note_filter.c \
 	tests/unit/crc32c.c \
+	tests/unit/destinations.c \
+	tests/unit/digest.c \
 	tests/unit/header.c \
 	tests/unit/header_format.c \
 	tests/unit/header_v1.c \
@@ -22,11 +24,10 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/networks.c \
 	tests/unit/original.c \
 	tests/unit/stated.c \
-	tests/unit/peers.c \
-	tests/unit/peers_race.c \
 	tests/unit/ports.c \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
+	tests/unit/reset.c \
 	tests/unit/room.c \
 	tests/unit/room_faults.c \
 	tests/unit/room_lost.c \
@@ -45,7 +46,7 @@ tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread \
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)
 # System calls of the core that a test can answer itself: see support.h.
 tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=munmap \
-	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=send
+	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=getauxval
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/unit
@@ -53,3 +54,7 @@ TESTS += tests/unit/unit
 else
 TESTS += tests/unit/no-check
 endif
+
+# Which folder of the sources may include which.
+TESTS += tests/unit/layers.py
+EXTRA_DIST += tests/unit/layers.py

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "settings/ports.h"
+#include "settings/lists.h"
 
 #include "suites.h"
 #include "support.h"
@@ -13,16 +13,16 @@
 /* Fails unless the list stands for exactly the ports marked. */
 static void assert_ports(const char *list, const bool *marked)
 {
-	struct pp_ports ports = { NULL };
-	const char *bad = pp_ports_parse(list, &ports);
+	struct pp_bytes ports = { NULL, 0, 0 };
+	const char *bad = pp_list_parse(&pp_ports, list, &ports);
 
 	ck_assert_msg(bad == NULL, "\"%s\": \"%s\" is bad", list, bad);
 	for (unsigned port = 0; port <= 65535; port++)
 		ck_assert_msg(pp_ports_have(&ports, (uint16_t)port) ==
 				      marked[port],
 			      "\"%s\": %u", list, port);
-	pp_ports_free(&ports);
-	ck_assert_ptr_null(ports.bits);
+	pp_bytes_free(&ports);
+	ck_assert_ptr_null(ports.at);
 }
 
 static bool marked[65536];
@@ -58,12 +58,12 @@ END_TEST
 
 START_TEST(all_is_no_list)
 {
-	struct pp_ports ports = { NULL };
+	struct pp_bytes ports = { NULL, 0, 0 };
 
 	memset(marked, 1, sizeof(marked));
 	assert_ports(" All ,", marked);
-	ck_assert_ptr_null(pp_ports_parse("all", &ports));
-	ck_assert_ptr_null(ports.bits);
+	ck_assert_ptr_null(pp_list_parse(&pp_ports, "all", &ports));
+	ck_assert_ptr_null(ports.at);
 }
 END_TEST
 
@@ -77,13 +77,13 @@ START_TEST(bad_words_are_pointed_at)
 	};
 
 	for (size_t i = 0; i < COUNT(words); i++) {
-		struct pp_ports ports = { NULL };
+		struct pp_bytes ports = { NULL, 0, 0 };
 		char list[80];
 
 		snprintf(list, sizeof(list), "22 %s,80 x", words[i]);
-		ck_assert_msg(pp_ports_parse(list, &ports) == list + 3, "%s",
+		ck_assert_msg(pp_list_parse(&pp_ports, list, &ports) == list + 3, "%s",
 			      words[i]);
-		ck_assert_ptr_null(ports.bits);
+		ck_assert_ptr_null(ports.at);
 	}
 }
 END_TEST
@@ -93,9 +93,9 @@ START_TEST(empty_lists_are_bad)
 	static const char *const lists[] = { "", " ", ",", " ,\t," };
 
 	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct pp_ports ports = { NULL };
+		struct pp_bytes ports = { NULL, 0, 0 };
 
-		ck_assert_ptr_eq(pp_ports_parse(lists[i], &ports), lists[i]);
+		ck_assert_ptr_eq(pp_list_parse(&pp_ports, lists[i], &ports), lists[i]);
 	}
 }
 END_TEST
@@ -108,13 +108,13 @@ static void *no_memory(size_t size)
 
 START_TEST(no_memory_is_no_list)
 {
-	struct pp_ports ports = { NULL };
+	struct pp_bytes ports = { NULL, 0, 0 };
 	const char *text = "22";
 
 	fake_mmap = no_memory;
-	ck_assert_ptr_eq(pp_ports_parse(text, &ports), text);
+	ck_assert_ptr_eq(pp_list_parse(&pp_ports, text, &ports), text);
 	fake_mmap = NULL;
-	ck_assert_ptr_null(ports.bits);
+	ck_assert_ptr_null(ports.at);
 }
 END_TEST
 

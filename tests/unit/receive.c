@@ -427,13 +427,14 @@ START_TEST(a_reset_within_a_long_header_is_malformed)
 }
 END_TEST
 
-START_TEST(a_bad_descriptor_has_no_header)
+START_TEST(what_cannot_be_read_is_refused)
 {
 	struct connection none = { .client = -1, .server = -1 };
 	struct pp_header header;
 
 	ck_assert_int_eq(step_once(&none, PP_VERSION_BOTH, false, &header),
-			 PP_RECEIVED_NONE);
+			 PP_RECEIVED_MALFORMED);
+	ck_assert_str_eq(header.reason, "it cannot be read");
 }
 END_TEST
 
@@ -477,7 +478,7 @@ Suite *pp_suite_receive(void)
 	ADD_TEST(suite, malformed_is_told_with_its_reason);
 	ADD_TEST(suite, a_reset_is_dropped);
 	ADD_TEST(suite, a_reset_within_a_long_header_is_malformed);
-	ADD_TEST(suite, a_bad_descriptor_has_no_header);
+	ADD_TEST(suite, what_cannot_be_read_is_refused);
 	ADD_TEST(suite, the_end_gives_the_memory_back);
 	return suite;
 }

@@ -27,12 +27,14 @@ static void replace_stderr(int fd)
 		ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
 	else
 		close(STDERR_FILENO);
+	pp_report_begin();
 }
 
 static void restore_stderr(void)
 {
 	dup2(stderr_before, STDERR_FILENO);
 	close(stderr_before);
+	pp_report_begin();
 }
 
 /* What one call wrote with its first write(2), and whether there was more. */
@@ -258,6 +260,49 @@ START_TEST(it_is_no_cancellation_point)
 }
 END_TEST
 
+/* What has the descriptor now is a file of the program's. */
+START_TEST(nothing_goes_into_what_stderr_has_become)
+{
+	static struct written written;
+	int fds[2], others[2], stderr_as_it_was;
+	char byte;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, others), 0);
+	begin_capture(fds);
+	stderr_as_it_was = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+	dup2(others[1], STDERR_FILENO);
+	pp_report("who", "not here");
+	close(STDERR_FILENO);
+	errno = EXDEV;
+	pp_report("who", "nor here");
+	ck_assert_int_eq(errno, EXDEV);
+	dup2(stderr_as_it_was, STDERR_FILENO);
+	pp_report("who", "here");
+	end_capture(fds, &written);
+	ck_assert_str_eq(written.text, "who: here\n");
+	ck_assert(!written.more);
+	ck_assert_int_eq(real_recv(others[0], &byte, 1, MSG_DONTWAIT), -1);
+	close(stderr_as_it_was);
+	close(others[0]);
+	close(others[1]);
+}
+END_TEST
+
+START_TEST(an_end_to_it)
+{
+	int fds[2];
+	char byte;
+
+	begin_capture(fds);
+	pp_report_end();
+	pp_report("who", "text");
+	restore_stderr();
+	ck_assert_int_eq(real_recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 Suite *pp_suite_log(void)
 {
 	Suite *suite = suite_create("log");
@@ -271,5 +316,7 @@ Suite *pp_suite_log(void)
 	ADD_TEST(suite, a_broken_pipe_calls_no_handler);
 	ADD_TEST(suite, a_pending_sigpipe_stays_pending);
 	ADD_TEST(suite, it_is_no_cancellation_point);
+	ADD_TEST(suite, nothing_goes_into_what_stderr_has_become);
+	ADD_TEST(suite, an_end_to_it);
 	return suite;
 }

@@ -13,18 +13,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static void no_mark(int fd, bool own)
-{
-	(void)fd;
-	(void)own;
-}
-
-static const struct pp_room_policy policy = { .tell = true,
-					     .close = close,
-					     .epoll_create1 = epoll_create1,
-					     .epoll_ctl = epoll_ctl,
-					     .mark = no_mark };
-
 static int lowest_free(void)
 {
 	int fd = dup(STDERR_FILENO);
@@ -41,9 +29,9 @@ static bool open_with(struct pp_room *room, int left)
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = before;
-	limit.rlim_cur = (rlim_t)(lowest_free() + left);
+	limit.rlim_cur = (rlim_t)(FIRST_HIDDEN + left);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	opened = pp_room_open(room, &policy);
+	opened = pp_room_open(room, &room_policy);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	return opened;
 }
@@ -77,7 +65,7 @@ START_TEST(no_memory_nobody_enters)
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
 
-	ck_assert(pp_room_open(&room, &policy));
+	ck_assert(pp_room_open(&room, &room_policy));
 	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
 	fake_mmap = no_mmap;
 	ck_assert(!pp_room_enter(&room, &waiting));
@@ -98,7 +86,7 @@ START_TEST(a_bad_descriptor_does_not_enter)
 	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
 	size_t before;
 
-	ck_assert(pp_room_open(&room, &policy));
+	ck_assert(pp_room_open(&room, &room_policy));
 	pp_receive_start(&waiting.receive, lowest_free(), PP_VERSION_BOTH);
 	ck_assert(!pp_room_enter(&room, &waiting));
 	before = mapped_bytes;
@@ -112,6 +100,110 @@ START_TEST(a_bad_descriptor_does_not_enter)
 }
 END_TEST
 
+/* The program has all descriptors open: it says so, and nothing is lost. */
+START_TEST(no_descriptor_for_one_that_is_ready)
+{
+	static const char line[] = "PROXY UNKNOWN\r\n";
+	static struct pp_room room;
+	struct connection connection = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pollfd readable = { .events = POLLIN };
+	struct pp_room_look look;
+	struct rlimit limit, before;
+
+	ck_assert(pp_room_open(&room, &room_policy));
+	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
+	ck_assert(pp_room_enter(&room, &waiting));
+	connection.server = room.oldest->receive.fd;
+	deliver(&connection, line, sizeof(line) - 1);
+	ck_assert(pp_room_advance(&room, &look));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)lowest_free();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	readable.fd = room.epoll;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pp_room_leave(&room, &waiting), -1);
+		ck_assert_int_eq(errno, EMFILE);
+		ck_assert(pp_room_is_used(&room));
+		ck_assert(fcntl(connection.server, F_GETFD) >= 0);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_int_eq(poll(&readable, 1, -1), 1);
+	ck_assert_int_eq(pp_room_leave(&room, &waiting), 1);
+	ck_assert_int_eq(waiting.received, PP_RECEIVED_HEADER);
+	ck_assert_int_eq(poll(&readable, 1, 0), 0);
+	pp_room_close(&room);
+	close(waiting.receive.fd);
+	close(connection.client);
+}
+END_TEST
+
+static int no_cookie(int fd, int level, int name, void *value,
+		     socklen_t *length)
+{
+	if (level != SOL_SOCKET || name != 57)
+		return getsockopt(fd, level, name, value, length);
+	errno = fcntl(fd, F_GETFD) < 0 ? EBADF : ENOPROTOOPT;
+	return -1;
+}
+
+/* A kernel without SO_COOKIE: nothing of the program's is taken for a room's. */
+START_TEST(no_cookies)
+{
+	static struct pp_room room;
+	struct connection lost = connect_tcp(), kept = connect_tcp();
+	struct connection other = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	int numbers[2];
+
+	fake_getsockopt = no_cookie;
+	ck_assert(pp_room_open(&room, &room_policy));
+	pp_receive_start(&waiting.receive, lost.server, PP_VERSION_BOTH);
+	ck_assert(pp_room_enter(&room, &waiting));
+	numbers[0] = room.newest->receive.fd;
+	pp_receive_start(&waiting.receive, kept.server, PP_VERSION_BOTH);
+	ck_assert(pp_room_enter(&room, &waiting));
+	numbers[1] = room.newest->receive.fd;
+	ck_assert_int_eq(dup2(other.server, numbers[0]), numbers[0]);
+	pp_room_close(&room);
+	fake_getsockopt = NULL;
+	ck_assert(fcntl(numbers[0], F_GETFD) >= 0);
+	ck_assert_int_eq(fcntl(numbers[1], F_GETFD), -1);
+	close(numbers[0]);
+	close(lost.client);
+	close(kept.client);
+	disconnect(&other);
+}
+END_TEST
+
+static int no_getsockopt(int fd, int level, int name, void *value,
+			 socklen_t *length)
+{
+	(void)fd, (void)level, (void)name, (void)value, (void)length;
+	errno = EPERM;
+	return -1;
+}
+
+/* What could not be known again does not enter. */
+START_TEST(no_getsockopt_nobody_enters)
+{
+	static struct pp_room room;
+	struct connection connection = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+
+	ck_assert(pp_room_open(&room, &room_policy));
+	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
+	fake_getsockopt = no_getsockopt;
+	ck_assert(!pp_room_enter(&room, &waiting));
+	fake_getsockopt = NULL;
+	ck_assert(!pp_room_is_used(&room));
+	ck_assert(fcntl(connection.server, F_GETFD) >= 0);
+	pp_room_close(&room);
+	disconnect(&connection);
+}
+END_TEST
+
 Suite *pp_suite_room_faults(void)
 {
 	Suite *suite = suite_create("room_faults");
@@ -119,5 +211,8 @@ Suite *pp_suite_room_faults(void)
 	ADD_TEST(suite, no_descriptors_no_room);
 	ADD_TEST(suite, no_memory_nobody_enters);
 	ADD_TEST(suite, a_bad_descriptor_does_not_enter);
+	ADD_TEST(suite, no_descriptor_for_one_that_is_ready);
+	ADD_TEST(suite, no_cookies);
+	ADD_TEST(suite, no_getsockopt_nobody_enters);
 	return suite;
 }

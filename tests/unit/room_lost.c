@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,28 +19,20 @@
 static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
 
 static struct pp_room room;
-/* The descriptors that the room says are its own. */
-static bool marked[1024];
-
-static void note_mark(int fd, bool own)
-{
-	ck_assert(marked[fd] != own);
-	marked[fd] = own;
-}
-
 static void open_room(void)
 {
-	const struct pp_room_policy policy = { .tell = true,
-					       .close = close,
-					       .epoll_create1 = epoll_create1,
-					       .epoll_ctl = epoll_ctl,
-					       .mark = note_mark };
-
-	ck_assert(pp_room_open(&room, &policy));
+	ck_assert(pp_room_open(&room, &room_policy));
 	ck_assert(pp_room_stands(&room));
 }
 
 /* A connection with a half header, in the room. */
+static bool advance(void)
+{
+	struct pp_room_look look;
+
+	return pp_room_advance(&room, &look);
+}
+
 static struct connection enter(void)
 {
 	struct connection connection = connect_tcp();
@@ -50,26 +43,28 @@ static struct connection enter(void)
 	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
-	ck_assert(!pp_room_advance(&room));
+	connection.server = room.newest->receive.fd;
+	ck_assert(!advance());
 	return connection;
 }
 
 /* Another file has the number. */
-static void replace(int number)
+static void replace_by(int file, int number)
 {
-	int file = eventfd(0, 0);
-
 	ck_assert_int_eq(dup2(file, number), number);
 	close(file);
+}
+
+static void replace(int number)
+{
+	replace_by(eventfd(0, 0), number);
 }
 
 static void close_room(void)
 {
 	pp_room_close(&room);
-	/* nobody is told of who got lost */
-	ck_assert(room.first_dropped == NULL);
-	for (size_t fd = 0; fd < COUNT(marked); fd++)
-		ck_assert_msg(!marked[fd], "%zu is marked", fd);
+	for (size_t fd = 0; fd < COUNT(hidden); fd++)
+		ck_assert_msg(!hidden[fd], "%zu is hidden", fd);
 	ck_assert(!pp_room_is_used(&room));
 }
 
@@ -91,8 +86,8 @@ START_TEST(its_descriptors_are_known)
 
 	open_room();
 	connection = enter();
-	ck_assert(marked[room.epoll] && marked[room.timer] &&
-		  marked[connection.server]);
+	ck_assert(hidden[room.epoll] && hidden[room.timer] &&
+		  hidden[connection.server]);
 	ck_assert(pp_room_has(&room, room.epoll));
 	ck_assert(pp_room_has(&room, room.timer));
 	ck_assert(pp_room_has(&room, connection.server));
@@ -129,8 +124,7 @@ START_TEST(the_epoll_is_another_s)
 
 	open_room();
 	connection = enter();
-	close(room.epoll);
-	ck_assert_int_eq(epoll_create1(0), room.epoll);
+	replace_by(epoll_create1(0), room.epoll);
 	ck_assert(!pp_room_stands(&room));
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD,
 				   connection.server, &event), 0);
@@ -148,8 +142,7 @@ START_TEST(both_are_another_s)
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 1 };
 
 	open_room();
-	close(room.epoll);
-	ck_assert_int_eq(epoll_create1(0), room.epoll);
+	replace_by(epoll_create1(0), room.epoll);
 	replace(room.timer);
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD, room.timer,
 				   &event), 0);
@@ -180,7 +173,7 @@ START_TEST(the_timer_is_another_room_s)
 	close(room.timer);
 	close(room.epoll);
 	pp_room_close(&other);
-	memset(marked, 0, sizeof(marked));
+	memset(hidden, 0, sizeof(hidden));
 }
 END_TEST
 
@@ -214,10 +207,10 @@ START_TEST(who_waits_is_another)
 	next = enter();
 	replace(lost.server);
 	deliver(&ready, line + 10, strlen(line) - 10);
-	ck_assert(pp_room_advance(&room));
+	ck_assert(advance());
 	replace(ready.server);
 	ck_assert(!pp_room_leave(&room, &waiting));
-	ck_assert(pp_room_give_up_oldest(&room));
+	ck_assert(pp_room_give_up_oldest(&room, &waiting));
 	ck_assert_uint_eq(room.count, 1);
 	replace(next.server);
 	close_room();
@@ -243,11 +236,11 @@ START_TEST(who_left_is_not_taken_for_another)
 	kept.server = dup(lost.server);
 	replace(lost.server);
 	deliver(&kept, "X", 1);
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert(!pp_room_is_used(&room));
 	next = enter();
 	deliver_end(&kept);
-	ck_assert(!pp_room_advance(&room));
+	ck_assert(!advance());
 	ck_assert_uint_eq(room.count, 1);
 	close_room();
 	close(kept.server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A header goes out whole or not at all. */
+/* A header goes out ahead of everything else, whole or not at all. */
 #include <config.h>
 
 #include "connection/send.h"
@@ -7,36 +7,34 @@
 #include "suites.h"
 #include "support.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-/* With a context the descriptor is another socket then. */
-static bool wait_for(int fd, int milliseconds, const void *context)
-{
-	struct pollfd writable = { .fd = fd, .events = POLLOUT };
-
-	poll(&writable, milliseconds < 0, milliseconds);
-	return context == NULL;
-}
-
-#define WAY .send = send, .shutdown = shutdown, .wait = wait_for
+#define WAY .sendto = sendto, .poll = poll
 static const struct pp_send_way plain = { WAY };
-static size_t sends, polls;
+static size_t sends, polls, sizes[8];
+
+#define FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
 
 /* Three bytes a call, an interruption and a full buffer in between. */
-static ssize_t short_send(int fd, const void *bytes, size_t size, int flags)
+static ssize_t short_send(int fd, const void *bytes, size_t size, int flags,
+			  const struct sockaddr *address, socklen_t length)
 {
-	ck_assert_int_eq(flags, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ck_assert_int_eq(flags, FLAGS);
+	ck_assert_ptr_null(address);
 	switch (sends++ % 3) {
 	case 0:
-		return real_send(fd, bytes, size < 3 ? size : 3, flags);
+		return sendto(fd, bytes, size < 3 ? size : 3, flags, NULL,
+			      length);
 	case 1:
 		errno = EINTR;
 		return -1;
@@ -46,25 +44,33 @@ static ssize_t short_send(int fd, const void *bytes, size_t size, int flags)
 	}
 }
 
+/* Every second one is interrupted. */
 static int count_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	polls++;
 	ck_assert_int_eq(fds[0].events, POLLOUT);
-	return real_poll(fds, count, timeout);
+	ck_assert_int_eq(timeout, -1);
+	if (polls++ % 2 != 0)
+		return poll(fds, count, timeout);
+	errno = EINTR;
+	return -1;
 }
 
 /* A part goes out, then the connection is lost. */
-static ssize_t lost_send(int fd, const void *bytes, size_t size, int flags)
+static ssize_t lost_send(int fd, const void *bytes, size_t size, int flags,
+			 const struct sockaddr *address, socklen_t length)
 {
 	if (sends++ == 0)
-		return real_send(fd, bytes, size < 3 ? size : 3, flags);
+		return sendto(fd, bytes, size < 3 ? size : 3, flags, address,
+			      length);
 	errno = ECONNRESET;
 	return -1;
 }
 
-static ssize_t refused_send(int fd, const void *bytes, size_t size, int flags)
+static ssize_t refused_send(int fd, const void *bytes, size_t size, int flags,
+			    const struct sockaddr *address, socklen_t length)
 {
 	(void)fd, (void)bytes, (void)size, (void)flags;
+	(void)address, (void)length;
 	errno = ENOTCONN;
 	return -1;
 }
@@ -73,28 +79,37 @@ START_TEST(whole_at_once)
 {
 	struct connection connection = connect_tcp();
 
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header",
-				       6), 0);
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, "header", 6,
+				      0), 0);
 	assert_left(&connection, "header", 6);
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "", 0), 0);
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, "", 0, 0), 0);
 	assert_left(&connection, NULL, 0);
+	disconnect(&connection);
+}
+END_TEST
+
+START_TEST(the_rest_behind_what_is_taken)
+{
+	struct connection connection = connect_tcp();
+
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, "header", 6,
+				      4), 0);
+	assert_left(&connection, "er", 2);
 	disconnect(&connection);
 }
 END_TEST
 
 START_TEST(short_and_interrupted_sends_go_on)
 {
+	const struct pp_send_way way = { .sendto = short_send,
+					 .poll = count_poll };
 	struct connection connection = connect_tcp();
 
 	sends = polls = 0;
-	fake_send = short_send;
-	fake_poll = count_poll;
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "0123456789",
-				       10), 0);
-	fake_send = NULL;
-	fake_poll = NULL;
+	ck_assert_int_eq(pp_send_rest(connection.client, &way, "0123456789",
+				      10, 0), 0);
 	ck_assert_uint_eq(sends, 10);
-	ck_assert_uint_eq(polls, 3);
+	ck_assert_uint_eq(polls, 2 + 2 * 3);
 	assert_left(&connection, "0123456789", 10);
 	disconnect(&connection);
 }
@@ -129,15 +144,15 @@ static void send_much(int flags)
 	ck_assert_ptr_nonnull(bytes);
 	for (size_t i = 0; i < MUCH; i++)
 		bytes[i] = (uint8_t)(i % 251);
-	while ((got = real_send(connection.client, bytes + sent, MUCH - sent,
-				MSG_DONTWAIT)) > 0)
+	while ((got = send(connection.client, bytes + sent, MUCH - sent,
+			   MSG_DONTWAIT)) > 0)
 		sent += (size_t)got;
 	ck_assert_uint_lt(sent, MUCH);
 	ck_assert_int_eq(fcntl(connection.client, F_SETFL, flags), 0);
 	ck_assert_int_eq(pthread_create(&reader, NULL, read_much,
 					&connection.server), 0);
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, bytes + sent,
-				       MUCH - sent), 0);
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, bytes, MUCH,
+				      sent), 0);
 	ck_assert_int_eq(fcntl(connection.client, F_GETFL) & O_NONBLOCK, flags);
 	shutdown(connection.client, SHUT_WR);
 	ck_assert_int_eq(pthread_join(reader, &result), 0);
@@ -159,8 +174,8 @@ START_TEST(a_closed_connection_raises_no_sigpipe)
 	struct connection connection = connect_tcp();
 
 	shutdown(connection.client, SHUT_WR);
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header",
-				       6), -EPIPE);
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, "header",
+				      6, 0), -EPIPE);
 	disconnect(&connection);
 }
 END_TEST
@@ -168,38 +183,62 @@ END_TEST
 /* Half a header must not be taken for the beginning of what follows. */
 START_TEST(half_a_header_ends_the_connection)
 {
-	struct connection connection = connect_tcp();
-	char byte;
+	const struct pp_send_way ways[] = {
+		{ .sendto = lost_send, .poll = poll },
+		{ .sendto = lost_send, .poll = poll, .split = 3 },
+	};
 
-	sends = 0;
-	fake_send = lost_send;
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6),
-			 -ECONNRESET);
-	fake_send = NULL;
-	assert_left(&connection, "hea", 3);
-	ck_assert_int_eq(real_recv(connection.server, &byte, 1, 0), 0);
-	ck_assert_int_eq(real_send(connection.client, "data", 4, MSG_NOSIGNAL),
-			 -1);
-	ck_assert_int_eq(errno, EPIPE);
-	disconnect(&connection);
+	for (size_t i = 0; i < 2; i++) {
+		struct connection connection = connect_tcp();
+		char byte;
+
+		sends = 0;
+		ck_assert_int_eq(pp_send_rest(connection.client, &ways[i],
+					      "header", 6, 0), -ECONNRESET);
+		assert_left(&connection, "hea", 3);
+		ck_assert_int_eq(real_recv(connection.server, &byte, 1, 0), 0);
+		ck_assert_int_eq(send(connection.client, "data", 4,
+				      MSG_NOSIGNAL), -1);
+		ck_assert_int_eq(errno, EPIPE);
+		disconnect(&connection);
+	}
 }
 END_TEST
 
 START_TEST(none_of_it_leaves_the_connection)
 {
+	const struct pp_send_way way = { .sendto = refused_send, .poll = poll };
 	struct connection connection = connect_tcp();
 
-	fake_send = refused_send;
-	ck_assert_int_eq(pp_send_whole(connection.client, &plain, "header", 6),
-			 -ENOTCONN);
-	fake_send = NULL;
+	ck_assert_int_eq(pp_send_rest(connection.client, &way, "header", 6,
+				      0), -ENOTCONN);
 	deliver(&connection, "data", 4);
 	assert_left(&connection, "data", 4);
 	disconnect(&connection);
 }
 END_TEST
 
-static size_t sizes[8];
+/* Sending would take it. */
+START_TEST(an_error_is_left_to_be_asked_for)
+{
+	struct connection connection = connect_tcp();
+	struct pollfd ended = { .fd = connection.client };
+	int error = 0;
+	socklen_t length = sizeof(error);
+	const struct linger linger = { .l_onoff = 1 };
+
+	ck_assert_int_eq(setsockopt(connection.server, SOL_SOCKET, SO_LINGER,
+				    &linger, sizeof(linger)), 0);
+	close(connection.server);
+	ck_assert_int_eq(poll(&ended, 1, -1), 1);
+	ck_assert_int_eq(pp_send_rest(connection.client, &plain, "header", 6,
+				      0), -ENOTCONN);
+	ck_assert_int_eq(getsockopt(connection.client, SOL_SOCKET, SO_ERROR,
+				    &error, &length), 0);
+	ck_assert_int_eq(error, ECONNRESET);
+	close(connection.client);
+}
+END_TEST
 
 static int get_option(int fd, int option)
 {
@@ -218,19 +257,18 @@ static void set_option(int fd, int option, int value)
 }
 
 /* Notes what each call has. */
-static ssize_t note_send(int fd, const void *bytes, size_t size, int flags)
+static ssize_t note_send(int fd, const void *bytes, size_t size, int flags,
+			 const struct sockaddr *address, socklen_t length)
 {
 	ck_assert_int_eq(get_option(fd, TCP_NODELAY), 1);
 	ck_assert_int_eq(get_option(fd, TCP_CORK), 0);
 	sizes[sends++] = size;
-	return real_send(fd, bytes, size, flags);
+	return sendto(fd, bytes, size, flags, address, length);
 }
 
 START_TEST(pieces_leave_at_once)
 {
-	const struct pp_send_way way = { .send = note_send,
-					 .shutdown = shutdown,
-					 .wait = wait_for,
+	const struct pp_send_way way = { .sendto = note_send, .poll = poll,
 					 .split = 4, .delay = 1 };
 
 	for (int before = 0; before < 4; before++) {
@@ -239,8 +277,8 @@ START_TEST(pieces_leave_at_once)
 		sends = 0;
 		set_option(connection.client, TCP_NODELAY, before & 1);
 		set_option(connection.client, TCP_CORK, before >> 1);
-		ck_assert_int_eq(pp_send_whole(connection.client, &way,
-					       "0123456789", 10), 0);
+		ck_assert_int_eq(pp_send_rest(connection.client, &way,
+					      "0123456789", 10, 0), 0);
 		assert_left(&connection, "0123456789", 10);
 		ck_assert_uint_eq(sends, 3);
 		ck_assert_uint_eq(sizes[0], 4);
@@ -261,90 +299,71 @@ START_TEST(a_header_that_a_piece_holds_is_whole)
 					 .split = 10, .delay = 3600000 };
 	struct connection connection = connect_tcp();
 
-	ck_assert_int_eq(pp_send_whole(connection.client, &way, "0123456789",
-				       10), 0);
+	ck_assert_int_eq(pp_send_rest(connection.client, &way, "0123456789",
+				      10, 0), 0);
 	assert_left(&connection, "0123456789", 10);
-	disconnect(&connection);
-}
-END_TEST
-
-/* The next piece is tried, fails, and what is out is half a header. */
-START_TEST(half_a_header_in_pieces_ends_the_connection)
-{
-	const struct pp_send_way way = { .send = lost_send,
-					 .shutdown = shutdown,
-					 .wait = wait_for,
-					 .split = 3 };
-	struct connection connection = connect_tcp();
-	char byte;
-
-	sends = 0;
-	ck_assert_int_eq(pp_send_whole(connection.client, &way, "header", 6),
-			 -ECONNRESET);
-	assert_left(&connection, "hea", 3);
-	ck_assert_int_eq(real_recv(connection.server, &byte, 1, 0), 0);
-	disconnect(&connection);
-}
-END_TEST
-
-/* Neither what is left of the header, nor an end, is for the next socket. */
-START_TEST(another_socket_is_left_alone)
-{
-	const struct pp_send_way way = { WAY, .context = "", .split = 3,
-					 .delay = 1 };
-	struct connection connection = connect_tcp();
-
-	ck_assert_int_eq(pp_send_whole(connection.client, &way, "header", 6),
-			 -ESTALE);
-	deliver(&connection, "data", 4);
-	assert_left(&connection, "headata", 7);
 	disconnect(&connection);
 }
 END_TEST
 
 START_TEST(a_bad_descriptor)
 {
-	ck_assert_int_eq(pp_send_whole(-1, &plain, "header", 6), -EBADF);
+	/* a negative one is none to poll(2) */
+	const int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	ck_assert_int_eq(pp_send_rest(fd, &plain, "header", 6, 0), -EBADF);
 }
 END_TEST
 
-START_TEST(first_until_something_was_sent)
-{
-	struct connection connection = connect_tcp();
+/* What the next pp_send_begin has its sendto say, and what it was given. */
+static ssize_t answer;
+static size_t asked;
 
-	ck_assert(pp_send_is_first(connection.client));
-	ck_assert(pp_send_is_first(connection.server));
-	deliver(&connection, "x", 1);
-	ck_assert(!pp_send_is_first(connection.client));
-	/* what was received is no matter */
-	ck_assert(pp_send_is_first(connection.server));
-	disconnect(&connection);
+static ssize_t answer_send(int fd, const void *bytes, size_t size, int flags,
+			   const struct sockaddr *address, socklen_t length)
+{
+	(void)bytes;
+	ck_assert_int_eq(fd, 7);
+	ck_assert_int_eq(flags, FLAGS | MSG_FASTOPEN);
+	ck_assert_ptr_nonnull(address);
+	ck_assert_uint_eq(length, sizeof(struct sockaddr_in));
+	asked = size;
+	if (answer >= 0)
+		return answer;
+	errno = (int)-answer;
+	return -1;
 }
-END_TEST
 
-/* A connect(2) that goes on sends nothing yet and has it in its queue. */
-START_TEST(not_first_while_it_waits_to_be_sent)
+START_TEST(beginnings)
 {
-	struct connection connection = connect_tcp();
-	int cork = 1;
+	static const struct {
+		size_t split;
+		ssize_t answer, taken;
+		size_t asked;
+	} cases[] = {
+		{ 0, 6, 6, 6 },
+		{ 0, 2, 2, 6 },
+		{ 4, 4, 4, 4 },
+		{ 9, 6, 6, 6 },
+		/* a connection is under way, without them */
+		{ 0, -EINPROGRESS, 0, 6 },
+		{ 0, -EOPNOTSUPP, -EOPNOTSUPP, 6 },
+		{ 0, -EALREADY, -EALREADY, 6 },
+		{ 0, -ENETUNREACH, -ENETUNREACH, 6 },
+	};
+	const struct sockaddr_in to = { .sin_family = AF_INET };
 
-	ck_assert_int_eq(setsockopt(connection.client, IPPROTO_TCP, TCP_CORK,
-				    &cork, sizeof(cork)), 0);
-	ck_assert_int_eq(real_send(connection.client, "x", 1, 0), 1);
-	ck_assert(!pp_send_is_first(connection.client));
-	disconnect(&connection);
-}
-END_TEST
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct pp_send_way way = { .sendto = answer_send,
+						 .split = cases[i].split };
 
-START_TEST(first_where_nobody_can_say)
-{
-	int fds[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	ck_assert_int_eq(real_send(fds[0], "x", 1, 0), 1);
-	ck_assert(pp_send_is_first(fds[0]));
-	close(fds[0]);
-	close(fds[1]);
+		answer = cases[i].answer;
+		ck_assert_int_eq(pp_send_begin(7, &way, "header", 6,
+					       (const struct sockaddr *)&to,
+					       sizeof(to)), cases[i].taken);
+		ck_assert_uint_eq(asked, cases[i].asked);
+	}
 }
 END_TEST
 
@@ -353,18 +372,16 @@ Suite *pp_suite_send(void)
 	Suite *suite = suite_create("send");
 
 	ADD_TEST(suite, whole_at_once);
+	ADD_TEST(suite, the_rest_behind_what_is_taken);
 	ADD_TEST(suite, short_and_interrupted_sends_go_on);
 	ADD_TEST(suite, a_full_buffer_is_waited_for);
 	ADD_TEST(suite, a_closed_connection_raises_no_sigpipe);
 	ADD_TEST(suite, half_a_header_ends_the_connection);
 	ADD_TEST(suite, none_of_it_leaves_the_connection);
+	ADD_TEST(suite, an_error_is_left_to_be_asked_for);
 	ADD_TEST(suite, pieces_leave_at_once);
 	ADD_TEST(suite, a_header_that_a_piece_holds_is_whole);
-	ADD_TEST(suite, half_a_header_in_pieces_ends_the_connection);
-	ADD_TEST(suite, another_socket_is_left_alone);
 	ADD_TEST(suite, a_bad_descriptor);
-	ADD_TEST(suite, first_until_something_was_sent);
-	ADD_TEST(suite, not_first_while_it_waits_to_be_sent);
-	ADD_TEST(suite, first_where_nobody_can_say);
+	ADD_TEST(suite, beginnings);
 	return suite;
 }

@@ -81,7 +81,6 @@ START_TEST(whole_tables)
 		const struct pp_setting *setting = tables[i];
 
 		for (; setting->name != NULL; setting++) {
-			ck_assert_ptr_nonnull(setting->help);
 			ck_assert_ptr_nonnull(setting->allowed);
 			ck_assert(take(tables[i], setting->name,
 				       setting->fallback));
@@ -289,12 +288,12 @@ END_TEST
 START_TEST(a_name_that_is_not_in_the_table)
 {
 	static const char *const names[] = { "", "DEBU", "DEBUGS", "debug",
-					     "ADDR", "trusted" };
+					     "trusted" };
 	struct pp_settings defaults;
 
 	pp_settings_defaults(pp_server_settings, &defaults);
 	for (size_t i = 0; i < COUNT(names); i++) {
-		ck_assert(take(pp_server_settings, names[i], "nonsense"));
+		ck_assert(!take(pp_server_settings, names[i], "nonsense"));
 		ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	}
 }
@@ -411,7 +410,8 @@ START_TEST(values_that_are_very_long)
 }
 END_TEST
 
-static void take_environment(const struct pp_setting *table,
+/* What pp_settings_environment says. */
+static bool take_environment(const struct pp_setting *table,
 			     const char *const *entries)
 {
 	char text[8][128];
@@ -424,7 +424,7 @@ static void take_environment(const struct pp_setting *table,
 		snprintf(text[i], sizeof(text[i]), "%s", entries[i]);
 		environment[i] = text[i];
 	}
-	pp_settings_environment(table, environment, &settings, &error);
+	return pp_settings_environment(table, environment, &settings, &error);
 }
 
 START_TEST(an_environment)
@@ -462,28 +462,109 @@ START_TEST(an_empty_environment)
 }
 END_TEST
 
-/* Names that begin or end like ours, entries that are none, nothing at all. */
+/* Names that look like ours, entries that are none, the other library's. */
 START_TEST(entries_that_are_not_ours)
 {
 	struct pp_settings defaults;
 
 	pp_settings_defaults(pp_server_settings, &defaults);
-	take_environment(pp_server_settings, (const char *[]){
+	ck_assert(!take_environment(pp_server_settings, (const char *[]){
 		"", "=", "LIBPROXYPROTO_", "LIBPROXYPROTO_DEBUG",
-		"LIBPROXYPROTO_=x", "LIBPROXYPROTO_DEBUGGER=x",
-		"LIBPROXYPROTO_DEB=x", "XLIBPROXYPROTO_DEBUG=x", NULL });
+		"XLIBPROXYPROTO_DEBUG=x", "libproxyproto_debug=x",
+		"LIBPROXYPROTODEBUG=x", NULL }));
 	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	ck_assert_str_eq(error.text, "");
-	take_environment(pp_server_settings, (const char *[]){
-		"LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER_AND_MORE=x",
-		"LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER1=x",
-		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
-		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
-		"LIBPROXYPROTO_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=x",
-		"libproxyproto_debug=x", "LIBPROXYPROTODEBUG=x",
-		"LIBPROXYPROTO_ADDR=x", NULL });
+	ck_assert(take_environment(pp_server_settings, (const char *[]){
+		"LIBPROXYPROTO_ADDR=x", NULL }));
 	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	ck_assert_str_eq(error.text, "");
+}
+END_TEST
+
+/* Each library knows the settings of the other, and takes none of them. */
+START_TEST(settings_of_the_other_library)
+{
+	static const struct pp_setting *const tables[] = { pp_server_settings,
+							   pp_client_settings };
+	struct pp_settings defaults;
+
+	for (size_t i = 0; i < COUNT(tables); i++) {
+		const struct pp_setting *other = tables[1 - i];
+
+		pp_settings_defaults(tables[i], &defaults);
+		for (; other->name != NULL; other++) {
+			if (pp_settings_find(tables[i], other->name) != NULL)
+				continue;
+			ck_assert(take(tables[i], other->name, "\n"));
+			ck_assert_mem_eq(&settings, &defaults,
+					 sizeof(settings));
+		}
+	}
+}
+END_TEST
+
+START_TEST(names_that_are_no_setting)
+{
+	static const struct {
+		const char *name, *nearest;
+	} cases[] = {
+		{ "TRUST", "TRUSTED" },
+		{ "TRUSETD", "TRUSTED" },
+		{ "trusted", "TRUSTED" },
+		{ "TRUSTED ", "TRUSTED" },
+		{ "TRUSTED_PROXIES", "TRUSTED" },
+		{ "VERSIONS", "VERSION" },
+		{ "TIMEOUT_", "TIMEOUT" },
+		{ "DEBUGGER", "DEBUG" },
+		{ "DEB", "DEBUG" },
+		{ "PROT", "PORT" },
+		{ "PORTES", "PORTS" },
+		{ "DST_ADDR", "DEST_ADDR" },
+		{ "CRC32", "CRC32C" },
+		{ "MUST_USE_HEADER", "MUST_USE_PROTOCOL_HEADER" },
+		{ "MUST_USE_PROTOCOL_HEADER1", "MUST_USE_PROTOCOL_HEADER" },
+		{ "MUST_USE_PROTOCOL_HEADER_AND_MORE",
+		  "MUST_USE_PROTOCOL_HEADER" },
+		{ "LIBPROXYPROTO_DEBUG", "DEBUG" },
+		{ "", "TLV" },
+	};
+	char expected[200], entry[128];
+
+	for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+		snprintf(entry, sizeof(entry), "LIBPROXYPROTO_%s=1",
+			 cases[i / 2].name);
+		take_environment(i % 2 ? pp_server_settings : pp_client_settings,
+				 (const char *[]){ entry, NULL });
+		snprintf(expected, sizeof(expected),
+			 "LIBPROXYPROTO_%s is not a setting: the nearest one "
+			 "is LIBPROXYPROTO_%s",
+			 cases[i / 2].name, cases[i / 2].nearest);
+		ck_assert_str_eq(error.text, expected);
+	}
+}
+END_TEST
+
+/* However long, it is told, and which one is nearest. */
+START_TEST(a_very_long_name)
+{
+	static char entry[100001];
+
+	for (size_t length = 1; length < sizeof(entry); length += 997) {
+		memset(entry, 'x', sizeof(entry));
+		memcpy(entry, "LIBPROXYPROTO_DEBUG", 19);
+		memcpy(entry + 18 + length, "=1", 3);
+		memset(&error, 0, sizeof(error));
+		pp_settings_defaults(pp_server_settings, &settings);
+		pp_settings_environment(pp_server_settings,
+					(char *[]){ entry, NULL }, &settings,
+					&error);
+		if (length == 1)
+			ck_assert_str_eq(error.text, "");
+		else
+			ck_assert_ptr_nonnull(strstr(
+				error.text, "xx is not a setting: the nearest "
+					    "one is LIBPROXYPROTO_"));
+	}
 }
 END_TEST
 
@@ -526,6 +607,9 @@ Suite *pp_suite_settings(void)
 	ADD_TEST(suite, an_environment);
 	ADD_TEST(suite, an_empty_environment);
 	ADD_TEST(suite, entries_that_are_not_ours);
+	ADD_TEST(suite, settings_of_the_other_library);
+	ADD_TEST(suite, names_that_are_no_setting);
+	ADD_TEST(suite, a_very_long_name);
 	ADD_TEST(suite, a_value_with_an_equals_sign);
 	return suite;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "settings/file.h"
+#include "settings/load.h"
 
 #include "suites.h"
 #include "support.h"
@@ -30,7 +30,7 @@ static void take_bytes(const char *program, const char *path,
 
 	memcpy(text.bytes, bytes, length);
 	text.bytes[length] = 'X';
-	pp_settings_file(pp_server_settings, &text, &settings, &error);
+	pp_settings_file(&text, &settings, &error);
 	free(text.bytes);
 }
 
@@ -148,8 +148,8 @@ START_TEST(back_to_the_defaults)
 {
 	take_good("prog", "trusted = 10.0.0.0/8\nports = 22\n"
 			  "[prog]\ntrusted = everyone\nports = all\n");
-	ck_assert_ptr_null(settings.trusted.ranges);
-	ck_assert_ptr_null(settings.ports.bits);
+	ck_assert_ptr_null(settings.trusted.at);
+	ck_assert_ptr_null(settings.ports.at);
 }
 END_TEST
 
@@ -231,6 +231,20 @@ START_TEST(what_is_wrong)
 		{ "[a] [b]", "1: \"a]\"" BAD_PATTERN },
 		{ "[[b]", "1: \"[b\"" BAD_PATTERN },
 		{ "[x /usr/bin/a]", "1: \"/usr/bin/a\"" BAD_PATTERN },
+		/* names that no program can have */
+		{ "[./a]", "1: \"./a\"" BAD_PATTERN },
+		{ "[.]", "1: \".\"" BAD_PATTERN },
+		{ "[a ..]", "1: \"..\"" BAD_PATTERN },
+		{ "[a\x01" "b]", "1: \"a?b\"" BAD_PATTERN },
+		{ "[a\x7f]", "1: \"a?\"" BAD_PATTERN },
+		{ "[a]b[c]", "1: \"a]b[c\"" BAD_PATTERN },
+		{ "[a[b]c]]", "1: \"a[b]c]\"" BAD_PATTERN },
+		{ "[a[b]", "1: \"a[b\"" BAD_PATTERN },
+		{ "[[]]", "1: \"[]\"" BAD_PATTERN },
+		{ "[[!]]", "1: \"[!]\"" BAD_PATTERN },
+		{ "[[[:alpha]]", "1: \"[[:alpha]\"" BAD_PATTERN },
+		{ "[[z-a]]", "1: \"[z-a]\"" BAD_PATTERN },
+		{ "[a\\]", "1: \"a\\\"" BAD_PATTERN },
 		/* the sections of others count as well */
 		{ "[other]\nversion = 4\n[prog]\n",
 		  "2: version = \"4\" is not valid: it takes 0 (off), 1, 2 or "
@@ -244,9 +258,15 @@ START_TEST(what_is_wrong)
 		{ "debug = \x1b[31m\x7f",
 		  "1: debug = \"?[31m?\" is not valid: it takes 1, yes, true, "
 		  "on, 0, no, false, off or nothing" },
-		{ "\xef\xbb\xbfversion = 3",
+		/* a byte order mark counts at the beginning only */
+		{ "version = 3\n\xef\xbb\xbfversion = 3",
+		  "2: \"\xef\xbb\xbfversion\" is not a setting: there are "
+		  NAMES },
+		{ "\xef\xbb\xbf\xef\xbb\xbfversion = 3",
 		  "1: \"\xef\xbb\xbfversion\" is not a setting: there are "
 		  NAMES },
+		{ "\xef\xbbversion = 3",
+		  "1: \"\xef\xbbversion\" is not a setting: there are " NAMES },
 	};
 	char expected[512];
 
@@ -257,6 +277,85 @@ START_TEST(what_is_wrong)
 			 cases[i].message);
 		ck_assert_str_eq(error.text, expected);
 	}
+}
+END_TEST
+
+/* Sets of characters are no slip, however they look. */
+START_TEST(sections_with_sets)
+{
+	assert_timeout("[[]]x]\ntimeout = 1", "]x", 1000);
+	assert_timeout("[[!]]x]\ntimeout = 1", "yx", 1000);
+	assert_timeout("[[[:alpha:]]x]\ntimeout = 1", "yx", 1000);
+	assert_timeout("[[a:]x]\ntimeout = 1", ":x", 1000);
+	assert_timeout("[[a-cx-]y]\ntimeout = 1", "-y", 1000);
+	assert_timeout("[\\[a\\]]\ntimeout = 1", "[a]", 1000);
+	assert_timeout("[[\\]]x]\ntimeout = 1", "]x", 1000);
+	assert_timeout("[...]\ntimeout = 1", "...", 1000);
+}
+END_TEST
+
+START_TEST(byte_order_mark)
+{
+	struct pp_settings defaults;
+
+	assert_timeout("\xef\xbb\xbftimeout = 1", "prog", 1000);
+	assert_timeout("\xef\xbb\xbf[prog]\ntimeout = 1", "prog", 1000);
+	start();
+	defaults = settings;
+	take_good("prog", "\xef\xbb\xbf");
+	ck_assert_mem_eq(&settings, &defaults, sizeof(defaults));
+}
+END_TEST
+
+/* What was given, and where. */
+static void assert_list(const char *expected)
+{
+	char list[400];
+
+	ck_assert_str_eq(error.text, "");
+	pp_settings_list(pp_server_settings, &settings, list, sizeof(list));
+	ck_assert_str_eq(list, expected);
+}
+
+START_TEST(a_list_of_what_was_given)
+{
+	start();
+	assert_list("");
+	pp_settings_take(pp_server_settings, "DEBUG", "yes", &settings, &error);
+	pp_settings_take(pp_server_settings, "PORTS", "22\n80", &settings,
+			 &error);
+	assert_list("DEBUG=yes (environment), PORTS=22?80 (environment)");
+	take("sshd", "version = 0\ntimeout = 5\ndebug = no\n"
+		     "[nginx]\ntimeout = 1\ntrusted = ::1\n"
+		     "[ ssh* nginx ]\nversion = 3\n");
+	assert_list("DEBUG=yes (environment), VERSION=3 (file, [ ssh* nginx ]),"
+		    " PORTS=22?80 (environment), TIMEOUT=5 (file)");
+	pp_bytes_free(&settings.ports);
+	start();
+	pp_settings_take(pp_server_settings, "TRUSTED",
+			 "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
+			 &settings, &error);
+	assert_list("TRUSTED=192.0.2.111,192.0.2.112,192.0.2.113,192.... "
+		    "(environment)");
+	pp_bytes_free(&settings.trusted);
+}
+END_TEST
+
+/* Room for what is told of them is short: the setting counts all the same. */
+START_TEST(more_than_can_be_listed)
+{
+	char text[2000] = "", list[30];
+
+	for (int i = 0; i < 60; i++)
+		sprintf(text + strlen(text), "[prog%d*,prog]\nversion = %d\n", i,
+			i % 4);
+	take_good("prog", text);
+	ck_assert_int_eq(settings.versions, PP_VERSION_BOTH);
+	assert_list("VERSION= (file)");
+	take_good("prog", "version = 1\ntimeout = 2\nports = 3\n");
+	pp_settings_list(pp_server_settings, &settings, list, sizeof(list));
+	ck_assert_str_eq(list, "VERSION=1 (file), PORTS=3 (fi");
+	pp_bytes_free(&settings.ports);
 }
 END_TEST
 
@@ -300,9 +399,14 @@ START_TEST(long_lines)
 	for (int i = 0; i < MANY; i++)
 		end += sprintf(end, " 10.%d.%d.1,", i / 256, i % 256);
 	take_good("prog", text);
-	ck_assert_uint_eq(settings.trusted.count, MANY);
-	ck_assert(trusts("10.3.231.1") && !trusts("10.3.232.1"));
-	pp_networks_free(&settings.trusted);
+	for (int i = 0; i < MANY; i++) {
+		char last[16];
+
+		snprintf(last, sizeof(last), "10.%d.%d.1", i / 256, i % 256);
+		ck_assert(trusts(last));
+	}
+	ck_assert(!trusts("10.3.232.1"));
+	pp_bytes_free(&settings.trusted);
 	sprintf(end, " 10.0.0.1/8");
 	start();
 	take("prog", text);
@@ -383,8 +487,8 @@ START_TEST(every_beginning_of_a_file)
 		take_bytes("sshd", "/a", sample, length);
 		if (error.text[0] != '\0')
 			ck_assert_int_eq(strncmp(error.text, "/a:", 3), 0);
-		pp_networks_free(&settings.trusted);
-		pp_ports_free(&settings.ports);
+		pp_bytes_free(&settings.trusted);
+		pp_bytes_free(&settings.ports);
 	}
 }
 END_TEST
@@ -406,8 +510,8 @@ START_TEST(random_changes)
 		start();
 		take_bytes("sshd", "/a", text, length);
 		ck_assert_ptr_null(strchr(error.text, '\n'));
-		pp_networks_free(&settings.trusted);
-		pp_ports_free(&settings.ports);
+		pp_bytes_free(&settings.trusted);
+		pp_bytes_free(&settings.ports);
 	}
 }
 END_TEST
@@ -424,6 +528,10 @@ Suite *pp_suite_settings_file(void)
 	ADD_TEST(suite, back_to_the_defaults);
 	ADD_TEST(suite, environment_beats_all);
 	ADD_TEST(suite, what_is_wrong);
+	ADD_TEST(suite, sections_with_sets);
+	ADD_TEST(suite, byte_order_mark);
+	ADD_TEST(suite, a_list_of_what_was_given);
+	ADD_TEST(suite, more_than_can_be_listed);
 	ADD_TEST(suite, environment_does_not_excuse_the_file);
 	ADD_TEST(suite, nul_bytes);
 	ADD_TEST(suite, long_lines);

@@ -6,12 +6,13 @@
 #include <check.h>
 
 Suite *pp_suite_address(void);
+Suite *pp_suite_admission(void);
 Suite *pp_suite_api(void);
 Suite *pp_suite_api_inverse(void);
 Suite *pp_suite_api_tlv(void);
-Suite *pp_suite_carry(void);
-Suite *pp_suite_note_filter(void);
 Suite *pp_suite_crc32c(void);
+Suite *pp_suite_destinations(void);
+Suite *pp_suite_digest(void);
 Suite *pp_suite_header(void);
 Suite *pp_suite_header_format(void);
 Suite *pp_suite_header_v1(void);
@@ -21,13 +22,13 @@ Suite *pp_suite_kept(void);
 Suite *pp_suite_literal(void);
 Suite *pp_suite_log(void);
 Suite *pp_suite_networks(void);
+Suite *pp_suite_note(void);
 Suite *pp_suite_original(void);
 Suite *pp_suite_outgoing(void);
-Suite *pp_suite_peers(void);
-Suite *pp_suite_peers_race(void);
 Suite *pp_suite_ports(void);
 Suite *pp_suite_receive(void);
 Suite *pp_suite_receive_faults(void);
+Suite *pp_suite_reset(void);
 Suite *pp_suite_room(void);
 Suite *pp_suite_room_faults(void);
 Suite *pp_suite_room_lost(void);

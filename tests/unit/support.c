@@ -4,11 +4,13 @@
 
 #include "support.h"
 
+#include "connection/calls.h"
+
 #include "connection/receive.h"
-#include "preload/server/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -80,19 +82,6 @@ const uint8_t *guarded(const uint8_t *bytes, size_t size)
 	return page + room - size;
 }
 
-bool may_attach_filter(void)
-{
-	struct pp_bpf all = { .code = PP_BPF_RETURN,
-			      .k = PP_BPF_EVERYTHING };
-	struct pp_bpf_program filter = { .length = 1, .steps = &all };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bool may = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			      sizeof(filter)) == 0;
-
-	close(fd);
-	return may;
-}
-
 uint8_t peeked[PP_RECEIVE_PEEK];
 
 struct connection connect_tcp(void)
@@ -161,8 +150,8 @@ void deliver(struct connection *connection, const void *bytes, size_t size)
 {
 	int before = readable(connection->server);
 
-	ck_assert_int_eq(real_send(connection->client, bytes, size,
-				   MSG_NOSIGNAL), (ssize_t)size);
+	ck_assert_int_eq(send(connection->client, bytes, size,
+			      MSG_NOSIGNAL), (ssize_t)size);
 	wait_readable(connection->server, before + (int)size);
 }
 
@@ -206,7 +195,6 @@ _Atomic size_t mapped_bytes;
 void *(*fake_mmap)(size_t size);
 int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
-ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
 
 /* The names that the linker's --wrap has for calls and what they went to. */
 void *__real_mmap(void *address, size_t size, int protection, int flags,
@@ -219,8 +207,6 @@ int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset)
@@ -269,16 +255,73 @@ ssize_t real_recv(int fd, void *bytes, size_t size, int flags)
 	return __real_recv(fd, bytes, size, flags);
 }
 
-ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
+int (*fake_getsockopt)(int fd, int level, int name, void *value,
+		       socklen_t *length);
+
+static int call_getsockopt(int fd, int level, int name, void *value,
+			   socklen_t *length)
 {
-	return fake_send != NULL ? fake_send(fd, bytes, size, flags)
-				 : __real_send(fd, bytes, size, flags);
+	return fake_getsockopt != NULL
+		       ? fake_getsockopt(fd, level, name, value, length)
+		       : getsockopt(fd, level, name, value, length);
 }
 
-ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
+int (*fake_connect)(int fd, const struct sockaddr *address, socklen_t length);
+
+static int call_connect(int fd, const struct sockaddr *address,
+			socklen_t length)
 {
-	return __real_send(fd, bytes, size, flags);
+	return fake_connect != NULL ? fake_connect(fd, address, length)
+				    : connect(fd, address, length);
 }
+
+int (*fake_getsockname)(int fd, struct sockaddr *address, socklen_t *length);
+
+static int call_getsockname(int fd, struct sockaddr *address,
+			    socklen_t *length)
+{
+	return fake_getsockname != NULL ? fake_getsockname(fd, address, length)
+					: getsockname(fd, address, length);
+}
+
+const struct pp_calls pp_calls = {
+	.close = close,
+	.connect = call_connect,
+	.epoll_create1 = epoll_create1,
+	.epoll_ctl = epoll_ctl,
+	.epoll_wait = epoll_wait,
+	.getsockname = call_getsockname,
+	.getsockopt = call_getsockopt,
+	.recv = recv,
+};
+
+bool hidden[1024];
+
+static int hide(int fd)
+{
+	int number = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_HIDDEN);
+
+	if (number >= 0) {
+		ck_assert(!hidden[number]);
+		hidden[number] = true;
+	}
+	return number;
+}
+
+static int reveal(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void forget(int fd)
+{
+	ck_assert(hidden[fd]);
+	hidden[fd] = false;
+}
+
+const struct pp_room_policy room_policy = {
+	.hide = hide, .reveal = reveal, .forget = forget
+};
 
 int in_child(int (*function)(void))
 {

@@ -6,6 +6,7 @@
 #ifndef PP_UNIT_SUPPORT_H
 #define PP_UNIT_SUPPORT_H
 
+#include "connection/room.h"
 #include "protocol/header.h"
 
 #include <check.h>
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 /*
@@ -93,9 +95,6 @@ void deliver_reset(struct connection *connection);
 /* Fails unless exactly these bytes are left to read at the server's end. */
 void assert_left(struct connection *connection, const void *bytes, size_t size);
 
-/* Does the kernel let us attach a filter to a TCP socket? Not everybody. */
-bool may_attach_filter(void);
-
 /*
  * The core's system calls. While one of these is set it is called instead; it
  * may pass the call on to real_*.
@@ -103,13 +102,27 @@ bool may_attach_filter(void);
 extern void *(*fake_mmap)(size_t size);
 extern int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 extern ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
-extern ssize_t (*fake_send)(int fd, const void *bytes, size_t size, int flags);
 void *real_mmap(size_t size);
 /* What the core has mapped and not yet unmapped. */
 extern _Atomic size_t mapped_bytes;
 int real_poll(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t real_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t real_send(int fd, const void *bytes, size_t size, int flags);
+
+/* getsockopt(2), likewise, as the core calls it (connection/calls.h). */
+extern int (*fake_connect)(int fd, const struct sockaddr *address,
+			   socklen_t length);
+extern int (*fake_getsockname)(int fd, struct sockaddr *address,
+			       socklen_t *length);
+extern int (*fake_getsockopt)(int fd, int level, int name, void *value,
+			      socklen_t *length);
+
+/*
+ * What rooms of the tests are opened with: their descriptors are from
+ * FIRST_HIDDEN on, and hidden says which they are.
+ */
+#define FIRST_HIDDEN 512
+extern const struct pp_room_policy room_policy;
+extern bool hidden[1024];
 
 /* Runs a function in a child process; returns its status as wait(2) has it. */
 int in_child(int (*function)(void));

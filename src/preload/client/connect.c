@@ -1,50 +1,316 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hook of libproxyproto_connect.so that makes connections. Those by which
- * a program learns that one stands are in wait.c, those by which it
- * writes in write.c, and reads in read.c; how these two wait is
- * in block.c.
+ * The hooks of libproxyproto_connect.so: the calls that begin a connection.
+ *
+ * The kernel is given the header together with the order to connect (Fast Open,
+ * without a cookie), so that it is ahead of all data and there is nothing to
+ * remember: what the program does with the connection afterwards, in whatever
+ * way and process, is the kernel's alone.
  */
 #include <config.h>
 
-#include "preload/client/pending.h"
+#include "preload/client/header.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>	/* glibc's own lags behind the kernel's */
+#include <string.h>
+#include <unistd.h>
 
-/* Does a header go ahead of what is sent on such a socket? */
-static bool is_ours(int fd)
+/*
+ * Copies memory of the program's. False with EFAULT where there is none, as the
+ * kernel would say to who gave that address.
+ */
+static bool copy_memory(void *to, const void *from, size_t size)
 {
-	return pp_is_tcp_socket(fd) && pp_is_internet_socket(fd);
+	const struct iovec into = { .iov_base = to, .iov_len = size };
+	const struct iovec out = { .iov_base = (void *)(uintptr_t)from,
+				   .iov_len = size };
+	ssize_t copied = process_vm_readv(getpid(), &into, 1, &out, 1, 0);
+
+	if (copied == (ssize_t)size)
+		return true;
+	if (copied >= 0 || errno == EFAULT) {
+		errno = EFAULT;
+		return false;
+	}
+	/* a kernel, or a sandbox, that has no such call */
+	memcpy(to, from, size);
+	return true;
 }
 
-static int connect_and_say(int fd, const struct sockaddr *address,
-			   socklen_t length)
+/*
+ * Reads where to connect. False where that is no internet address: the kernel
+ * has something to say to it, or dissolves the connection (AF_UNSPEC).
+ */
+static bool read_address(union pp_address *to, const struct sockaddr *address,
+			 socklen_t length)
 {
-	struct pp_connecting connecting;
-	int before = errno, result;
-	bool ours = is_ours(fd);
+	struct sockaddr_storage copy;
 
-	/* another thread may come to know of the connection first, and write */
-	if (ours)
-		pp_pending_begin(&connecting, fd);
+	if (address == NULL || length < sizeof(to->in) || length > sizeof(copy))
+		return false;
+	memset(&copy, 0, sizeof(copy));
+	if (!copy_memory(&copy, address, length))
+		return false;
+	/* one of IPv6 may be short of its scope */
+	pp_address_from_kernel(to, (const struct sockaddr *)&copy,
+			       sizeof(copy));
+	return to->sa.sa_family != AF_UNSPEC;
+}
+
+/*
+ * May the socket begin a TCP connection? The kernel allows this option as long
+ * as it is closed, and not while a connection is being made or stands.
+ */
+static bool is_closed_tcp(int fd)
+{
+	struct pollfd state = { .fd = fd };
+	int on = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &on,
+		       sizeof(on)) == 0)
+		return true;
+	if (errno != ENOPROTOOPT && errno != EOPNOTSUPP)
+		return false;
+	/* no TCP; or before Linux 4.15, Multipath TCP before 6.2 */
+	return pp_is_tcp_socket(fd) && real_poll(&state, 1, 0) == 1 &&
+	       (state.revents & POLLHUP);
+}
+
+static bool is_any(const union pp_address *address)
+{
+	if (address->sa.sa_family == AF_INET)
+		return address->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+/*
+ * Where the kernel gets to from the address of nobody: to the one that the
+ * socket is bound to, or else to the loopback address.
+ */
+static void find_destination(int fd, union pp_address *to)
+{
+	union pp_address own = { .sa.sa_family = AF_UNSPEC };
+	socklen_t length = sizeof(own);
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	pp_address_unmap(to);
+	if (!is_any(to))
+		return;
+	real_getsockname(fd, &own.sa, &length);
+	pp_address_unmap(&own);
+	if (to->sa.sa_family == AF_INET6 && own.sa.sa_family != AF_INET) {
+		to->in6.sin6_addr = in6addr_loopback;
+		return;
+	}
+	in.sin_port = pp_address_port(to);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (to->sa.sa_family == AF_INET && own.sa.sa_family == AF_INET &&
+	    !is_any(&own))
+		in.sin_addr = own.in.sin_addr;
+	to->in = in;
+}
+
+/* Does a call that may begin a connection to there put a header ahead of it? */
+enum beginning {
+	BEGINS_NOT,		/* it is the kernel's alone */
+	BEGINS,
+	BEGINS_REFUSED		/* the settings are bad; errno is EINVAL */
+};
+
+static enum beginning beginning_of(int fd, const struct sockaddr *address,
+				   socklen_t length, union pp_address *to)
+{
+	int before = errno;
+	bool begins;
+
+	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
+	    !pp_configuration_allows(fd)) {
+		errno = EINVAL;
+		return BEGINS_REFUSED;
+	}
+	begins = pp_configuration()->send_version != 0 && is_closed_tcp(fd) &&
+		 read_address(to, address, length);
+	if (begins)
+		find_destination(fd, to);
+	errno = before;
+	return begins ? BEGINS : BEGINS_NOT;
+}
+
+/* The program's own Fast Open: connect(2) does not wait for the connection. */
+static bool is_deferred(int fd)
+{
+	int deferred = 0;
+	socklen_t length = sizeof(deferred);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred,
+			  &length) == 0 && deferred != 0;
+}
+
+/* What connect(2) returns of a connection that this call has begun. */
+static int finish_connect(int fd, const struct sockaddr *address,
+			  socklen_t length)
+{
+	int before = errno, result;
+
+	if (is_deferred(fd)) {
+		errno = before;
+		return 0;
+	}
+	if (fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
+		errno = EINPROGRESS;
+		return -1;
+	}
 	errno = before;
 	result = real_connect(fd, address, length);
-	if (ours)
-		pp_pending_connected(&connecting, address, length,
-				     result == 0 ? 0 : errno);
+	/* SO_SNDTIMEO; the kernel takes it for a second call */
+	if (result != 0 && errno == EALREADY)
+		errno = EINPROGRESS;
 	return result;
+}
+
+/* Is there a connection, or may there still be one, after a connect(2)? */
+static bool is_under_way(int result)
+{
+	return result == 0 || errno == EINPROGRESS || errno == EINTR;
+}
+
+static int connect_with_header(int fd, const struct sockaddr *address,
+			       socklen_t length, const union pp_address *to)
+{
+	struct pp_client_header header;
+	int before = errno, begun, result;
+
+	if (!pp_client_header_make(&header, to))
+		return -1;
+	begun = pp_client_header_begin(&header, fd, address, length);
+	errno = before;
+	if (begun == 0) {
+		result = finish_connect(fd, address, length);
+	} else if (begun == -EOPNOTSUPP) {
+		result = real_connect(fd, address, length);
+	} else {
+		errno = -begun;
+		result = -1;
+	}
+	pp_client_header_end(&header, fd, is_under_way(result));
+	return result;
+}
+
+__attribute__((constructor)) static void start_library(void)
+{
+	pp_configuration_start();
 }
 
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
-	    !pp_configuration_allows(fd)) {
-		errno = EINVAL;
+	union pp_address to;
+
+	switch (beginning_of(fd, address, length, &to)) {
+	case BEGINS_REFUSED:
 		return -1;
-	}
-	if (pp_configuration()->send_version == 0)
+	case BEGINS:
+		return connect_with_header(fd, address, length, &to);
+	default:
 		return real_connect(fd, address, length);
-	return connect_and_say(fd, address, length);
+	}
 }
+
+/*
+ * Begins a connection with a header where the program's call would begin it
+ * with data. False where that failed; errno says so. Otherwise the call is to
+ * be made, and *begun says whether it finds the connection under way.
+ */
+static bool send_header_ahead(int fd, const struct sockaddr *address,
+			      socklen_t length, bool *begun)
+{
+	struct pp_client_header header;
+	int before = errno, error;
+	union pp_address to;
+	enum beginning beginning = beginning_of(fd, address, length, &to);
+
+	*begun = false;
+	if (beginning != BEGINS)
+		return beginning == BEGINS_NOT;
+	if (!pp_client_header_make(&header, &to))
+		return false;
+	error = pp_client_header_begin(&header, fd, address, length);
+	pp_client_header_end(&header, fd, error == 0);
+	errno = error == 0 ? before : -error;
+	*begun = error == 0;
+	/* it is told itself that Fast Open is off */
+	return error == 0 || error == -EOPNOTSUPP;
+}
+
+/* The error of the program's call, as if it had begun the connection. */
+static void adjust_error(bool begun, ssize_t result)
+{
+	if (begun && result < 0 && errno == EALREADY)
+		errno = EINPROGRESS;
+}
+
+PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
+			 const struct sockaddr *address, socklen_t length)
+{
+	bool begun = false;
+	ssize_t result;
+
+	if ((flags & MSG_FASTOPEN) &&
+	    !send_header_ahead(fd, address, length, &begun))
+		return -1;
+	result = real_sendto(fd, bytes, size, flags, address, length);
+	adjust_error(begun, result);
+	return result;
+}
+
+/* The same for a message, whose address may not be where it should be. */
+static bool send_header_ahead_of(int fd, const struct msghdr *message,
+				 bool *begun)
+{
+	struct msghdr copy;
+
+	/* the kernel says so */
+	if (!copy_memory(&copy, message, sizeof(copy)))
+		return true;
+	return send_header_ahead(fd, copy.msg_name, copy.msg_namelen, begun);
+}
+
+PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	bool begun = false;
+	ssize_t result;
+
+	if ((flags & MSG_FASTOPEN) &&
+	    !send_header_ahead_of(fd, message, &begun))
+		return -1;
+	result = real_sendmsg(fd, message, flags);
+	adjust_error(begun, result);
+	return result;
+}
+
+/* The first message begins the connection. */
+PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       pp_mmsg_flags flags)
+{
+	bool begun = false;
+	int result;
+
+	if ((flags & MSG_FASTOPEN) && count > 0 &&
+	    !send_header_ahead_of(fd, &messages->msg_hdr, &begun))
+		return -1;
+	result = real_sendmmsg(fd, messages, count, flags);
+	adjust_error(begun, result);
+	return result;
+}
+
+/* With 64 bits of time, which what is sent has none of: the same in glibc. */
+#ifdef HAVE___SENDMSG64
+PP_EXPORT ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags)
+	__attribute__((alias("sendmsg")));
+PP_EXPORT int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+			   pp_mmsg_flags flags)
+	__attribute__((alias("sendmmsg")));
+#endif

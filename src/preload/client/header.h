@@ -3,41 +3,43 @@
 #ifndef PP_PRELOAD_CLIENT_HEADER_H
 #define PP_PRELOAD_CLIENT_HEADER_H
 
-#include "protocol/address.h"
+#include "connection/stated.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The signals of a call that has them blocked while nothing waits. */
-struct pp_signals {
-	const sigset_t *mask;	/* what is blocked while something waits */
-	bool interrupted;	/* a handler ran meanwhile */
-};
+#define PP_CLIENT_NEAR 512
 
-/* The socket that a header is for. */
-struct pp_saying {
-	int fd;
-	uint32_t cookie;		/* 0 where it is not known */
-	struct pp_signals *signals;	/* NULL where they are as they are */
+/* One on its way; a longer one than near holds has memory of its own. */
+struct pp_client_header {
+	struct pp_stated stated;
+	size_t length;
+	size_t taken;			/* by the kernel, to be sent */
+	uint8_t *bytes;
+	size_t size;			/* of that memory */
+	uint8_t near[PP_CLIENT_NEAR];
 };
 
 /*
- * Says the header on a socket that is connected there. Returns 0 or -errno,
- * -ESTALE where the descriptor has become another socket meanwhile. To be
- * called with cancellation disabled. Signal-safe.
+ * Makes the header of a connection to there. False without memory; errno says
+ * so. Signal-safe, as are the others.
  */
-int pp_client_header_say(const struct pp_saying *saying,
-			 const union pp_address *connected);
+bool pp_client_header_make(struct pp_client_header *header,
+			   const union pp_address *connected);
 
 /*
- * Waits for so many milliseconds, whatever signal comes, or, where they are
- * negative, until the socket can be written to or a signal comes. False where
- * the descriptor has become another socket meanwhile. Signal-safe.
+ * Begins the connection with it, as far as the kernel takes it. Returns 0
+ * where the connection is under way, or -errno; see pp_send_begin.
  */
-bool pp_client_header_wait(const struct pp_saying *saying, int milliseconds);
+int pp_client_header_begin(struct pp_client_header *header, int fd,
+			   const struct sockaddr *address, socklen_t length);
 
-/* In debug mode tells why no header is said on fd. Signal-safe. */
-void pp_client_header_unsaid(int fd, const char *why);
+/*
+ * Where a connection is under way, waits for it and sends what is left, if
+ * anything is, and in debug mode tells of it. No cancellation point; keeps
+ * errno. The last call, wherever a header was made.
+ */
+void pp_client_header_end(struct pp_client_header *header, int fd,
+			  bool under_way);
 
 #endif

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the hooks of accept do: accept a connection, take its header off, show
- * the client, and have it remembered (names.h).
+ * What the hooks of accept do: accept a connection, judge it (admission.h), take
+ * its header off and leave a note of its client on the socket (note.h). What
+ * becomes of one that is not handed over is in turned_away.c.
  */
 #include <config.h>
 
 #include "preload/server/accept.h"
 
 #include "connection/admission.h"
-#include "connection/receive.h"
+#include "connection/note.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/shortage.h"
-#include "preload/server/tell.h"
+#include "preload/server/patience.h"
+#include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
 
@@ -25,106 +27,55 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char by[] = "accept";
-
-void pp_tell_drop(const struct pp_waiting *waiting, const char *reason)
-{
-	pp_tell_outcome(by, waiting->receive.fd, &waiting->proxy, "dropped",
-			reason);
-}
-
-/* One connection on its way to the program. */
-struct arrival {
-	const struct pp_accept_call *call;
-	struct pp_listener *listener;	/* NULL: no TCP listener */
-	struct pp_kernel_name name;	/* what the program will be told */
-	int fd;
-};
-
-/* Closes a connection that no program is to see. */
-static void drop(const struct arrival *arrival)
-{
-	pp_receive_stop_linger(arrival->fd);
-	real_close(arrival->fd);
-}
-
-/* Lets a connection wait for its header, invisible to any program. */
-static void let_wait(const struct arrival *arrival,
-		     const struct pp_receive *receive,
-		     const union pp_address *proxy)
-{
-	const struct pp_settings *settings = pp_configuration();
-	const struct pp_accept_call *call = arrival->call;
-	int flags = call->accept4 ? call->flags : 0;
-	struct pp_waiting waiting = {
-		.receive = *receive,
-		.proxy = *proxy,
-		.nonblock = (flags & SOCK_NONBLOCK) != 0,
-		.deadline = pp_now() + settings->timeout,
-	};
-
-	if (!(flags & SOCK_CLOEXEC))
-		real_fcntl(arrival->fd, F_SETFD, FD_CLOEXEC);
-	pp_tell_outcome(by, arrival->fd, proxy, "waits", "header not whole");
-	pp_shortage_make_room();
-	if (pp_listeners_enter(arrival->listener, &waiting))
-		return;
-	pp_tell_drop(&waiting, "it cannot wait, descriptors are short");
-	pp_receive_end(&waiting.receive);
-	drop(arrival);
-}
-
-/* A connection without a header that counts: handed over, or dropped here. */
-static bool decide_bare(const struct arrival *arrival,
-			const union pp_address *proxy, const char *reason)
-{
-	bool admitted = !pp_configuration()->must_use;
-
-	pp_tell_outcome(by, arrival->fd, proxy,
-			admitted ? "handed over" : "dropped", reason);
-	if (admitted)
-		pp_identity_forget(arrival->fd);
-	else
-		drop(arrival);
-	return admitted;
-}
-
-/* Its header was taken off: shows and remembers whom it states. */
-static void take_over(struct arrival *arrival, const union pp_address *proxy,
-		      const struct pp_header *header, const uint8_t *bytes)
-{
-	const struct pp_accept_call *call = arrival->call;
-
-	pp_identity_set(arrival->fd, proxy, header, bytes);
-	if (header->source.sa.sa_family != AF_UNSPEC)
-		pp_identity_show(&arrival->name, &header->source,
-				 call->address == NULL ? NULL : call->length);
-}
-
 /*
- * What becomes of a connection: handed over (true) or dropped here. peeked is
- * where its header is, if that has no memory of its own.
+ * Its header was taken off: shows whom it states, and leaves a note. peeked is
+ * where the header is, if that has no memory of its own.
  */
-static bool decide(struct arrival *arrival, enum pp_received received,
-		   const struct pp_receive *receive, const uint8_t *peeked,
-		   const union pp_address *proxy)
+static void take_over(struct pp_arrival *arrival,
+		      const struct pp_receive *receive, const uint8_t *peeked)
 {
 	const struct pp_header *header = &receive->header;
+	const struct pp_accept_call *call = arrival->call;
+	int fd = arrival->fd;
 
-	switch (received) {
-	case PP_RECEIVED_HEADER:
-		take_over(arrival, proxy, header,
-			  pp_receive_bytes(receive, peeked));
-		pp_tell_header(by, arrival->fd, proxy, header);
-		return true;
-	case PP_RECEIVED_MALFORMED:
-		pp_tell_outcome(by, arrival->fd, proxy, "dropped",
-				header->reason);
-		drop(arrival);
-		return false;
-	default:
-		return decide_bare(arrival, proxy, "no header");
+	pp_report_header(pp_configuration(), "accept", fd, &arrival->proxy,
+			 header);
+	if (!pp_note_write_header(fd, &arrival->proxy, header))
+		pp_arrival_report(arrival, "not remembered",
+				"its socket takes no note");
+	pp_header_keep(fd, &arrival->proxy, header,
+		       pp_receive_bytes(receive, peeked));
+	if (header->source.sa.sa_family != AF_UNSPEC)
+		pp_name_show(&arrival->name, &header->source,
+			     call->address == NULL ? NULL : call->length);
+}
+
+/* Does what was decided of a connection. Ends *receive, or the room has it. */
+static enum pp_accepted carry_out(struct pp_arrival *arrival,
+				  struct pp_decision decision,
+				  struct pp_receive *receive,
+				  const uint8_t *peeked)
+{
+	enum pp_accepted accepted = PP_ACCEPTED;
+
+	switch (decision.admission) {
+	case PP_ADMIT_WAIT:
+		/* the room's from now on */
+		return pp_turn_late_away(arrival, receive, decision.reason);
+	case PP_ADMIT_REFUSED:
+		accepted = pp_turn_refused_away(arrival, decision.reason);
+		break;
+	case PP_ADMIT_BARE:
+		pp_arrival_report(arrival, "handed over", decision.reason);
+		break;
+	case PP_ADMIT_HEADER:
+		take_over(arrival, receive, peeked);
+		break;
+	case PP_ADMIT_UNKNOWN:
+		break;
 	}
+	pp_receive_end(receive);
+	return accepted;
 }
 
 /*
@@ -132,7 +83,7 @@ static bool decide(struct arrival *arrival, enum pp_received received,
  * the descriptor may be of another socket that it was open on before: an
  * internet connection comes from no Unix socket.
  */
-static bool is_ours(struct arrival *arrival)
+static bool is_ours(struct pp_arrival *arrival)
 {
 	if (arrival->listener == NULL) {
 		pp_listeners_note(arrival->call->listener);
@@ -142,61 +93,31 @@ static bool is_ours(struct arrival *arrival)
 }
 
 /* Looks at a connection that the kernel accepted. */
-static bool admit(struct arrival *arrival)
+static enum pp_accepted judge_new(struct pp_arrival *arrival)
 {
+	const struct pp_settings *settings = pp_configuration();
 	uint8_t peeked[PP_RECEIVE_PEEK];
+	struct pp_decision decision;
 	struct pp_receive receive;
-	enum pp_received received;
-	union pp_address proxy;
-	bool admitted;
 
-	pp_address_from_kernel(&proxy, &arrival->name.sa,
+	pp_address_from_kernel(&arrival->proxy, &arrival->name.sa,
 			       arrival->name.length);
-	if (!pp_family_is_internet(proxy.sa.sa_family))
-		return true;
+	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
+		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
-	if (!pp_configuration_allows(arrival->fd)) {
-		drop(arrival);
-		return false;
-	}
-	if (!pp_is_on())
-		return true;
-	if (!is_ours(arrival)) {
-		pp_identity_forget(arrival->fd);
-		return true;
-	}
-	switch (pp_policy(pp_configuration(), arrival->fd, &proxy)) {
-	case PP_POLICY_UNTRUSTED:
-		return decide_bare(arrival, &proxy, "not trusted");
-	case PP_POLICY_OTHER_PORT:
-		pp_identity_forget(arrival->fd);
-		return true;
-	default:
-		break;
-	}
-	pp_receive_start(&receive, arrival->fd, pp_configuration()->versions);
-	received = pp_receive_step(&receive, false, peeked);
-	if (received == PP_RECEIVED_MORE) {
-		let_wait(arrival, &receive, &proxy);
-		return false;
-	}
-	admitted = decide(arrival, received, &receive, peeked, &proxy);
-	pp_receive_end(&receive);
-	return admitted;
-}
-
-/* admit, as what is no cancellation point and keeps errno. */
-static bool admit_undisturbed(struct arrival *arrival)
-{
-	int error = errno;
-	bool admitted;
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	admitted = admit(arrival);
-	pthread_setcancelstate(state, NULL);
-	errno = error;
-	return admitted;
+	if (!pp_configuration_allows(arrival->fd))
+		return pp_turn_refused_away(arrival, "a setting is bad");
+	if (!pp_is_on() || !is_ours(arrival))
+		return PP_ACCEPTED;
+	settings = pp_configuration();
+	decision = pp_admission_begin(settings, &arrival->proxy, arrival->fd,
+				      &receive, peeked);
+	if (decision.admission == PP_ADMIT_WAIT)
+		decision = pp_admission_end(
+			settings, &receive,
+			pp_patience_wait(arrival->listener, settings, &receive,
+					 peeked));
+	return carry_out(arrival, decision, &receive, peeked);
 }
 
 /* Makes a connection that waited what this call of accept would have made. */
@@ -205,99 +126,114 @@ static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 	int asked = call->accept4 ? call->flags : 0;
 
 	if (!(asked & SOCK_CLOEXEC))
-		real_fcntl(fd, F_SETFD, 0);
+		fcntl(fd, F_SETFD, 0);
 	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
-		real_fcntl(fd, F_SETFL,
-		      real_fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+		fcntl(fd, F_SETFL,
+			   fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+}
+
+/* Hands the connection over that has left the waiting room, or refuses it. */
+static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
+				      struct pp_waiting *waiting)
+{
+	const struct pp_settings *settings = pp_configuration();
+
+	arrival->fd = waiting->receive.fd;
+	arrival->proxy = waiting->proxy;
+	arrival->name.length = pp_address_length(&waiting->proxy);
+	memcpy(&arrival->name.storage, &waiting->proxy, sizeof(waiting->proxy));
+	set_flags(arrival->fd, arrival->call, waiting->nonblock);
+	pp_patience_note(arrival->listener,
+			 waiting->deadline - settings->timeout);
+	return carry_out(arrival,
+			 pp_admission_end(settings, &waiting->receive,
+					  waiting->received),
+			 &waiting->receive, NULL);
 }
 
 /* The next one out of the waiting room, if there is one. */
-static bool admit_from_room(struct arrival *arrival)
+static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 {
 	struct pp_waiting waiting;
-	int error = errno;
-	bool admitted = false;
-	int state;
+	enum pp_accepted accepted = PP_ACCEPT_ON;
+	int left, state;
 
 	if (arrival->listener == NULL ||
 	    !atomic_load(&arrival->listener->used))
-		return false;
+		return PP_ACCEPT_ON;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (pp_listeners_leave(arrival->listener, &waiting)) {
-		arrival->fd = waiting.receive.fd;
-		arrival->name.length = pp_address_length(&waiting.proxy);
-		memcpy(&arrival->name.storage, &waiting.proxy,
-		       sizeof(waiting.proxy));
-		set_flags(arrival->fd, arrival->call, waiting.nonblock);
-		admitted = decide(arrival, waiting.received, &waiting.receive,
-				  NULL, &waiting.proxy);
-		pp_receive_end(&waiting.receive);
-	}
+	left = pp_listeners_leave(arrival->listener, &waiting,
+				  &arrival->look);
+	if (left < 0)
+		accepted = PP_ACCEPT_FAILED;
+	else if (left > 0)
+		accepted = judge_waiting(arrival, &waiting);
 	pthread_setcancelstate(state, NULL);
-	errno = error;
-	return admitted;
+	return accepted;
 }
 
-/* Does the program's accept block, on whatever it is called? */
-static bool is_blocking(const struct arrival *arrival)
+/* Is there a connection in the kernel's queue? */
+static bool is_readable(int listener)
 {
-	int flags;
+	struct pollfd queue = { .fd = listener, .events = POLLIN };
 
-	if (arrival->listener != NULL)
-		return pp_wait_blocks(arrival->listener);
-	flags = real_fcntl(arrival->call->listener, F_GETFL, 0);
-	return !(flags & O_NONBLOCK);
+	return real_poll(&queue, 1, 0) == 1;
 }
 
-/* May accept(2), which failed, be tried again? */
-static bool may_try_again(const struct arrival *arrival, enum pp_turn turn)
+/* What is to be done where accept(2) has failed. */
+static enum pp_accepted accept_failed(struct pp_arrival *arrival,
+				      enum pp_wait_for what)
 {
-	struct pollfd queue = { .fd = arrival->call->listener,
-				.events = POLLIN };
+	struct pp_listener *listener = arrival->listener;
 	int error = errno;
-	bool again = false;
 
 	switch (error) {
 	case EMFILE:
 	case ENFILE:
-		/* accept(2) says so even where nobody is there */
-		if (real_poll(&queue, 1, 0) == 1)
-			again = pp_shortage_give_up_oldest();
-		else if (turn == PP_TURN_KERNEL_NOW)
-			again = pp_listeners_any_open();
-		else if (pp_listeners_any_open() && !is_blocking(arrival))
-			error = EAGAIN;
-		break;
+		/* those that wait have descriptors; it says so of nobody, too */
+		if (is_readable(arrival->call->listener) &&
+		    pp_listeners_give_up_oldest())
+			return PP_ACCEPT_ON;
+		errno = error;
+		return PP_ACCEPT_FAILED;
 	case EAGAIN:
-		again = turn == PP_TURN_KERNEL_NOW ||
-			(arrival->listener != NULL &&
-			 pp_wait_was_transient(arrival->listener));
-		break;
+		if (listener == NULL)
+			return PP_ACCEPT_FAILED;
+		pp_listeners_note_nobody(listener);
+		if (!pp_was_told_readable(arrival) &&
+		    (what == PP_WAIT_KERNEL_NOW ||
+		     pp_wait_was_borrowed(listener)))
+			return PP_ACCEPT_ON;
+		return pp_turn_program_away(arrival);
+	default:
+		return PP_ACCEPT_FAILED;
 	}
-	errno = error;
-	return again;
 }
 
-/* Accepts from the kernel's queue, where it is its turn. */
-static bool admit_from_kernel(struct arrival *arrival,
-			      struct pp_patience *patience)
+/* Accepts from the kernel's queue, where that is to be looked at next. */
+static enum pp_accepted accept_new(struct pp_arrival *arrival,
+				   struct pp_wait *wait)
 {
-	enum pp_turn turn = PP_TURN_KERNEL;
+	enum pp_wait_for what = PP_WAIT_KERNEL;
+	enum pp_accepted accepted;
+	int state;
 
 	if (arrival->listener != NULL)
-		turn = pp_wait_turn(arrival->listener, patience);
-	arrival->fd = -1;
-	if (turn == PP_TURN_NONE)
-		return true;
-	if (turn == PP_TURN_ROOM)
-		return false;
+		what = pp_was_told_readable(arrival)
+			       ? PP_WAIT_KERNEL_NOW
+			       : pp_wait_next(arrival->listener, wait);
+	if (what == PP_WAIT_FAILED)
+		return PP_ACCEPT_FAILED;
+	if (what == PP_WAIT_ROOM)
+		return PP_ACCEPT_ON;
 	arrival->name.length = sizeof(arrival->name.storage);
-	arrival->fd = pp_wait_accept(arrival->call, turn, patience,
+	arrival->fd = pp_wait_accept(arrival->call, what, wait,
 				     &arrival->name.sa, &arrival->name.length);
-	if (arrival->fd < 0)
-		return !may_try_again(arrival, turn);
-	patience->turned_away = !admit_undisturbed(arrival);
-	return !patience->turned_away;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	accepted = arrival->fd < 0 ? accept_failed(arrival, what)
+				   : judge_new(arrival);
+	pthread_setcancelstate(state, NULL);
+	return accepted;
 }
 
 /*
@@ -321,22 +257,27 @@ static int hand_over(const struct pp_accept_call *call, int fd,
 
 int pp_accept(const struct pp_accept_call *call)
 {
-	struct arrival arrival = { .call = call };
-	struct pp_patience patience = { .waited = false };
+	struct pp_arrival arrival = { .call = call };
+	struct pp_wait wait = { .started = false };
+	enum pp_accepted accepted;
 	int error = errno;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
 	    !pp_configuration_allows(call->listener))
 		return -1;
+	/* which was listened on by somebody else, perhaps */
+	pp_configuration_report("accept", call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return pp_wait_accept(call, PP_TURN_KERNEL, &patience,
+		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
 				      call->address, call->length);
 	arrival.listener = pp_listeners_get(call->listener);
-	while (!admit_from_room(&arrival) &&
-	       !admit_from_kernel(&arrival, &patience))
-		;
-	if (arrival.fd < 0)
+	do {
+		accepted = accept_waiting(&arrival);
+		if (accepted == PP_ACCEPT_ON)
+			accepted = accept_new(&arrival, &wait);
+	} while (accepted == PP_ACCEPT_ON);
+	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;
 	return hand_over(call, arrival.fd, &arrival.name);

@@ -3,8 +3,6 @@
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
-#include "connection/room.h"
-
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -18,13 +16,11 @@ struct pp_accept_call {
 };
 
 /*
- * Accepts the next connection that may be handed over, its header taken off.
- * Returns as accept(2) does, with its errno. A cancellation point, as that
- * is; a thread whose cancellation is deferred leaves no descriptor behind.
+ * Accepts the next connection that may be handed over, its header taken off; or
+ * what turned_away.h has in place of one that may not. Returns as accept(2)
+ * does, with its errno. A cancellation point, as that is; a thread whose
+ * cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
-
-/* Tells of a connection that its waiting room drops, where that is asked. */
-void pp_tell_drop(const struct pp_waiting *waiting, const char *reason);
 
 #endif

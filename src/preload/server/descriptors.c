@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The library's own descriptors; see descriptors.h. */
+/* The library's descriptors; see descriptors.h. */
 #include <config.h>
 
 #include "preload/server/descriptors.h"
@@ -8,29 +8,77 @@
 #include "preload/server/listeners.h"
 #include "preload/table.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 
 static _Atomic bool near_marks[PP_TABLE_NEAR];
 static struct pp_table table;
-static _Atomic int end;
+/* Between these are all that are marked; from end on none is. */
+static _Atomic int start = INT_MAX, end;
+static rlim_t count;
 
 static _Atomic bool *get_mark(int fd, bool make)
 {
 	return pp_table_slot(&table, near_marks, sizeof(*near_marks), fd, make);
 }
 
-void pp_own_mark(int fd, bool own)
+/* Locked. False where there is no memory. */
+static bool mark_descriptor(int fd)
 {
-	_Atomic bool *mark = get_mark(fd, own);
-	int before = atomic_load(&end);
+	_Atomic bool *mark = get_mark(fd, true);
 
 	if (mark == NULL)
-		return;
-	while (own && before <= fd &&
-	       !atomic_compare_exchange_weak(&end, &before, fd + 1))
-		;
-	atomic_store(mark, own);
+		return false;
+	if (fd < atomic_load(&start))
+		atomic_store(&start, fd);
+	if (fd >= atomic_load(&end))
+		atomic_store(&end, fd + 1);
+	/* one that the program has closed may have left it */
+	if (!atomic_exchange(mark, true))
+		count++;
+	return true;
+}
+
+/* The number from which on they are; see descriptors.h. */
+static int first_number(rlim_t limit)
+{
+	return limit <= FD_SETSIZE ? (int)(limit - limit / 4) : FD_SETSIZE;
+}
+
+int pp_descriptors_hide(int fd)
+{
+	struct rlimit limit;
+	int hidden;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return -1;
+	errno = EMFILE;
+	if (count >= limit.rlim_cur / 4)
+		return -1;
+	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
+	if (hidden < 0 || mark_descriptor(hidden))
+		return hidden;
+	real_close(hidden);
+	errno = ENOMEM;
+	return -1;
+}
+
+int pp_descriptors_reveal(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void pp_descriptors_forget(int fd)
+{
+	_Atomic bool *mark = get_mark(fd, false);
+
+	if (mark != NULL && atomic_exchange(mark, false))
+		count--;
 }
 
 /* Reads memory only. */
@@ -39,6 +87,34 @@ static bool is_marked(int fd)
 	const _Atomic bool *mark = get_mark(fd, false);
 
 	return mark != NULL && atomic_load(mark);
+}
+
+/* Closes what is open from first up to last. */
+static void close_between(int first, int last)
+{
+#ifdef HAVE_CLOSE_RANGE
+	if (real_close_range((unsigned)first, (unsigned)last, 0) == 0)
+		return;
+#endif
+	for (int fd = first; fd <= last; fd++)
+		real_close(fd);
+}
+
+/* From those that follow each other, one call closes all: see fork.h. */
+void pp_descriptors_close_all(void)
+{
+	const int stop = atomic_load(&end);
+	int next;
+
+	for (int fd = atomic_load(&start); fd < stop; fd = next) {
+		next = fd;
+		while (next < stop && is_marked(next))
+			pp_descriptors_forget(next++);
+		if (next > fd)
+			close_between(fd, next - 1);
+		else
+			next++;
+	}
 }
 
 /* Is fd a descriptor of this room? A room that does not stand has none. */
@@ -50,31 +126,16 @@ static bool is_of_room(struct pp_listener *listener, void *argument)
 		pp_listeners_discard_room(listener);
 		return false;
 	}
-	if (fd == atomic_load(&listener->gate) - 1)
+	if (fd == atomic_load(&listener->threads_epoll) - 1)
 		return pp_room_knows(&listener->room, fd);
 	return pp_room_has(&listener->room, fd);
 }
 
-bool pp_own_is(int fd)
+bool pp_descriptors_has(int fd)
 {
 	return pp_listeners_any_open() && is_marked(fd) &&
 	       pp_listeners_have_own_rooms() &&
 	       pp_listeners_any_room(is_of_room, &fd);
-}
-
-static bool discard_room_of(struct pp_listener *listener, void *argument)
-{
-	if (!is_of_room(listener, argument))
-		return false;
-	pp_listeners_discard_room(listener);
-	return true;
-}
-
-void pp_own_give_way(int fd)
-{
-	if (pp_listeners_any_open() && is_marked(fd) &&
-	    pp_listeners_have_own_rooms())
-		pp_listeners_any_room(discard_room_of, &fd);
 }
 
 struct range {
@@ -92,7 +153,7 @@ static bool check_closed(struct pp_listener *listener, void *argument)
 	return false;
 }
 
-void pp_own_note_closed(unsigned first, unsigned last)
+void pp_descriptors_note_closed(unsigned first, unsigned last)
 {
 	struct range closed = { .first = first, .last = last };
 
@@ -106,35 +167,37 @@ static bool is_lost(struct pp_listener *listener, void *argument)
 	return !pp_listeners_room_holds(listener);
 }
 
-bool pp_own_forget_lost(void)
+bool pp_descriptors_forget_lost(void)
 {
 	return pp_listeners_any_room(is_lost, NULL);
 }
 
 #if defined(HAVE_CLOSE_RANGE) || defined(HAVE_CLOSEFROM)
-/* The first of the library's own from first up to last; INT_MAX for none. */
-static int next_own(unsigned first, unsigned last)
+/* The first of the library's from first up to last; INT_MAX for none. */
+static int next_hidden(unsigned first, unsigned last)
 {
-	unsigned stop = (unsigned)atomic_load(&end);
+	const unsigned stop = (unsigned)atomic_load(&end);
 
+	if (first < (unsigned)atomic_load(&start))
+		first = (unsigned)atomic_load(&start);
 	for (unsigned fd = first; fd < stop && fd <= last; fd++)
-		if (pp_own_is((int)fd))
+		if (pp_descriptors_has((int)fd))
 			return (int)fd;
 	return INT_MAX;
 }
 #endif
 
 #ifdef HAVE_CLOSE_RANGE
-int pp_own_close_range(unsigned first, unsigned last, int flags)
+int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 {
-	int own, result = 0;
+	int hidden, result = 0;
 
 	while (result == 0 && first <= last &&
-	       (own = next_own(first, last)) != INT_MAX) {
-		if (first < (unsigned)own)
-			result = real_close_range(first, (unsigned)own - 1,
+	       (hidden = next_hidden(first, last)) != INT_MAX) {
+		if (first < (unsigned)hidden)
+			result = real_close_range(first, (unsigned)hidden - 1,
 						  flags);
-		first = (unsigned)own + 1;
+		first = (unsigned)hidden + 1;
 	}
 	if (result != 0)
 		return result;
@@ -145,19 +208,19 @@ int pp_own_close_range(unsigned first, unsigned last, int flags)
 #endif
 
 #ifdef HAVE_CLOSEFROM
-void pp_own_close_from(int first)
+void pp_descriptors_close_from(int first)
 {
 	int error = errno;
-	int own, state;
+	int hidden, state;
 
 	if (first < 0)
 		first = 0;
 	/* unlike close(2), it is no cancellation point */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	while ((own = next_own((unsigned)first, INT_MAX)) != INT_MAX) {
-		for (; first < own; first++)
+	while ((hidden = next_hidden((unsigned)first, INT_MAX)) != INT_MAX) {
+		for (; first < hidden; first++)
 			real_close(first);
-		first = own + 1;
+		first = hidden + 1;
 	}
 	pthread_setcancelstate(state, NULL);
 	errno = error;

@@ -1,44 +1,62 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which descriptors are the library's own, those of the waiting rooms. To the
- * program they are numbers that are not open: it must not close them. It may
- * all the same, by raw system calls: what depends on a mark looks whether it
- * holds.
+ * The descriptors of the library, those of the waiting rooms: where they are,
+ * and which. To the program their numbers are not open, and none of them is
+ * one that it would have got. It may close or replace them all the same, by
+ * raw system calls or dup2: what depends on a mark looks whether it holds.
  */
 #ifndef PP_PRELOAD_SERVER_DESCRIPTORS_H
 #define PP_PRELOAD_SERVER_DESCRIPTORS_H
 
 #include <stdbool.h>
 
-/* Marks a descriptor as the library's own, or as that no longer. */
-void pp_own_mark(int fd, bool own);
+/*
+ * A duplicate of fd, close-on-exec, that is the library's: from 1024 on, where
+ * select(2) ends, or with a limit (RLIMIT_NOFILE) up to that in the last
+ * quarter; the lowest that is free there, as the kernel's table of a process
+ * grows with the highest number. -1 with EMFILE where there is none, or the
+ * library has a quarter of what the process may open. Locked.
+ */
+int pp_descriptors_hide(int fd);
 
 /*
- * Is it one of a room of this process? Such a number is not open, to the
- * program. Costs a load or two, usually. Keeps errno.
+ * A duplicate, close-on-exec, of one of the library's, with the lowest number
+ * that is free: it is for the program. -1 with errno set where there is none.
  */
-bool pp_own_is(int fd);
+int pp_descriptors_reveal(int fd);
 
 /*
- * The program takes a number of its choice for a descriptor of its own. A room
- * that has it is closed, with those who wait in it. Keeps errno.
+ * Notes that a descriptor is about to be closed, or was the library's and is
+ * not any more. Locked.
  */
-void pp_own_give_way(int fd);
+void pp_descriptors_forget(int fd);
+
+/*
+ * Closes all that are the library's, in a forked child. They are known to be:
+ * of those that are not pp_descriptors_forget was told. Locked.
+ */
+void pp_descriptors_close_all(void);
+
+/*
+ * Is it one of a room of this process? Costs a load or two, usually. Keeps
+ * errno.
+ */
+bool pp_descriptors_has(int fd);
 
 /*
  * Notes that the program closed these, or replaced them by others. A room
  * whose listener is not there any more goes with it. Keeps errno.
  */
-void pp_own_note_closed(unsigned first, unsigned last);
+void pp_descriptors_note_closed(unsigned first, unsigned last);
 
 /*
  * Forgets a room that the program has closed without our knowledge. Was there
  * one? Keeps errno.
  */
-bool pp_own_forget_lost(void);
+bool pp_descriptors_forget_lost(void);
 
 /* close_range(2) and closefrom(3) of what is the program's. Keep errno. */
-int pp_own_close_range(unsigned first, unsigned last, int flags);
-void pp_own_close_from(int first);
+int pp_descriptors_close_range(unsigned first, unsigned last, int flags);
+void pp_descriptors_close_from(int first);
 
 #endif

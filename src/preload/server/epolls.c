@@ -21,24 +21,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* So many are kept, the newest; programs have one, or one a thread. */
-#define KNOWN 64
+/* Descriptors below this are looked at: event loops are made early. */
+#define END 1024
 
 /* More than a line of interest has. */
 #define LINE 128
 
-static _Atomic int known[KNOWN];	/* their descriptors + 1 */
-static _Atomic unsigned noted;
-
-void pp_epolls_note(int epoll)
+/*
+ * Is the descriptor an epoll, but that of the room? The room, just opened, is
+ * in none: an epoll says so, and another file that it is no epoll.
+ */
+static bool is_epoll(int fd, int room)
 {
-	if (epoll < 0)
-		return;
-	for (size_t i = 0; i < KNOWN; i++)
-		if (atomic_load_explicit(&known[i], memory_order_relaxed) ==
-		    epoll + 1)
-			return;
-	atomic_store(&known[atomic_fetch_add(&noted, 1) % KNOWN], epoll + 1);
+	return real_epoll_ctl(fd, EPOLL_CTL_DEL, room, NULL) != 0 &&
+	       errno == ENOENT;
 }
 
 static unsigned digit(char character)
@@ -187,7 +183,7 @@ static bool is_sought(struct pp_listener *listener)
 {
 	return !atomic_load(&listener->watched) &&
 	       !pp_registrations_any(listener) &&
-	       (real_fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	       (fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }
 
 void pp_epolls_look_up(struct pp_listener *listener)
@@ -199,15 +195,11 @@ void pp_epolls_look_up(struct pp_listener *listener)
 
 	if (is_sought(listener) && fstat(listener->fd, &status) == 0) {
 		sought.inode = status.st_ino;
-		for (size_t i = 0; i < KNOWN; i++) {
-			int epoll = atomic_load(&known[i]) - 1;
-
-			/* its own gate may have the number of a closed one */
-			if (epoll >= 0 &&
-			    epoll != atomic_load(&listener->gate) - 1 &&
-			    find(epoll, &sought, &event))
-				note_found(listener, epoll, &event);
-		}
+		for (int fd = 0; fd < END; fd++)
+			if (fd != atomic_load(&listener->threads_epoll) - 1 &&
+			    is_epoll(fd, listener->room.epoll) &&
+			    find(fd, &sought, &event))
+				note_found(listener, fd, &event);
 		pp_registrations_add_room(listener);
 		if (pp_registrations_any(listener))
 			pp_listeners_note_watched(listener);

@@ -9,13 +9,6 @@
 #include "preload/server/listeners.h"
 
 /*
- * Notes an epoll that the program has made; nothing for a negative number.
- * Some loads and usually a store. It is a hint where to look: whatever has
- * that number later does no harm, nor does a note by a child of vfork.
- */
-void pp_epolls_note(int epoll);
-
-/*
  * The listener's room was opened. Where the program was never seen to wait
  * for it, though it must, its registrations are looked up and noted as
  * pp_listeners_note_epoll does. Locked. No cancellation point, keeps errno.

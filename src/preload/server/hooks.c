@@ -2,16 +2,18 @@
 /*
  * The hooks of libproxyproto.so by which a program gets connections; what they
  * do is in accept.c, listeners.c and poll.c. Those by which it asks about
- * one or hands it on are in names_hooks.c and exec.c.
+ * one are in names.c.
  */
 #include <config.h>
 
 #include "api/proxyproto.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
+#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/epolls.h"
+#include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 #include "preload/server/poll.h"
@@ -19,7 +21,29 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <unistd.h>
+
+static void note_child(void)
+{
+	pp_process_note_fork();
+	pp_listeners_in_child();
+	pp_header_note_fork();
+}
+
+/*
+ * Before main: no system call but what the environment asks for. The handlers of
+ * fork(3) are so the last to be called before it, and the first behind it: none
+ * of the program's waits for a thread that waits for our lock.
+ */
+__attribute__((constructor)) static void start_library(void)
+{
+	if (!pp_configuration_start())
+		return;
+	pthread_atfork(pp_listeners_before_fork, pp_listeners_after_fork,
+		       note_child);
+	pp_inetd_start();
+}
 
 PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -50,6 +74,8 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (!pp_configuration_allows(fd))
 		return -1;
 	result = real_listen(fd, backlog);
+	if (result == 0)
+		pp_configuration_report("listen", fd);
 	if (result == 0 && pp_is_on())
 		pp_listeners_note(fd);
 	return result;
@@ -68,12 +94,12 @@ PP_EXPORT int chroot(const char *path)
 
 PP_EXPORT int close(int fd)
 {
-	if (pp_own_is(fd)) {
+	if (pp_descriptors_has(fd)) {
 		errno = EBADF;
 		return -1;
 	}
+	pp_report_note_close((unsigned)fd, (unsigned)fd);
 	pp_listeners_note_close(fd);
-	pp_identity_close(fd);
 	return real_close(fd);
 }
 
@@ -86,12 +112,14 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
 	int result;
 
+	if (!(flags & CLOEXEC))
+		pp_report_note_close(first, last);
 	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
-	result = pp_own_close_range(first, last, flags);
+	result = pp_descriptors_close_range(first, last, flags);
 	/* what a thread unshares is still open in the others */
 	if (result == 0 && !((flags & UNSHARE) && pp_has_threads()))
-		pp_own_note_closed(first, last);
+		pp_descriptors_note_closed(first, last);
 	return result;
 }
 #endif
@@ -101,12 +129,13 @@ void closefrom(int first);
 
 PP_EXPORT void closefrom(int first)
 {
+	pp_report_note_close(first < 0 ? 0 : (unsigned)first, INT_MAX);
 	if (!pp_listeners_any_open()) {
 		real_closefrom(first);
 		return;
 	}
-	pp_own_close_from(first);
-	pp_own_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	pp_descriptors_close_from(first);
+	pp_descriptors_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
 }
 #endif
 
@@ -120,61 +149,57 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	return result;
 }
 
-PP_EXPORT int epoll_create(int size)
-{
-	int epoll = real_epoll_create(size);
-
-	pp_epolls_note(epoll);
-	return epoll;
-}
-
-PP_EXPORT int epoll_create1(int flags)
-{
-	int epoll = real_epoll_create1(flags);
-
-	pp_epolls_note(epoll);
-	return epoll;
-}
-
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	return pp_readiness_poll(fds, count, timeout);
+	return pp_poll(fds, count, timeout);
 }
 
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *mask)
 {
-	return pp_readiness_ppoll(fds, count, timeout, mask);
+	return pp_ppoll(fds, count, timeout, mask);
 }
+
+/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return pp_poll(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return pp_ppoll(fds, count, timeout, mask);
+}
+#endif
 
 PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_select(count, readable, writable, exceptional,
-				    timeout),
-			count, readable);
-	return pp_readiness_select(count, readable, writable, exceptional,
-				   timeout);
+	return pp_select(count, readable, writable, exceptional, timeout);
 }
 
 PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      fd_set *exceptional, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	if (!pp_readiness_concerns_select(count, readable))
-		return pp_readiness_selected(
-			real_pselect(count, readable, writable, exceptional,
-				     timeout, mask),
-			count, readable);
-	return pp_readiness_pselect(count, readable, writable, exceptional,
-				    timeout, mask);
-}
-
-PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
-{
-	return pp_identity_get_header(fd, bytes, size);
+	return pp_pselect(count, readable, writable, exceptional, timeout,
+			  mask);
 }
 
 PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,

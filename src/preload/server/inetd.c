@@ -5,14 +5,12 @@
 #include "preload/server/inetd.h"
 
 #include "connection/admission.h"
+#include "connection/clock.h"
 #include "connection/note.h"
-#include "connection/receive.h"
-#include "connection/room.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/fork.h"
 #include "preload/server/names.h"
-#include "preload/server/tell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,54 +50,58 @@ static bool is_same(int fd, const struct start *start)
 	       pp_address_equal(&peer, &start->proxy);
 }
 
-/* For programs that are executed with it later. */
-static void leave_note(const struct start *start,
-		       const struct pp_header *header)
-{
-	struct pp_peer peer = { .kernel = start->proxy };
-
-	if (header != NULL) {
-		peer.source = header->source;
-		peer.destination = header->destination;
-	}
-	pp_note_write(start->fd, &peer);
-}
-
 /*
  * The program reads end of file. What has arrived would still be there to be
  * read after shutdown(2).
  */
 static void drop(const struct start *start, const char *reason)
 {
-	pp_tell_outcome(by, start->fd, &start->proxy, "dropped", reason);
+	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "dropped", reason);
 	shutdown(start->fd, SHUT_RDWR);
 	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
 		;
-	leave_note(start, NULL);
 }
 
-static void decide_bare(const struct start *start, const char *reason)
-{
-	if (pp_configuration()->must_use) {
-		drop(start, reason);
-		return;
-	}
-	pp_tell_outcome(by, start->fd, &start->proxy, "handed over", reason);
-	leave_note(start, NULL);
-}
-
-/* Remembers the client for every descriptor that is this connection. */
+/* Its header was taken off. peeked is where that is, or it has own memory. */
 static void take_over(const struct start *start,
-		      const struct pp_header *header, const uint8_t *bytes)
+		      const struct pp_receive *receive, const uint8_t *peeked)
 {
-	pp_fork_prepare();
-	pp_identity_prepare();
-	pp_identity_set(start->fd, &start->proxy, header, bytes);
-	for (int fd = 0; fd <= LISTEN_FDS_START; fd++)
-		if (is_same(fd, start))
-			pp_identity_set(fd, &start->proxy, header, bytes);
-	pp_tell_header(by, start->fd, &start->proxy, header);
-	leave_note(start, header);
+	const struct pp_header *header = &receive->header;
+
+	pp_report_header(pp_configuration(), by, start->fd, &start->proxy, header);
+	if (!pp_note_write_header(start->fd, &start->proxy, header))
+		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "not remembered",
+				"its socket takes no note");
+	pp_header_keep(start->fd, &start->proxy, header,
+		       pp_receive_bytes(receive, peeked));
+}
+
+/* For programs that are executed with it later: they look no more. */
+static void note_examined(const struct start *start)
+{
+	const struct pp_note note = { .kind = PP_NOTE_EXAMINED };
+
+	pp_note_write(start->fd, &start->proxy, &note);
+}
+
+static void carry_out(const struct start *start, struct pp_decision decision,
+		      const struct pp_receive *receive, const uint8_t *peeked)
+{
+	switch (decision.admission) {
+	case PP_ADMIT_HEADER:
+		take_over(start, receive, peeked);
+		break;
+	case PP_ADMIT_BARE:
+		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "handed over",
+				decision.reason);
+		note_examined(start);
+		break;
+	case PP_ADMIT_UNKNOWN:
+		break;
+	default:
+		drop(start, decision.reason);
+		note_examined(start);
+	}
 }
 
 /*
@@ -123,26 +125,27 @@ static bool wait_for(int fd, size_t bytes, int64_t deadline)
 	return ready > 0 && here.revents == POLLIN;
 }
 
-static void take_header(const struct start *start)
+/* Judges the connection, and waits for its header where it must. */
+static void look_at(const struct start *start)
 {
 	const struct pp_settings *settings = pp_configuration();
 	int64_t deadline = pp_now() + settings->timeout;
 	uint8_t peeked[PP_RECEIVE_PEEK];
+	struct pp_decision decision;
 	struct pp_receive receive;
-	enum pp_received received;
-	bool last = false;
 
-	pp_receive_start(&receive, start->fd, settings->versions);
-	while ((received = pp_receive_step(&receive, last, peeked)) ==
-	       PP_RECEIVED_MORE)
-		last = !wait_for(start->fd, receive.header.length, deadline);
-	if (received == PP_RECEIVED_HEADER)
-		take_over(start, &receive.header,
-			  pp_receive_bytes(&receive, peeked));
-	else if (received == PP_RECEIVED_MALFORMED)
-		drop(start, receive.header.reason);
-	else
-		decide_bare(start, "no header");
+	decision = pp_admission_begin(settings,
+				      &start->proxy, start->fd, &receive,
+				      peeked);
+	while (decision.admission == PP_ADMIT_WAIT) {
+		bool last = !wait_for(start->fd, receive.header.length,
+				      deadline);
+
+		decision = pp_admission_end(
+			settings, &receive,
+			pp_receive_step(&receive, last, peeked));
+	}
+	carry_out(start, decision, &receive, peeked);
 	pp_receive_end(&receive);
 }
 
@@ -157,32 +160,31 @@ static bool settings_allow(const struct start *start)
 {
 	if (!is_same(STDERR_FILENO, start))
 		return pp_configuration_allows(start->fd);
-	pp_tell_taken(STDERR_FILENO);
+	pp_report_end();
 	return pp_configuration_is_valid();
+}
+
+/* Was it looked at before an exec? */
+static bool is_examined(const struct start *start)
+{
+	struct pp_note_bytes bytes;
+	struct pp_note note;
+
+	return pp_note_fetch(start->fd, &bytes) &&
+	       pp_note_parse(&bytes, &start->proxy, &note);
 }
 
 static void examine(const struct start *start)
 {
-	struct pp_peer peer;
-
-	/* before an exec */
-	if (pp_note_read(start->fd, &start->proxy, &peer))
+	if (is_examined(start))
 		return;
-	if (!settings_allow(start)) {
-		drop(start, "a setting is bad");
+	if (settings_allow(start)) {
+		if (pp_is_on())
+			look_at(start);
 		return;
 	}
-	if (!pp_is_on())
-		return;
-	switch (pp_policy(pp_configuration(), start->fd, &start->proxy)) {
-	case PP_POLICY_UNTRUSTED:
-		decide_bare(start, "not trusted");
-		break;
-	case PP_POLICY_OTHER_PORT:
-		break;
-	default:
-		take_header(start);
-	}
+	drop(start, "a setting is bad");
+	note_examined(start);
 }
 
 /* Does systemd hand descriptors over to this very process? */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Headers kept whole; see kept.h. */
+/*
+ * Headers kept whole; see kept.h. They lie in a ring, one behind the other,
+ * and are found by chains through it, one for all cookies of the same
+ * remainder, from the newest to the oldest.
+ */
 #include <config.h>
 
 #include "preload/server/kept.h"
@@ -7,214 +11,178 @@
 #include "check.h"
 #include "memory.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 
-/* A header's first piece knows of the header, all of them have bytes of it. */
-struct pp_kept_piece {
-	struct pp_kept_piece *next;	/* of the same header, or spare */
-	struct pp_kept_piece *older;
-	struct pp_kept_piece *newer;
+/* What is in front of a header's bytes. */
+struct entry {
+	uint64_t cookie;
+	uint64_t older;	/* of the same chain: its place */
 	size_t length;
-	int fd;
-	union pp_address proxy;
-	uint8_t bytes[];
+	union pp_address kernel;
 };
 
-#define ROOM (PP_KEPT_PIECE - sizeof(struct pp_kept_piece))
+/* How whoever has the lock had the thread before. */
+struct hold {
+	sigset_t signals;
+	int cancel_state;
+};
 
-static struct pp_kept_piece *_Atomic *find_slot(struct pp_kept *kept, int fd,
-						bool make)
+#define YIELDS 100
+#define PAUSES 1000	/* of a millisecond */
+
+/*
+ * False where nobody gives the lock back for long: a child that was forked by
+ * a call that tells nobody may have found it taken.
+ */
+static bool lock_kept(struct pp_kept *kept, struct hold *hold)
 {
-	return pp_table_slot(&kept->table, kept->near, sizeof(*kept->near), fd,
-			     make);
-}
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	sigset_t all;
 
-static struct pp_kept_piece *find(struct pp_kept *kept, int fd)
-{
-	struct pp_kept_piece *_Atomic *slot = find_slot(kept, fd, false);
-
-	return slot == NULL ? NULL
-			    : atomic_load_explicit(slot, memory_order_relaxed);
-}
-
-bool pp_kept_has(struct pp_kept *kept, int fd)
-{
-	return atomic_load_explicit(&kept->count, memory_order_relaxed) != 0 &&
-	       find(kept, fd) != NULL;
-}
-
-size_t pp_kept_memory(const struct pp_kept *kept)
-{
-	return kept->batches * PP_KEPT_BATCH * PP_KEPT_PIECE;
-}
-
-void pp_kept_drop(struct pp_kept *kept, int fd)
-{
-	struct pp_kept_piece *first = find(kept, fd), *last = first;
-
-	if (first == NULL)
-		return;
-	atomic_store_explicit(find_slot(kept, fd, false), NULL,
-			      memory_order_relaxed);
-	atomic_fetch_sub_explicit(&kept->count, 1, memory_order_relaxed);
-	if (first->older != NULL)
-		first->older->newer = first->newer;
-	else
-		kept->oldest = first->newer;
-	if (first->newer != NULL)
-		first->newer->older = first->older;
-	else
-		kept->newest = first->older;
-	while (last->next != NULL)
-		last = last->next;
-	last->next = kept->spare;
-	kept->spare = first;
-}
-
-/* Maps a batch of pieces, all of them spare. */
-static bool grow(struct pp_kept *kept)
-{
-	char *batch;
-
-	if (kept->batches == PP_KEPT_BATCHES)
-		return false;
-	batch = pp_memory_map((size_t)PP_KEPT_BATCH * PP_KEPT_PIECE);
-	if (batch == NULL)
-		return false;
-	kept->batches++;
-	for (size_t i = 0; i < PP_KEPT_BATCH; i++) {
-		struct pp_kept_piece *piece = (void *)(batch +
-						       i * PP_KEPT_PIECE);
-
-		piece->next = kept->spare;
-		kept->spare = piece;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel_state);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &hold->signals);
+	for (int i = 0; i < YIELDS + PAUSES; i++) {
+		if (!atomic_exchange_explicit(&kept->locked, true,
+					      memory_order_acquire))
+			return true;
+		/* a thread of real-time priority yields to no other */
+		if (i < YIELDS)
+			sched_yield();
+		else
+			nanosleep(&pause, NULL);
 	}
+	pthread_sigmask(SIG_SETMASK, &hold->signals, NULL);
+	pthread_setcancelstate(hold->cancel_state, NULL);
+	return false;
+}
+
+static void unlock_kept(struct pp_kept *kept, const struct hold *hold)
+{
+	atomic_store_explicit(&kept->locked, false, memory_order_release);
+	pthread_sigmask(SIG_SETMASK, &hold->signals, NULL);
+	pthread_setcancelstate(hold->cancel_state, NULL);
+}
+
+void pp_kept_note_fork(struct pp_kept *kept)
+{
+	/* memory that is not written to is not copied */
+	if (!atomic_load(&kept->locked))
+		return;
+	if (kept->is_changing)
+		kept->first = ++kept->end;
+	kept->is_changing = false;
+	atomic_store(&kept->locked, false);
+}
+
+bool pp_kept_is_started(const struct pp_kept *kept)
+{
+	return atomic_load_explicit(&kept->ring, memory_order_acquire) != NULL;
+}
+
+bool pp_kept_start(struct pp_kept *kept)
+{
+	uint8_t *expected = NULL, *ring;
+
+	if (pp_kept_is_started(kept))
+		return true;
+	ring = pp_memory_map(PP_KEPT_SIZE);
+	if (ring == NULL)
+		return false;
+	if (!atomic_compare_exchange_strong(&kept->ring, &expected, ring))
+		munmap(ring, PP_KEPT_SIZE);
 	return true;
 }
 
-/* A piece to write to. NULL where there is none, though no header is kept. */
-static struct pp_kept_piece *take_spare(struct pp_kept *kept)
+/* Copies into the ring, or out of it, around its end. */
+static void copy_in(struct pp_kept *kept, uint64_t place, const void *from,
+		    size_t size)
 {
-	struct pp_kept_piece *piece;
+	uint8_t *ring = atomic_load(&kept->ring);
+	size_t at = place % PP_KEPT_SIZE, first = PP_KEPT_SIZE - at;
 
-	while (kept->spare == NULL && !grow(kept)) {
-		if (kept->oldest == NULL)
-			return NULL;
-		pp_kept_drop(kept, kept->oldest->fd);
-	}
-	piece = kept->spare;
-	kept->spare = piece->next;
-	piece->next = NULL;
-	return piece;
+	if (first > size)
+		first = size;
+	memcpy(ring + at, from, first);
+	memcpy(ring, (const uint8_t *)from + first, size - first);
 }
 
-static void give_back(struct pp_kept *kept, struct pp_kept_piece *first)
+static void copy_out(struct pp_kept *kept, uint64_t place, void *to,
+		     size_t size)
 {
-	while (first != NULL) {
-		struct pp_kept_piece *next = first->next;
+	const uint8_t *ring = atomic_load(&kept->ring);
+	size_t at = place % PP_KEPT_SIZE, first = PP_KEPT_SIZE - at;
 
-		first->next = kept->spare;
-		kept->spare = first;
-		first = next;
-	}
-}
-
-/* Pieces for so many bytes, or NULL. Older headers may be gone then. */
-static struct pp_kept_piece *take(struct pp_kept *kept, size_t length)
-{
-	struct pp_kept_piece *first = NULL, **end = &first;
-
-	for (size_t at = 0; at < length; at += ROOM) {
-		*end = take_spare(kept);
-		if (*end == NULL) {
-			give_back(kept, first);
-			return NULL;
-		}
-		end = &(*end)->next;
-	}
-	return first;
-}
-
-/* Makes it the header of fd, which has none. */
-static void link_header(struct pp_kept *kept,
-			struct pp_kept_piece *_Atomic *slot,
-			struct pp_kept_piece *first)
-{
-	first->newer = NULL;
-	first->older = kept->newest;
-	if (kept->newest != NULL)
-		kept->newest->newer = first;
-	else
-		kept->oldest = first;
-	kept->newest = first;
-	atomic_store_explicit(slot, first, memory_order_relaxed);
-	atomic_fetch_add_explicit(&kept->count, 1, memory_order_relaxed);
-}
-
-bool pp_kept_put(struct pp_kept *kept, int fd, const union pp_address *proxy,
-		 const uint8_t *bytes, size_t length)
-{
-	struct pp_kept_piece *_Atomic *slot = find_slot(kept, fd, true);
-	struct pp_kept_piece *first, *piece;
-
-	PP_CHECK(length > 0);
-	pp_kept_drop(kept, fd);
-	first = slot == NULL ? NULL : take(kept, length);
-	if (first == NULL)
-		return false;
-	first->length = length;
-	first->fd = fd;
-	first->proxy = *proxy;
-	piece = first;
-	for (size_t at = 0; at < length; at += ROOM) {
-		memcpy(piece->bytes, bytes + at,
-		       length - at < ROOM ? length - at : ROOM);
-		piece = piece->next;
-	}
-	link_header(kept, slot, first);
-	return true;
-}
-
-void pp_kept_duplicate(struct pp_kept *kept, int from, int to)
-{
-	struct pp_kept_piece *_Atomic *slot = find_slot(kept, to, true);
-	const struct pp_kept_piece *original = find(kept, from);
-	struct pp_kept_piece *first, *piece;
-
-	pp_kept_drop(kept, to);
-	if (slot == NULL || original == NULL)
+	if (first > size)
+		first = size;
+	if (size == 0)
 		return;
-	first = take(kept, original->length);
-	if (find(kept, from) == NULL) {
-		give_back(kept, first);
-		return;
-	}
-	if (first == NULL)
-		return;
-	first->length = original->length;
-	first->fd = to;
-	first->proxy = original->proxy;
-	for (piece = first; piece != NULL; piece = piece->next) {
-		memcpy(piece->bytes, original->bytes, ROOM);
-		original = original->next;
-	}
-	link_header(kept, slot, first);
+	memcpy(to, ring + at, first);
+	memcpy((uint8_t *)to + first, ring, size - first);
 }
 
-size_t pp_kept_get(struct pp_kept *kept, int fd,
-		   const union pp_address *proxy, uint8_t *bytes, size_t size)
+void pp_kept_put(struct pp_kept *kept, uint64_t cookie,
+		 const union pp_address *kernel, const uint8_t *bytes,
+		 size_t length)
 {
-	const struct pp_kept_piece *first = find(kept, fd), *piece = first;
+	uint64_t *chain = &kept->chains[cookie % PP_KEPT_CHAINS];
+	struct entry entry = { .cookie = cookie, .length = length,
+			       .kernel = *kernel };
+	uint64_t place;
+	struct hold hold;
 
-	if (first == NULL || !pp_address_equal(&first->proxy, proxy))
+	PP_CHECK(length > 0 && length < PP_KEPT_SIZE / 2);
+	if (!lock_kept(kept, &hold))
+		return;
+	kept->is_changing = true;
+	place = kept->end == 0 ? 1 : kept->end;
+	kept->end = place + sizeof(entry) + length;
+	if (kept->end > PP_KEPT_SIZE && kept->first < kept->end - PP_KEPT_SIZE)
+		kept->first = kept->end - PP_KEPT_SIZE;
+	entry.older = *chain;
+	copy_in(kept, place, &entry, sizeof(entry));
+	copy_in(kept, place + sizeof(entry), bytes, length);
+	*chain = place;
+	kept->is_changing = false;
+	unlock_kept(kept, &hold);
+}
+
+/* The place of the header of a socket, and what is in front of it; or 0. */
+static uint64_t find_entry(struct pp_kept *kept, uint64_t cookie,
+			   const union pp_address *kernel, struct entry *entry)
+{
+	uint64_t place = kept->chains[cookie % PP_KEPT_CHAINS];
+
+	while (place != 0 && place >= kept->first) {
+		copy_out(kept, place, entry, sizeof(*entry));
+		if (entry->cookie == cookie &&
+		    pp_address_equal(&entry->kernel, kernel))
+			return place;
+		place = entry->older;
+	}
+	return 0;
+}
+
+size_t pp_kept_get(struct pp_kept *kept, uint64_t cookie,
+		   const union pp_address *kernel, uint8_t *bytes, size_t size)
+{
+	struct entry entry = { .length = 0 };
+	struct hold hold;
+	uint64_t place;
+
+	if (!pp_kept_is_started(kept) || !lock_kept(kept, &hold))
 		return 0;
-	if (size > first->length)
-		size = first->length;
-	for (size_t at = 0; at < size; at += ROOM) {
-		memcpy(bytes + at, piece->bytes,
-		       size - at < ROOM ? size - at : ROOM);
-		piece = piece->next;
-	}
-	return first->length;
+	place = find_entry(kept, cookie, kernel, &entry);
+	if (place != 0)
+		copy_out(kept, place + sizeof(entry), bytes,
+			 size < entry.length ? size : entry.length);
+	unlock_kept(kept, &hold);
+	return place != 0 ? entry.length : 0;
 }

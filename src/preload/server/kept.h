@@ -1,63 +1,63 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Headers kept whole, by descriptor: of those connections whose header says
- * more than their record (record.h) holds. Memory is bounded: where it is
- * used up, the oldest header makes room. Not thread-safe but where it says so:
- * the caller locks (preload/headers_kept.c).
+ * Headers kept whole, by socket, for proxyproto_get_header: of a program that
+ * asked for it, those that say more than their note does. Nobody tells when a
+ * connection ends; the newest take the place of the oldest. Thread- and
+ * signal-safe: locked, for a short time, with all signals blocked.
  */
 #ifndef PP_PRELOAD_SERVER_KEPT_H
 #define PP_PRELOAD_SERVER_KEPT_H
 
-#include "preload/table.h"
 #include "protocol/address.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/*
- * All headers lie in pieces of this size, which are mapped so many at a time
- * and kept for the next ones: 64 KiB and 32 MiB.
- */
-#define PP_KEPT_PIECE 512
-#define PP_KEPT_BATCH 128
-#define PP_KEPT_BATCHES 512
+/* The memory for them: 8 MiB, of which what was used takes any. */
+#define PP_KEPT_SIZE ((size_t)1 << 23)
+#define PP_KEPT_CHAINS 4096
 
-struct pp_kept_piece;
-
-/* Zeroed it is empty. */
+/* Zeroed it keeps nothing. */
 struct pp_kept {
-	struct pp_kept_piece *_Atomic near[PP_TABLE_NEAR];
-	struct pp_table table;	/* further descriptors */
-	struct pp_kept_piece *oldest;
-	struct pp_kept_piece *newest;
-	struct pp_kept_piece *spare;
-	size_t batches;		/* mapped so far */
-	_Atomic size_t count;	/* of headers */
+	uint8_t *_Atomic ring;	/* NULL until pp_kept_start */
+	_Atomic bool locked;
+	/* what follows is for the holder of the lock */
+	bool is_changing;
+	/*
+	 * Places in the ring, counted on and on: what is further back than
+	 * its size was written over. 0 is none.
+	 */
+	uint64_t first;	/* nothing before is valid */
+	uint64_t end;
+	uint64_t chains[PP_KEPT_CHAINS];	/* the newest of each */
 };
 
-/*
- * Keeps the header of fd, which came from proxy, in place of an older one.
- * False where there is no memory; then none is kept of fd.
- */
-bool pp_kept_put(struct pp_kept *kept, int fd, const union pp_address *proxy,
-		 const uint8_t *bytes, size_t length);
+/* Keeps from now on. False where there is no memory. */
+bool pp_kept_start(struct pp_kept *kept);
+
+/* Was it started? One load. */
+bool pp_kept_is_started(const struct pp_kept *kept);
 
 /*
- * The length of the header of fd, of which as much is copied to bytes as size
- * allows; 0 where none is kept, or of another proxy.
+ * Keeps the header of the socket with this SO_COOKIE, whose peer the kernel
+ * names so.
  */
-size_t pp_kept_get(struct pp_kept *kept, int fd,
-		   const union pp_address *proxy, uint8_t *bytes, size_t size);
+void pp_kept_put(struct pp_kept *kept, uint64_t cookie,
+		 const union pp_address *kernel, const uint8_t *bytes,
+		 size_t length);
 
-/* Drops the header of fd. */
-void pp_kept_drop(struct pp_kept *kept, int fd);
+/*
+ * The length of the header of that socket, of which as much is copied to bytes
+ * as size allows; 0 where none is kept.
+ */
+size_t pp_kept_get(struct pp_kept *kept, uint64_t cookie,
+		   const union pp_address *kernel, uint8_t *bytes,
+		   size_t size);
 
-/* Keeps for the descriptor to what is kept for from, or nothing. */
-void pp_kept_duplicate(struct pp_kept *kept, int from, int to);
-
-/* Is one kept for fd? A few loads, without a lock. */
-bool pp_kept_has(struct pp_kept *kept, int fd);
-
-/* The memory mapped so far, in bytes. */
-size_t pp_kept_memory(const struct pp_kept *kept);
+/*
+ * In a forked child. Where another thread was in the middle of a change here,
+ * all headers are lost.
+ */
+void pp_kept_note_fork(struct pp_kept *kept);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * What is known of the program's listeners, by descriptor: which are TCP,
  * with which epolls they are registered, and the waiting room of each. A
- * record may be stale, as nobody need tell of a close; what depends on it asks
- * the kernel whether it is still the same socket.
+ * record ends with close(2), but nobody need tell of that: whatever is done with
+ * a room asks the kernel first whether the listener is the same socket.
  */
 #ifndef PP_PRELOAD_SERVER_LISTENERS_H
 #define PP_PRELOAD_SERVER_LISTENERS_H
@@ -39,29 +39,47 @@ enum pp_blocking { PP_BLOCKING_UNKNOWN, PP_BLOCKING, PP_NONBLOCKING };
 
 struct pp_listener {
 	int fd;
-	_Atomic bool used;	/* somebody is in the room */
+	_Atomic bool used;	/* a connection is in the room */
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
-	_Atomic int gate;	/* see wait.c: its descriptor + 1, or 0 */
+	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
 	_Atomic int blocking;	/* enum pp_blocking */
 	_Atomic bool watched;	/* the program has waited for it, not in accept */
+	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
+	_Atomic int patience;	/* see patience.c */
+	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
+	_Atomic uint64_t cookie;	/* the socket that the room belongs to */
 	/* what follows is for the holder of the lock */
-	uint64_t cookie;	/* the socket that the room belongs to */
 	struct pp_room room;
 	struct pp_listener *next_open;
+	bool forked;	/* children may share the room's registrations */
+	/* the room of the parent, as long as this process has it open, see parents_room.h */
+	struct pp_room parents;
+	_Atomic bool has_parents;
+	int useless;	/* times that it woke this process */
+	int64_t useless_since;
 	/* but these are atomic, each for itself */
 	struct pp_registration registrations[PP_LISTENER_EPOLLS];
 };
 
 /*
- * The record of a TCP listener, made at its first accept if listen was not
- * seen. NULL where the descriptor is known to be something else. Keeps errno.
+ * For accept(2): the record of a TCP listener, made at its first accept if
+ * listen was not seen. NULL where the descriptor is known to be something else.
+ * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
+ * the room is opened before it is needed. Keeps errno.
  */
 struct pp_listener *pp_listeners_get(int fd);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
+
+/*
+ * The record of the listener that is polled by fd, which may be a duplicate of
+ * the descriptor that it is known by: that is asked once of each, and only
+ * while a connection waits. Changes errno.
+ */
+struct pp_listener *pp_listeners_find_polled(int fd);
 
 /* Is the descriptor known to be no TCP listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
@@ -73,40 +91,59 @@ void pp_listeners_note(int fd);
 void pp_listeners_note_epoll(int epoll, int operation, int fd,
 			     const struct epoll_event *event);
 
-/* Notes that the program is about to close fd. Costs a load, usually. */
+/*
+ * Notes that the program is about to close fd: its record ends, and its room
+ * is closed. Costs some loads, usually; keeps errno.
+ */
 void pp_listeners_note_close(int fd);
 
 /*
- * Lets a connection wait. False where that is not possible; then nothing was
- * taken.
+ * Lets a connection wait, where descriptors are short in place of the one that
+ * has waited longest in this process. False where that is not possible; then
+ * nothing was taken.
  */
 bool pp_listeners_enter(struct pp_listener *listener,
 			const struct pp_waiting *waiting);
 
-/* The next connection that can be handed over. */
-bool pp_listeners_leave(struct pp_listener *listener,
-			struct pp_waiting *waiting);
+/*
+ * The next connection that can be judged: 1, or 0 if there is none yet.
+ * -1 with errno set where the program has no descriptor left for it. Looks at
+ * some at a time, see pp_room_advance.
+ */
+int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
+		       struct pp_room_look *look);
 
 /* Can one be handed over? The program is about to be told so. */
 bool pp_listeners_ready(struct pp_listener *listener);
 
-/* Gives up who has waited longest in this room. False if nobody waits. */
-bool pp_listeners_give_up_oldest(struct pp_listener *listener);
+/*
+ * Descriptors are short: gives up the connection that has waited longest in
+ * this process. False if none waits.
+ */
+bool pp_listeners_give_up_oldest(void);
 
-/* Opens the room before anybody needs it, for those who wait for it. */
+/* Opens the room before it is needed, for those who wait for it. */
 bool pp_listeners_open(struct pp_listener *listener);
 
-/* Makes the gate of a listener, see wait.c. Its descriptor, or -1. */
-int pp_listeners_gate(struct pp_listener *listener);
+/* The epoll at which threads wait for it, see wait.c, or -1. Makes it. */
+int pp_listeners_threads_epoll(struct pp_listener *listener);
 
-/* Notes that the program waits for the listener by poll(2) or the like. */
+/* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
+
+/* The same by poll(2) or select(2). */
+void pp_listeners_note_polled(struct pp_listener *listener);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
 
-/* In a forked child: those who wait are the parent's. */
-void pp_listeners_note_fork(void);
+/*
+ * Around fork(2): no thread is at the rooms meanwhile. Those that wait are the
+ * parent's: the child has none.
+ */
+void pp_listeners_before_fork(void);
+void pp_listeners_after_fork(void);
+void pp_listeners_in_child(void);
 
 /*
  * Is any of the listeners with an open room what is asked? *is may discard the
@@ -115,6 +152,14 @@ void pp_listeners_note_fork(void);
 bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
 				      void *argument),
 			   void *argument);
+
+/*
+ * accept(2) found nothing. Where an epoll is shared with the parent, and its
+ * room has woken this process in vain several times, this sleeps for up to 5 ms,
+ * and after a second ends it: see parents_room.h. One load where nothing is
+ * shared; keeps errno.
+ */
+void pp_listeners_note_nobody(struct pp_listener *listener);
 
 /*
  * Are there open rooms, and are they of this process? A child of vfork has our
@@ -129,7 +174,7 @@ bool pp_listeners_have_own_rooms(void);
  */
 bool pp_listeners_room_holds(struct pp_listener *listener);
 
-/* Closes the room and whoever waits in it. Locked. */
+/* Closes the room and all that wait in it. Locked. */
 void pp_listeners_discard_room(struct pp_listener *listener);
 
 /* Is any room open? One load. */

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* Who is behind a descriptor; see names.h. */
+/* Who is behind a socket, as the program asks for it; see names.h. */
 #include <config.h>
 
 #include "preload/server/names.h"
 
+#include "api/proxyproto.h"
 #include "connection/note.h"
 #include "preload/configuration.h"
-#include "preload/process.h"
 #include "preload/real.h"
-#include "preload/server/headers_kept.h"
-#include "preload/server/peers.h"
+#include "preload/server/kept.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/uio.h>
 
-void pp_identity_show(struct pp_kernel_name *name,
-		      const union pp_address *stated, const socklen_t *room)
+void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
+		  const socklen_t *room)
 {
 	sa_family_t family = name->sa.sa_family;
 	union pp_address shown;
@@ -35,82 +29,51 @@ void pp_identity_show(struct pp_kernel_name *name,
 
 #ifdef PP_GETPEERNAME_CACHE
 
-static struct pp_peers peers;
+static struct pp_kept kept;
 
-void pp_identity_prepare(void)
+/* Do the settings, as far as they are read, let this peer state a client? */
+static bool is_trusted(const union pp_address *kernel)
 {
-	pp_process_prepare();
+	return pp_is_on() &&
+	       pp_networks_have(&pp_configuration()->trusted, kernel);
 }
 
-/* What was kept for fd was of another connection. */
-static void drop_header(int fd)
+/* The note on fd, whose peer the kernel names so. */
+static bool read_note(int fd, const struct pp_kernel_name *peer,
+		      struct pp_note *note)
 {
-	if (pp_headers_have(fd) && !pp_process_is_guest())
-		pp_headers_drop(fd);
+	struct pp_note_bytes bytes;
+	union pp_address kernel;
+
+	pp_address_from_kernel(&kernel, &peer->sa, peer->length);
+	return pp_family_is_internet(kernel.sa.sa_family) &&
+	       is_trusted(&kernel) && pp_note_fetch(fd, &bytes) &&
+	       pp_note_parse(&bytes, &kernel, note);
 }
 
-void pp_identity_set(int fd, const union pp_address *proxy,
-		     const struct pp_header *header, const uint8_t *bytes)
+static bool get_name(int (*function)(int, struct sockaddr *, socklen_t *),
+		     int fd, struct pp_kernel_name *name)
 {
-	struct pp_peer peer = { .kernel = *proxy,
-				.source = header->source,
-				.destination = header->destination,
-				.header = header->version };
-
-	if (header->command == PP_COMMAND_LOCAL)
-		peer.header |= PP_PEER_LOCAL;
-	drop_header(fd);
-	if (pp_header_has_more(header)) {
-		peer.header |= PP_PEER_MORE;
-		if (bytes != NULL && !pp_process_is_guest())
-			pp_headers_keep(fd, proxy, bytes, header->length);
-	}
-	pp_peers_set(&peers, fd, &peer);
-}
-
-void pp_identity_forget(int fd)
-{
-	drop_header(fd);
-	pp_peers_forget(&peers, fd);
-}
-
-void pp_identity_close(int fd)
-{
-	drop_header(fd);
-}
-
-void pp_identity_forget_older(int fd)
-{
-	struct pp_peer peer;
-	int error = errno;
-
-	if (pp_peers_look(&peers, fd, &peer) && !pp_process_is_guest())
-		pp_identity_forget(fd);
-	errno = error;
-}
-
-/* Whom the kernel names as the peer of a TCP connection. */
-static bool get_peer(int fd, union pp_address *peer)
-{
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
-
-	if (real_getpeername(fd, &name.sa, &name.length) != 0)
-		return false;
-	pp_address_from_kernel(peer, &name.sa, name.length);
-	return pp_family_is_internet(peer->sa.sa_family);
+	name->length = sizeof(name->storage);
+	return function(fd, &name->sa, &name->length) == 0;
 }
 
 /*
- * What is known of fd, in this process or by a note that came along. Whoever
- * starts a setuid program must not steer what it believes: he could have
- * written the note.
+ * The kernel names no peer, perhaps because the connection was reset on behalf
+ * of its client (connection/reset.h). TRUSTED has no say: it is of an address
+ * that the kernel named, and one outside may be why it was reset.
  */
-static bool find(int fd, const union pp_address *kernel, struct pp_peer *peer)
+static bool get_name_of_reset(int fd, struct pp_kernel_name *name)
 {
-	if (pp_peers_get(&peers, fd, kernel, peer))
-		return true;
-	return getauxval(AT_SECURE) == 0 && pp_note_read(fd, kernel, peer) &&
-	       pp_family_is_internet(peer->source.sa.sa_family);
+	struct pp_note_bytes bytes;
+	struct pp_note note;
+
+	if (errno != ENOTCONN || !pp_note_fetch(fd, &bytes) ||
+	    !pp_note_parse(&bytes, NULL, &note) ||
+	    !get_name(real_getsockname, fd, name))
+		return false;
+	pp_name_show(name, &note.source, NULL);
+	return true;
 }
 
 static int copy_out(const struct pp_kernel_name *name,
@@ -122,226 +85,199 @@ static int copy_out(const struct pp_kernel_name *name,
 	return -1;
 }
 
-int pp_identity_getpeername(int fd, struct sockaddr *address,
-			    socklen_t *length)
+PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 {
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
-	union pp_address kernel;
-	struct pp_peer peer;
+	struct pp_kernel_name name;
+	struct pp_note note;
 	int error = errno;
 
 	if (!pp_is_on() || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
-	if (real_getpeername(fd, &name.sa, &name.length) != 0)
-		return -1;
-	pp_address_from_kernel(&kernel, &name.sa, name.length);
-	if (pp_family_is_internet(kernel.sa.sa_family) &&
-	    find(fd, &kernel, &peer))
-		pp_identity_show(&name, &peer.source, length);
+	if (get_name(real_getpeername, fd, &name)) {
+		if (read_note(fd, &name, &note) && note.kind == PP_NOTE_CLIENT)
+			pp_name_show(&name, &note.source, length);
+	} else {
+		int failed = errno;
+
+		if (!get_name_of_reset(fd, &name)) {
+			errno = failed;
+			return -1;
+		}
+	}
 	errno = error;
 	return copy_out(&name, address, length);
 }
 
 /*
- * Is anything known of fd that the kernel's peer could confirm? Spares
- * getsockname of a listener, and of a UDP socket, one system call.
+ * Where the connection was made to, by its note. The kernel's peer is asked for
+ * only where there is one.
  */
-static bool may_be_known(int fd)
+static bool get_destination(int fd, union pp_address *destination)
 {
-	struct pp_peer peer;
+	struct pp_note_bytes bytes;
+	struct pp_kernel_name peer;
+	union pp_address kernel;
+	struct pp_note note;
+	bool found;
 
-	return pp_peers_look(&peers, fd, &peer) || pp_note_is_there(fd);
+	if (!pp_note_fetch(fd, &bytes))
+		return false;
+	if (get_name(real_getpeername, fd, &peer)) {
+		pp_address_from_kernel(&kernel, &peer.sa, peer.length);
+		found = is_trusted(&kernel) &&
+			pp_note_parse(&bytes, &kernel, &note) &&
+			note.kind == PP_NOTE_CLIENT;
+	} else {
+		found = errno == ENOTCONN &&
+			pp_note_parse(&bytes, NULL, &note) &&
+			is_trusted(&note.source);
+	}
+	if (found)
+		*destination = note.destination;
+	return found && pp_family_is_internet(destination->sa.sa_family);
 }
 
-int pp_identity_getsockname(int fd, struct sockaddr *address,
-			    socklen_t *length)
+PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
-	union pp_address kernel;
-	struct pp_peer peer;
+	union pp_address destination;
+	struct pp_kernel_name name;
 	int error = errno;
 
 	if (!pp_is_on() || address == NULL || length == NULL)
 		return real_getsockname(fd, address, length);
-	if (real_getsockname(fd, &name.sa, &name.length) != 0)
+	if (!get_name(real_getsockname, fd, &name))
 		return -1;
-	if (pp_family_is_internet(name.sa.sa_family) && may_be_known(fd) &&
-	    get_peer(fd, &kernel) && find(fd, &kernel, &peer) &&
-	    pp_family_is_internet(peer.destination.sa.sa_family))
-		pp_identity_show(&name, &peer.destination, length);
+	if (pp_family_is_internet(name.sa.sa_family) &&
+	    get_destination(fd, &destination))
+		pp_name_show(&name, &destination, length);
 	errno = error;
 	return copy_out(&name, address, length);
 }
 
-/* Writes the header again that says no more than the record. */
-static size_t format(const struct pp_peer *peer, uint8_t *bytes, size_t size)
+/* SO_COOKIE, by which no two sockets are the same; 0 before Linux 4.6. */
+static uint64_t cookie_of(int fd)
 {
-	unsigned version = peer->header & PP_PEER_VERSION;
+	uint64_t cookie;
+	socklen_t length = sizeof(cookie);
 
-	if (pp_family_is_internet(peer->source.sa.sa_family))
-		return pp_header_format(version, &peer->source,
-					&peer->destination, bytes, size);
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0)
+		return 0;
+	return cookie;
+}
+
+bool pp_header_is_kept(void)
+{
+	return pp_kept_is_started(&kept);
+}
+
+void pp_header_keep(int fd, const union pp_address *kernel,
+		    const struct pp_header *header, const uint8_t *bytes)
+{
+	uint64_t cookie;
+
+	if (!pp_kept_is_started(&kept) || bytes == NULL ||
+	    !pp_header_has_more(header))
+		return;
+	cookie = cookie_of(fd);
+	if (cookie != 0)
+		pp_kept_put(&kept, cookie, kernel, bytes, header->length);
+}
+
+void pp_header_note_fork(void)
+{
+	pp_kept_note_fork(&kept);
+}
+
+PP_EXPORT int proxyproto_keep_headers(void)
+{
+	int error = errno;
+
+	if (!pp_kept_start(&kept))
+		return -1;
+	errno = error;
+	return 0;
+}
+
+/* Writes the header again that says no more than its note; 0 if it cannot. */
+static size_t format_header(const struct pp_note *note, uint8_t *bytes,
+			    size_t size)
+{
+	unsigned version = note->header == PP_NOTE_V1 ? 1 : 2;
+
+	if (note->kind == PP_NOTE_CLIENT)
+		return pp_header_format(version, &note->source,
+					&note->destination, bytes, size);
 	return pp_header_format_unspec(version,
-				       peer->header & PP_PEER_LOCAL
+				       note->header == PP_NOTE_V2_LOCAL
 					       ? PP_COMMAND_LOCAL
 					       : PP_COMMAND_PROXY,
 				       bytes, size);
 }
 
 /* Copies as much of the header as size allows; 0 where it got lost. */
-static size_t copy_header(int fd, const struct pp_peer *peer, void *bytes,
-			  size_t size)
+static size_t copy_header(int fd, const union pp_address *kernel,
+			  const struct pp_note *note, void *bytes, size_t size)
 {
 	uint8_t header[PP_FORMAT_MAX];
 	size_t length;
 
-	if (peer->header & PP_PEER_MORE)
-		return pp_process_is_guest() ? 0
-					    : pp_headers_get(fd, &peer->kernel,
-							     bytes, size);
-	length = format(peer, header, sizeof(header));
+	if (note->header == PP_NOTE_MORE)
+		return pp_kept_get(&kept, cookie_of(fd), kernel, bytes, size);
+	length = format_header(note, header, sizeof(header));
 	if (size > 0)
 		memcpy(bytes, header, size < length ? size : length);
 	return length;
 }
 
-ssize_t pp_identity_get_header(int fd, void *bytes, size_t size)
+PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 {
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+	struct pp_kernel_name peer;
 	union pp_address kernel;
-	struct pp_peer peer;
+	struct pp_note note;
 	int error = errno;
 	size_t length;
 
-	if (real_getpeername(fd, &name.sa, &name.length) != 0)
+	if (!get_name(real_getpeername, fd, &peer))
 		return -1;
-	pp_address_from_kernel(&kernel, &name.sa, name.length);
-	if (!pp_peers_look(&peers, fd, &peer) || peer.header == 0 ||
-	    !pp_address_equal(&peer.kernel, &kernel)) {
+	if (!read_note(fd, &peer, &note) ||
+	    note.header == PP_NOTE_NO_HEADER) {
 		errno = ENODATA;
 		return -1;
 	}
-	length = copy_header(fd, &peer, bytes, size);
+	pp_address_from_kernel(&kernel, &peer.sa, peer.length);
+	length = copy_header(fd, &kernel, &note, bytes, size);
 	errno = length > 0 ? error : ENOBUFS;
 	return length > 0 ? (ssize_t)length : -1;
 }
 
-/*
- * Leaves what is known of fd with its socket; that there is no client, too:
- * then nobody looks for a header once more (inetd.c).
- */
-static void leave(int fd)
-{
-	union pp_address kernel;
-	struct pp_peer peer;
+#else
 
-	if (get_peer(fd, &kernel) && pp_peers_look(&peers, fd, &peer) &&
-	    pp_address_equal(&peer.kernel, &kernel))
-		pp_note_write(fd, &peer);
+bool pp_header_is_kept(void)
+{
+	return false;
 }
 
-void pp_identity_leave(int fd)
+void pp_header_keep(int fd, const union pp_address *kernel,
+		    const struct pp_header *header, const uint8_t *bytes)
 {
-	struct pp_peer peer;
-	int error = errno;
-
-	if (pp_peers_used(&peers) && pp_peers_look(&peers, fd, &peer))
-		leave(fd);
-	errno = error;
+	(void)fd, (void)kernel, (void)header, (void)bytes;
 }
 
-void pp_identity_duplicate(int from, int to)
+void pp_header_note_fork(void)
 {
-	struct pp_peer peer;
-	int error = errno;
-	bool known;
-
-	if (from == to || !pp_peers_used(&peers))
-		return;
-	known = pp_peers_look(&peers, from, &peer);
-	if (!known && !pp_peers_look(&peers, to, &peer))
-		return;
-	/* for a child of vfork the socket itself keeps it */
-	if (pp_process_is_guest()) {
-		leave(from);
-	} else if (known) {
-		if (pp_headers_have(from) || pp_headers_have(to))
-			pp_headers_duplicate(from, to);
-		pp_peers_set(&peers, to, &peer);
-	} else {
-		pp_identity_forget(to);
-	}
-	errno = error;
 }
 
-void pp_identity_leave_by_exec(void)
+PP_EXPORT int proxyproto_keep_headers(void)
 {
-	int end = pp_peers_end(&peers);
-	struct pp_peer peer;
-	int error = errno;
-
-	for (int fd = 0; fd < end; fd++) {
-		int flags;
-
-		if (!pp_peers_look(&peers, fd, &peer))
-			continue;
-		flags = real_fcntl(fd, F_GETFD, 0);
-		if (flags < 0)
-			/* closed: not to be asked for again */
-			pp_identity_forget_older(fd);
-		else if (!(flags & FD_CLOEXEC))
-			leave(fd);
-	}
-	errno = error;
+	errno = ENOTSUP;
+	return -1;
 }
 
-/*
- * Calls what for every descriptor in a message. Ends where a length is a lie:
- * the kernel takes no such message.
- */
-static void each_descriptor(const struct msghdr *message, void (*what)(int fd))
+PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 {
-	/* the macros take what they only read by another type */
-	struct msghdr *m = (struct msghdr *)(uintptr_t)message;
-	const char *end = (const char *)m->msg_control + m->msg_controllen;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
-	     c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_len > (size_t)(end - (const char *)c))
-			return;
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0);
-		     at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
-			int fd;
-
-			memcpy(&fd, (char *)c + at, sizeof(fd));
-			what(fd);
-		}
-	}
-}
-
-void pp_identity_leave_by_message(const struct msghdr *message)
-{
-	if (pp_peers_used(&peers) && message != NULL &&
-	    message->msg_control != NULL)
-		each_descriptor(message, pp_identity_leave);
-}
-
-void pp_identity_leave_by_messages(const struct mmsghdr *messages,
-				   size_t count)
-{
-	if (!pp_peers_used(&peers) || messages == NULL)
-		return;
-	/* the kernel takes no more of them at once */
-	for (size_t i = 0; i < count && i < UIO_MAXIOV; i++)
-		pp_identity_leave_by_message(&messages[i].msg_hdr);
-}
-
-void pp_identity_arrive_by_message(const struct msghdr *message)
-{
-	if (pp_peers_used(&peers) && message->msg_control != NULL)
-		each_descriptor(message, pp_identity_forget_older);
+	(void)fd, (void)bytes, (void)size;
+	errno = ENODATA;
+	return -1;
 }
 
 #endif

@@ -7,208 +7,255 @@
 #include "memory.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
-#include "preload/server/poll_parts.h"
-#include "preload/table.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
-/* So many need no memory of their own. */
-#define NEAR_POLL 64
+/* So many places are on the stack. */
+#define NEAR 64
+
+/* The events by which a listener is waited for. */
+#define READABLE (POLLIN | POLLRDNORM)
 
 static bool is_readable_asked(const struct pollfd *fd)
 {
-	return fd->fd >= 0 && (fd->events & (POLLIN | POLLRDNORM));
+	return fd->fd >= 0 && (fd->events & READABLE);
 }
 
-static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
+bool pp_poll_has_room(int fd)
 {
-	nfds_t rooms = 0;
+	struct pp_listener *listener = pp_listeners_find_polled(fd);
 
-	for (nfds_t i = 0; i < count; i++)
-		if (is_readable_asked(&fds[i]) &&
-		    pp_readiness_room(fds[i].fd) >= 0)
-			rooms++;
-	return rooms;
+	if (listener == NULL)
+		return false;
+	pp_listeners_note_polled(listener);
+	return atomic_load(&listener->wake) != 0;
 }
 
-/* Notes which listeners the program waits for, where poll(2) is content. */
-static int note_polled(int result, const struct pollfd *fds, nfds_t count)
+void pp_poll_note(int fd)
 {
-	if (result >= 0 && pp_listeners_any_unwatched())
-		for (nfds_t i = 0; i < count; i++)
-			if (is_readable_asked(&fds[i]))
-				pp_readiness_note_watched(fds[i].fd);
-	return result;
+	struct pp_listener *listener = pp_listeners_find(fd);
+
+	if (listener != NULL)
+		pp_listeners_note_polled(listener);
 }
 
-/* Is a listener with an open room among them? Keeps errno. */
-static bool concerns(const struct pollfd *fds, nfds_t count)
+/* Adds the rooms of those listeners that have one. How many there are in all. */
+static nfds_t add_rooms(struct pp_polling *polling)
 {
-	int error = errno;
-	bool rooms = count_rooms(fds, count) > 0;
+	nfds_t all = polling->count;
 
-	errno = error;
-	return rooms;
-}
+	for (nfds_t i = 0; i < polling->count && all < polling->size; i++) {
+		struct pp_listener *listener;
+		int room;
 
-/* The timeout of poll(2) in that of ppoll(2): NULL for a negative one. */
-static const struct timespec *to_time(int milliseconds, struct timespec *time)
-{
-	if (milliseconds < 0)
-		return NULL;
-	time->tv_sec = milliseconds / 1000;
-	time->tv_nsec = milliseconds % 1000 * 1000000L;
-	return time;
-}
-
-/* What is waited for: the program's descriptors, and the rooms behind them. */
-struct polling {
-	struct pollfd *fds;
-	nfds_t own;	/* of the program's, those that are any */
-	nfds_t all;
-};
-
-/*
- * Fills it, up to size. What is no descriptor is left out: the kernel takes no
- * more than the program may open, which may be as many as it has here.
- */
-static void fill_polling(struct polling *polling, nfds_t size,
-			 const struct pollfd *fds, nfds_t count)
-{
-	polling->own = 0;
-	for (nfds_t i = 0; i < count; i++)
-		if (fds[i].fd >= 0)
-			polling->fds[polling->own++] = fds[i];
-	polling->all = polling->own;
-	for (nfds_t i = 0; i < polling->own && polling->all < size; i++) {
-		int room = -1;
-
-		if (is_readable_asked(&polling->fds[i]))
-			room = pp_readiness_room(polling->fds[i].fd);
+		if (!is_readable_asked(&polling->fds[i]))
+			continue;
+		listener = pp_listeners_find(polling->fds[i].fd);
+		room = listener == NULL ? -1 : atomic_load(&listener->wake) - 1;
 		if (room >= 0)
-			polling->fds[polling->all++] = (struct pollfd){
+			polling->fds[all++] = (struct pollfd){
 				.fd = room, .events = POLLIN
 			};
 	}
+	return all;
 }
 
-/* Looks into the rooms that have moved; shows who is ready as readable. */
-static void show_rooms(const struct polling *polling)
+/* Looks into a room that has changed; shows who is ready as readable. */
+static void show_room(const struct pp_polling *polling, int room)
 {
-	for (nfds_t i = 0; i < polling->own; i++) {
+	for (nfds_t i = 0; i < polling->count; i++) {
 		struct pollfd *fd = &polling->fds[i];
 		struct pp_listener *listener;
 
 		if (!is_readable_asked(fd))
 			continue;
 		listener = pp_listeners_find(fd->fd);
-		if (listener == NULL)
-			continue;
-		for (nfds_t at = polling->own; at < polling->all; at++)
-			if (polling->fds[at].revents != 0 &&
-			    polling->fds[at].fd ==
-				    atomic_load(&listener->wake) - 1 &&
-			    pp_listeners_ready(listener))
-				fd->revents = (short)(fd->revents |
-						      (fd->events &
-						       (POLLIN | POLLRDNORM)));
+		if (listener != NULL &&
+		    atomic_load(&listener->wake) == room + 1 &&
+		    pp_listeners_ready(listener))
+			fd->revents |= (short)(fd->events & READABLE);
 	}
 }
 
-/* Hands the answers to the program. How many there are. */
-static int copy_answers(const struct polling *polling, struct pollfd *fds,
-			nfds_t count)
+int pp_poll_once(struct pp_polling *polling)
 {
-	const struct pollfd *from = polling->fds;
-	int answers = 0;
-
-	for (nfds_t i = 0; i < count; i++) {
-		fds[i].revents = fds[i].fd < 0 ? 0 : from++->revents;
-		answers += fds[i].revents != 0;
-	}
-	return answers;
-}
-
-static int poll_extended(struct pollfd *fds, nfds_t count,
-			 struct pollfd *extended, nfds_t size,
-			 const struct timespec *timeout, const sigset_t *mask)
-{
-	struct polling polling = { .fds = extended };
-	struct pp_timer timer = pp_timer_start(timeout);
+	nfds_t all = add_rooms(polling);
 	struct timespec left;
-	int result, answers;
+	int result = real_ppoll(polling->fds, all,
+				pp_timeout_left(&polling->timeout, &left),
+				polling->mask);
 
-	do {
-		fill_polling(&polling, size, fds, count);
-		result = real_ppoll(polling.fds, polling.all,
-				    pp_timer_left(&timer, &left), mask);
-		/* with the rooms there may be more than the program may open */
-		if (result < 0 && errno == EINVAL)
-			return real_ppoll(fds, count,
-					  pp_timer_left(&timer, &left), mask);
-		if (result < 0)
-			return result;
-		show_rooms(&polling);
-		answers = copy_answers(&polling, fds, count);
-	} while (answers == 0 && result > 0 && !pp_timer_is_over(&timer));
-	return answers;
+	/* with the rooms there may be more than the program may open */
+	if (result < 0 && errno == EINVAL && all > polling->count) {
+		all = polling->count;
+		result = real_ppoll(polling->fds, all,
+				    pp_timeout_left(&polling->timeout, &left),
+				    polling->mask);
+	}
+	for (nfds_t i = polling->count; result > 0 && i < all; i++)
+		if (polling->fds[i].revents != 0)
+			show_room(polling, polling->fds[i].fd);
+	return result;
 }
 
-static int poll_with_rooms(struct pollfd *fds, nfds_t count,
-			   const struct timespec *timeout,
-			   const sigset_t *mask)
+struct memory {
+	void *at;
+	size_t size;
+};
+
+/* As pthread_cleanup_push(3) has it. Keeps errno. */
+static void free_memory(void *argument)
 {
-	nfds_t size = count + count_rooms(fds, count);
-	struct pollfd near[NEAR_POLL];
-	struct pp_mapping memory = { .size = size * sizeof(*fds) };
+	const struct memory *memory = argument;
+	int error = errno;
+
+	munmap(memory->at, memory->size);
+	errno = error;
+}
+
+int pp_poll_run(struct pp_polling *polling,
+		int (*wait)(struct pp_polling *polling, void *argument),
+		void *argument)
+{
+	struct pollfd near[NEAR];
+	struct memory memory = { .size = polling->size * sizeof(*near) };
 	int result;
 
-	if (size <= NEAR_POLL)
-		return poll_extended(fds, count, near, size, timeout, mask);
+	polling->fds = near;
+	if (polling->size <= NEAR)
+		return wait(polling, argument);
 	memory.at = pp_memory_map(memory.size);
-	if (memory.at == NULL)
-		return real_ppoll(fds, count, timeout, mask);
-	pthread_cleanup_push(pp_mapping_free, &memory);
-	result = poll_extended(fds, count, memory.at, size, timeout, mask);
+	polling->fds = memory.at;
+	if (memory.at == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	pthread_cleanup_push(free_memory, &memory);
+	result = wait(polling, argument);
 	pthread_cleanup_pop(1);
 	return result;
 }
 
-/*
- * Before it is known whether a room is concerned, the kernel is asked who is
- * ready now: it says what is wrong with the call, as a bad address. Only who
- * has to wait asks twice, and by the name that the program did.
- */
-int pp_readiness_poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-	struct timespec time;
-	int ready;
+/* What the program gave to poll(2). */
+struct polled {
+	struct pollfd *fds;
+	nfds_t count;
+};
 
-	if (!pp_readiness_may_concern())
-		return note_polled(real_poll(fds, count, timeout), fds, count);
-	ready = note_polled(real_poll(fds, count, 0), fds, count);
-	if (ready >= 0 && concerns(fds, count))
-		return poll_with_rooms(fds, count, to_time(timeout, &time),
-				       NULL);
-	if (ready != 0 || timeout == 0)
-		return ready;
-	return real_poll(fds, count, timeout);
+/*
+ * Copies what the program waits for. What is no descriptor is left out: the
+ * kernel takes no more than the program may open, which may be as many as it
+ * has here.
+ */
+static void copy_asked(struct pp_polling *polling, const struct polled *polled)
+{
+	polling->count = 0;
+	for (nfds_t i = 0; i < polled->count; i++)
+		if (polled->fds[i].fd >= 0)
+			polling->fds[polling->count++] = polled->fds[i];
 }
 
-int pp_readiness_ppoll(struct pollfd *fds, nfds_t count,
-		       const struct timespec *timeout, const sigset_t *mask)
+/* Hands the answers to the program. How many there are. */
+static int copy_answers(const struct pp_polling *polling,
+			const struct polled *polled)
 {
-	const struct timespec now = { .tv_sec = 0 };
-	int ready;
+	const struct pollfd *from = polling->fds;
+	const struct pollfd *end = from + polling->count;
+	int answers = 0;
 
-	if (!pp_readiness_may_concern() || !pp_is_timeout(timeout))
+	for (nfds_t i = 0; i < polled->count; i++) {
+		struct pollfd *fd = &polled->fds[i];
+
+		fd->revents = fd->fd >= 0 && from < end ? from++->revents : 0;
+		answers += fd->revents != 0;
+	}
+	return answers;
+}
+
+static int poll_rooms(struct pp_polling *polling, void *argument)
+{
+	const struct polled *polled = argument;
+	int result, answers = 0;
+
+	copy_asked(polling, polled);
+	do {
+		result = pp_poll_once(polling);
+		if (result < 0)
+			return result;
+		answers = copy_answers(polling, polled);
+	} while (answers == 0 && result > 0 &&
+		 !pp_timeout_is_over(&polling->timeout));
+	return answers;
+}
+
+/* How many of the listeners among them have a room. Keeps errno. */
+static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
+{
+	int error = errno;
+	nfds_t rooms = 0;
+
+	if (!pp_is_address(fds))
+		return 0;
+	for (nfds_t i = 0; i < count; i++)
+		if (is_readable_asked(&fds[i]))
+			rooms += pp_poll_has_room(fds[i].fd);
+	errno = error;
+	return rooms;
+}
+
+/* ppoll(2) with so many rooms, at least one. */
+static int poll_with_rooms(struct pollfd *fds, nfds_t count, nfds_t rooms,
+			   const struct timespec *timeout,
+			   const sigset_t *mask)
+{
+	struct polled polled = { .fds = fds, .count = count };
+	struct pp_polling polling = { .size = count + rooms,
+				      .mask = mask,
+				      .timeout = pp_timeout_start(timeout) };
+
+	return pp_poll_run(&polling, poll_rooms, &polled);
+}
+
+/* Notes which listeners the program waited for, where poll(2) is content. */
+static int note_polled(int result, const struct pollfd *fds, nfds_t count)
+{
+	if (result >= 0 && pp_listeners_any_unwatched())
+		for (nfds_t i = 0; i < count; i++)
+			if (is_readable_asked(&fds[i]))
+				pp_poll_note(fds[i].fd);
+	return result;
+}
+
+int pp_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	const struct timespec time = {
+		.tv_sec = timeout / 1000,
+		.tv_nsec = timeout % 1000 * 1000000L,
+	};
+	nfds_t rooms;
+
+	if (!pp_listeners_any_open())
+		return note_polled(real_poll(fds, count, timeout), fds, count);
+	rooms = count_rooms(fds, count);
+	if (rooms == 0)
+		return real_poll(fds, count, timeout);
+	return poll_with_rooms(fds, count, rooms, timeout < 0 ? NULL : &time,
+			       NULL);
+}
+
+int pp_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+	     const sigset_t *mask)
+{
+	nfds_t rooms = 0;
+
+	if (!pp_listeners_any_open())
 		return note_polled(real_ppoll(fds, count, timeout, mask), fds,
 				   count);
-	ready = note_polled(real_ppoll(fds, count, &now, mask), fds, count);
-	if (ready >= 0 && concerns(fds, count))
-		return poll_with_rooms(fds, count, timeout, mask);
-	if (ready != 0)
-		return ready;
-	return real_ppoll(fds, count, timeout, mask);
+	if (pp_timeout_is_valid(timeout))
+		rooms = count_rooms(fds, count);
+	if (rooms == 0)
+		return real_ppoll(fds, count, timeout, mask);
+	return poll_with_rooms(fds, count, rooms, timeout, mask);
 }

@@ -7,6 +7,7 @@
 #include "preload/real.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 /*
  * The room's part of what the program asked of its listener. EPOLLEXCLUSIVE is
@@ -94,13 +95,24 @@ bool pp_registrations_adopt(struct pp_listener *listener,
 	for (size_t i = 0; i < PP_EARLY_EPOLLS; i++) {
 		struct pp_registration *from = &early->registrations[i];
 		struct pp_registration *to = &listener->registrations[i];
+		/* whoever has the number next has others */
+		int epoll = atomic_exchange(&from->epoll, 0);
 
-		atomic_store(&to->events, atomic_load(&from->events));
-		atomic_store(&to->data, atomic_load(&from->data));
-		atomic_store(&to->epoll, atomic_load(&from->epoll));
+		if (epoll != 0) {
+			atomic_store(&to->events, atomic_load(&from->events));
+			atomic_store(&to->data, atomic_load(&from->data));
+			atomic_store(&to->epoll, epoll);
+		}
 		any |= atomic_load(&to->epoll) != 0;
 	}
 	return any;
+}
+
+void pp_registrations_clear(struct pp_listener *listener)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++)
+		if (atomic_load(&listener->registrations[i].epoll) != 0)
+			atomic_store(&listener->registrations[i].epoll, 0);
 }
 
 bool pp_registrations_any(const struct pp_listener *listener)
@@ -115,11 +127,18 @@ bool pp_registrations_any(const struct pp_listener *listener)
  * Is the listener still registered there? The epoll may have been closed, and
  * another have its number: its owner must not hear of a listener it does not
  * know. Adding what is there already changes nothing and fails with EEXIST.
+ * What was not there has no events but EPOLLERR and EPOLLHUP meanwhile, and
+ * a socket that listens has neither: its owner hears of nothing.
  */
 static bool is_registered(const struct pp_listener *listener, int epoll)
 {
 	struct epoll_event nothing = { .events = 0 };
+	int listens = 0;
 
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+		       &(socklen_t){ sizeof(listens) }) != 0 ||
+	    !listens)
+		return false;
 	if (real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &nothing) == 0) {
 		real_epoll_ctl(epoll, EPOLL_CTL_DEL, listener->fd, NULL);
 		return false;
@@ -143,6 +162,46 @@ void pp_registrations_add_room(struct pp_listener *listener)
 		else
 			atomic_store(&place->epoll, 0);
 	}
+}
+
+void pp_registrations_remove_room(struct pp_listener *listener)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
+		int epoll = atomic_load(&listener->registrations[i].epoll) - 1;
+
+		if (epoll >= 0)
+			real_epoll_ctl(epoll, EPOLL_CTL_DEL,
+				       listener->room.epoll, NULL);
+	}
+}
+
+/*
+ * Registers an epoll that is registered already, with these events added, where
+ * it is level triggered: to others that would be one more event.
+ */
+static void change_room(struct pp_listener *listener, int room, uint32_t added)
+{
+	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
+		struct pp_registration *place = &listener->registrations[i];
+		int epoll = atomic_load(&place->epoll) - 1;
+		struct epoll_event event = for_room(
+			atomic_load(&place->events), atomic_load(&place->data));
+
+		if (epoll < 0 || (event.events & (EPOLLET | EPOLLONESHOT)))
+			continue;
+		event.events |= added;
+		real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &event);
+	}
+}
+
+void pp_registrations_renew_room(struct pp_listener *listener)
+{
+	change_room(listener, listener->room.epoll, 0);
+}
+
+void pp_registrations_quieten_room(struct pp_listener *listener, int room)
+{
+	change_room(listener, room, EPOLLET);
 }
 
 void pp_registrations_follow(struct pp_listener *listener, int epoll,

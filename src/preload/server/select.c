@@ -1,298 +1,264 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting for rooms with select(2); see poll.h. */
+/*
+ * select(2) where a room is concerned, by poll(2): a room's descriptor may be
+ * one that no set of the program's has a place for. See poll.h.
+ */
 #include <config.h>
 
 #include "preload/server/poll.h"
 
-#include "memory.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
-#include "preload/server/poll_parts.h"
-#include "preload/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <string.h>
 
-/* Sets up to this size need no memory of their own. */
-#define NEAR_SELECT 1024
+#define WORD_BITS ((int)(8 * sizeof(unsigned long)))
 
-#define WORD_BITS (8 * sizeof(unsigned long))
-
-/* Descriptor sets of any size, as the kernel takes them. */
-static bool is_set(const unsigned long *set, int fd)
-{
-	return (set[(size_t)fd / WORD_BITS] >> ((size_t)fd % WORD_BITS)) & 1;
-}
-
-static void set_bit(unsigned long *set, int fd)
-{
-	set[(size_t)fd / WORD_BITS] |= 1UL << ((size_t)fd % WORD_BITS);
-}
-
-static size_t set_words(int count)
-{
-	return ((size_t)count + WORD_BITS - 1) / WORD_BITS;
-}
-
-/*
- * Clears what a set of count descriptors has above them, in its last word.
- * select(2) does not look at it, and leaves nothing of it; the larger count
- * that the rooms need would have it asked about.
- */
-static void clear_above(unsigned long *set, int count)
-{
-	size_t bits = (size_t)count % WORD_BITS;
-
-	if (bits != 0)
-		set[(size_t)count / WORD_BITS] &= (1UL << bits) - 1;
-}
-
-/* One call of select(2) and the larger sets that it works on. */
-struct selection {
-	int count;		/* descriptors that the program's sets have */
-	fd_set *program[3];	/* readable, writable, exceptional */
-	int size;		/* descriptors that each own set has */
-	unsigned long *own[3];
+/* What select(2) asks a descriptor in each of its sets, and takes for a yes. */
+static const struct {
+	short asked;
+	short answers;
+} meanings[3] = {
+	{ POLLIN | POLLRDNORM | POLLRDBAND,
+	  POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR },
+	{ POLLOUT | POLLWRNORM | POLLWRBAND,
+	  POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR },
+	{ POLLPRI, POLLPRI },
 };
 
-/* The highest descriptor, rooms included, + 1. */
-static int selection_size(int count, const fd_set *readable)
+/* What the program gave: sets of any size, as the kernel takes them. */
+struct selection {
+	int count;	/* descriptors that its sets have */
+	unsigned long *sets[3];	/* readable, writable, exceptional, or NULL */
+};
+
+/* The events by which poll(2) asks what the sets ask about a descriptor. */
+static short get_events(const struct selection *selection, int fd)
 {
-	int size = count;
+	const unsigned long bit = 1UL << (fd % WORD_BITS);
+	short events = 0;
 
-	for (int fd = 0; fd < count; fd++)
-		if (is_set((const unsigned long *)(const void *)readable, fd)) {
-			int room = pp_readiness_room(fd);
-
-			if (room >= size)
-				size = room + 1;
-		}
-	return size;
+	for (size_t set = 0; set < 3; set++)
+		if (selection->sets[set] != NULL &&
+		    (selection->sets[set][fd / WORD_BITS] & bit))
+			events |= meanings[set].asked;
+	return events;
 }
 
-/* Does the kernel's table of descriptors end behind FD_SETSIZE? */
-static bool is_table_large(void)
+static void fill_polling(const struct selection *selection,
+			 struct pp_polling *polling)
 {
-	unsigned long set[FD_SETSIZE / WORD_BITS + 1] = { 0 };
-	const struct timespec now = { .tv_sec = 0 };
+	polling->count = 0;
+	for (int fd = 0; fd < selection->count; fd++) {
+		short events = get_events(selection, fd);
 
-	if (real_fcntl(FD_SETSIZE, F_GETFD, 0) >= 0)
-		return true;
-	set_bit(set, FD_SETSIZE);
-	return real_pselect(FD_SETSIZE + 1, (fd_set *)(void *)set, NULL, NULL,
-			    &now, NULL) < 0;
+		if (events != 0 && polling->count < polling->size)
+			polling->fds[polling->count++] = (struct pollfd){
+				.fd = fd, .events = events
+			};
+	}
+}
+
+/* Is a descriptor that was polled for set a yes in it? */
+static bool is_answer(const struct pollfd *fd, size_t set)
+{
+	return fd->fd >= 0 && (fd->events & meanings[set].asked) &&
+	       (fd->revents & meanings[set].answers);
 }
 
 /*
- * How much of its sets the program has given: select(2) does not look at what
- * is above the table of descriptors, and so programs may say
- * getdtablesize() with sets of the usual size.
+ * How many answers there are in the sets; -1 with EBADF where one is not open.
+ * poll(2) tells more than select(2) asks: who only did that is left out from
+ * then on, as it would again.
  */
-static int given_count(int count)
+static int count_answers(const struct pp_polling *polling)
 {
-	return count <= FD_SETSIZE || is_table_large() ? count : FD_SETSIZE;
-}
-
-bool pp_readiness_concerns_select(int count, const fd_set *readable)
-{
-	int error = errno;
-	bool concerns = false;
-
-	if (readable == NULL || !pp_readiness_may_concern())
-		return false;
-	count = given_count(count);
-	for (int fd = 0; fd < count; fd++) {
-		if (!is_set((const unsigned long *)(const void *)readable, fd))
-			continue;
-		pp_readiness_note_watched(fd);
-		concerns |= pp_readiness_room(fd) >= 0;
-	}
-	errno = error;
-	return concerns;
-}
-
-int pp_readiness_selected(int result, int count, const fd_set *readable)
-{
-	int error = errno;
-
-	if (result <= 0 || readable == NULL || !pp_listeners_any_unwatched())
-		return result;
-	count = given_count(count);
-	for (int fd = 0; fd < count; fd++)
-		if (is_set((const unsigned long *)(const void *)readable, fd))
-			pp_readiness_note_watched(fd);
-	errno = error;
-	return result;
-}
-
-/* Copies the program's sets and adds the rooms. */
-static void fill_sets(const struct selection *selection)
-{
-	unsigned long *readable = selection->own[0];
-
-	for (size_t i = 0; i < 3; i++) {
-		memset(selection->own[i], 0,
-		       set_words(selection->size) * sizeof(unsigned long));
-		if (selection->program[i] != NULL)
-			memcpy(selection->own[i], selection->program[i],
-			       set_words(selection->count) *
-				       sizeof(unsigned long));
-		clear_above(selection->own[i], selection->count);
-	}
-	for (int fd = 0; fd < selection->count; fd++)
-		if (is_set(readable, fd)) {
-			int room = pp_readiness_room(fd);
-
-			if (room >= 0 && room < selection->size)
-				set_bit(readable, room);
-		}
-}
-
-/*
- * Shows who is ready, and hides what the program did not ask for. How many
- * answers there are for it.
- */
-static int show_sets(const struct selection *selection)
-{
-	const unsigned long *asked =
-		(const unsigned long *)(const void *)selection->program[0];
 	int answers = 0;
 
-	for (int fd = 0; fd < selection->count; fd++) {
-		struct pp_listener *listener;
-		int room;
+	for (nfds_t i = 0; i < polling->count; i++) {
+		struct pollfd *fd = &polling->fds[i];
+		int before = answers;
 
-		if (!is_set(asked, fd))
-			continue;
-		listener = pp_listeners_find(fd);
-		if (listener == NULL)
-			continue;
-		room = atomic_load(&listener->wake) - 1;
-		if (room >= 0 && room < selection->size &&
-		    is_set(selection->own[0], room) &&
-		    pp_listeners_ready(listener))
-			set_bit(selection->own[0], fd);
-	}
-	for (size_t i = 0; i < 3; i++)
-		for (int fd = 0; fd < selection->count; fd++) {
-			const unsigned long *program =
-				(const unsigned long *)(const void *)
-					selection->program[i];
-
-			if (program == NULL || !is_set(program, fd))
-				continue;
-			answers += is_set(selection->own[i], fd);
+		if (fd->fd >= 0 && (fd->revents & POLLNVAL)) {
+			errno = EBADF;
+			return -1;
 		}
+		for (size_t set = 0; set < 3; set++)
+			answers += is_answer(fd, set);
+		if (fd->fd >= 0 && fd->revents != 0 && answers == before)
+			fd->fd = ~fd->fd;
+	}
 	return answers;
 }
 
-/* Writes the answers over what the program asked. */
-static void copy_sets(const struct selection *selection)
+/* Writes the answers over what the program asked, as whole words. */
+static void write_sets(const struct selection *selection,
+		       const struct pp_polling *polling)
 {
-	for (size_t i = 0; i < 3; i++) {
-		unsigned long *program =
-			(unsigned long *)(void *)selection->program[i];
+	for (size_t set = 0; set < 3; set++) {
+		unsigned long *words = selection->sets[set];
 
-		if (program == NULL)
+		if (words == NULL)
 			continue;
-		clear_above(selection->own[i], selection->count);
-		for (size_t word = 0; word < set_words(selection->count); word++)
-			program[word] &= selection->own[i][word];
+		for (int fd = 0; fd < selection->count; fd += WORD_BITS)
+			words[fd / WORD_BITS] = 0;
+		for (nfds_t i = 0; i < polling->count; i++)
+			if (is_answer(&polling->fds[i], set))
+				words[polling->fds[i].fd / WORD_BITS] |=
+					1UL << (polling->fds[i].fd % WORD_BITS);
 	}
 }
 
-static int select_extended(const struct selection *selection,
-			   const struct pp_timer *timer, const sigset_t *mask)
+static int select_rooms(struct pp_polling *polling, void *argument)
 {
-	struct timespec left;
+	const struct selection *selection = argument;
 	int result, answers = 0;
 
+	fill_polling(selection, polling);
 	do {
-		fill_sets(selection);
-		result = real_pselect(selection->size,
-				      (fd_set *)(void *)selection->own[0],
-				      (fd_set *)(void *)selection->own[1],
-				      (fd_set *)(void *)selection->own[2],
-				      pp_timer_left(timer, &left), mask);
+		result = pp_poll_once(polling);
 		if (result >= 0)
-			answers = show_sets(selection);
-		else if (errno != EBADF || !pp_own_forget_lost())
-			return result;
-	} while (result < 0 ||
-		 (answers == 0 && result > 0 && !pp_timer_is_over(timer)));
-	copy_sets(selection);
+			answers = count_answers(polling);
+		if (result < 0 || answers < 0)
+			return -1;
+	} while (answers == 0 && result > 0 &&
+		 !pp_timeout_is_over(&polling->timeout));
+	write_sets(selection, polling);
 	return answers;
 }
 
-/* Gives the sets their memory and selects. */
-static int select_with_sets(struct selection *selection,
-			    const struct pp_timer *timer, const sigset_t *mask)
+/* Has the program a descriptor that a set of the usual size has no place for? */
+static bool has_large_descriptor(int count)
 {
-	unsigned long near[3][NEAR_SELECT / WORD_BITS];
-	size_t words = set_words(selection->size);
-	struct pp_mapping memory = { .size = 3 * words * sizeof(unsigned long) };
-	int result;
+	const int end = count < 8 * FD_SETSIZE ? count : 8 * FD_SETSIZE;
 
-	for (size_t i = 0; i < 3; i++)
-		selection->own[i] = near[i];
-	if (selection->size <= NEAR_SELECT)
-		return select_extended(selection, timer, mask);
-	memory.at = pp_memory_map(memory.size);
-	if (memory.at == NULL) {
-		errno = ENOMEM;
-		return -1;
+	if (fcntl(count - 1, F_GETFD, 0) >= 0 && !pp_descriptors_has(count - 1))
+		return true;
+	for (int fd = FD_SETSIZE; fd < end; fd++)
+		if (fcntl(fd, F_GETFD, 0) >= 0 && !pp_descriptors_has(fd))
+			return true;
+	return false;
+}
+
+/*
+ * How much of its sets the program has given. The kernel does not look at what
+ * is above its table of descriptors, so programs may say getdtablesize() with
+ * sets of the usual size; our own descriptors would make it look.
+ */
+static int get_given_count(int count)
+{
+	int error = errno;
+	bool usual = count > FD_SETSIZE && !has_large_descriptor(count);
+
+	errno = error;
+	return usual ? FD_SETSIZE : count;
+}
+
+/*
+ * While a room is open: selects, if one is concerned and time is a timeout, and
+ * leaves *result. What is wrong with a call is for the kernel to say. until is
+ * when a select that waits for rooms ends. Keeps errno if it does not select.
+ */
+static bool selects_rooms(struct selection *selection,
+			  const struct timespec *time, const sigset_t *mask,
+			  struct pp_timeout *until, int *result)
+{
+	struct pp_polling polling = { .mask = mask };
+	int error = errno;
+	nfds_t rooms = 0;
+
+	if (selection->sets[0] == NULL || !pp_timeout_is_valid(time))
+		return false;
+	for (size_t set = 0; set < 3; set++)
+		if (selection->sets[set] != NULL &&
+		    !pp_is_address(selection->sets[set]))
+			return false;
+	for (int fd = 0; fd < selection->count; fd++) {
+		short events = get_events(selection, fd);
+
+		polling.size += events != 0;
+		if ((events & POLLIN) && pp_poll_has_room(fd))
+			rooms++;
 	}
-	for (size_t i = 0; i < 3; i++)
-		selection->own[i] = (unsigned long *)memory.at + i * words;
-	pthread_cleanup_push(pp_mapping_free, &memory);
-	result = select_extended(selection, timer, mask);
-	pthread_cleanup_pop(1);
+	errno = error;
+	if (rooms == 0)
+		return false;
+	*until = pp_timeout_start(time);
+	polling.timeout = *until;
+	polling.size += rooms;
+	*result = pp_poll_run(&polling, select_rooms, selection);
+	return true;
+}
+
+/* Notes which listeners the program waited for, where select(2) told of any. */
+static int note_selected(int result, int count, const fd_set *readable)
+{
+	if (result > 0 && readable != NULL && pp_listeners_any_unwatched())
+		for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++)
+			if (FD_ISSET(fd, readable))
+				pp_poll_note(fd);
 	return result;
 }
 
-int pp_readiness_pselect(int count, fd_set *readable, fd_set *writable,
-			 fd_set *exceptional, const struct timespec *timeout,
-			 const sigset_t *mask)
+int pp_pselect(int count, fd_set *readable, fd_set *writable,
+	       fd_set *exceptional, const struct timespec *timeout,
+	       const sigset_t *mask)
 {
-	struct pp_timer timer = pp_timer_start(timeout);
-	int given = given_count(count);
 	struct selection selection = {
-		.count = given,
-		.program = { readable, writable, exceptional },
-		.size = selection_size(given, readable),
+		.sets = { (void *)readable, (void *)writable,
+			  (void *)exceptional },
 	};
-
-	if (!pp_is_timeout(timeout))
-		return real_pselect(count, readable, writable, exceptional,
-				    timeout, mask);
-	return select_with_sets(&selection, &timer, mask);
-}
-
-/* select(2) of Linux leaves in *timeout what remains of it. */
-int pp_readiness_select(int count, fd_set *readable, fd_set *writable,
-			fd_set *exceptional, struct timeval *timeout)
-{
-	struct timespec time = { .tv_sec = 0 };
-	struct pp_timer timer;
+	struct pp_timeout until;
 	int result;
 
-	if (timeout == NULL)
-		return pp_readiness_pselect(count, readable, writable,
-					    exceptional, NULL, NULL);
-	/* select(2) takes microseconds beyond a second */
-	time.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000;
-	time.tv_nsec = timeout->tv_usec % 1000000 * 1000L;
-	if (!pp_is_timeout(&time))
-		return real_select(count, readable, writable, exceptional,
-				   timeout);
-	timer = pp_timer_start(&time);
-	result = pp_readiness_pselect(count, readable, writable, exceptional,
-				      &time, NULL);
-	if (!timer.endless) {
-		pp_timer_left(&timer, &time);
+	if (!pp_listeners_any_open())
+		return note_selected(real_pselect(count, readable, writable,
+						  exceptional, timeout, mask),
+				     count, readable);
+	selection.count = get_given_count(count);
+	if (selects_rooms(&selection, timeout, mask, &until, &result))
+		return result;
+	return real_pselect(selection.count, readable, writable, exceptional,
+			    timeout, mask);
+}
+
+/* The timeout of select(2), which takes microseconds beyond a second. */
+static struct timespec get_time(const struct timeval *timeout)
+{
+	struct timespec time = { .tv_sec = timeout->tv_sec,
+				 .tv_nsec = timeout->tv_usec % 1000000 * 1000 };
+
+	if (timeout->tv_sec >= 0 && timeout->tv_sec <= INT32_MAX)
+		time.tv_sec += timeout->tv_usec / 1000000;
+	return time;
+}
+
+int pp_select(int count, fd_set *readable, fd_set *writable,
+	      fd_set *exceptional, struct timeval *timeout)
+{
+	struct selection selection = {
+		.sets = { (void *)readable, (void *)writable,
+			  (void *)exceptional },
+	};
+	struct timespec time;
+	struct pp_timeout until;
+	int result;
+
+	if (!pp_listeners_any_open())
+		return note_selected(real_select(count, readable, writable,
+						 exceptional, timeout),
+				     count, readable);
+	selection.count = get_given_count(count);
+	if (timeout != NULL)
+		time = get_time(timeout);
+	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
+			   &until, &result))
+		return real_select(selection.count, readable, writable,
+				   exceptional, timeout);
+	/* as select(2) of Linux, and not pselect(2), does */
+	if (timeout != NULL && pp_timeout_left(&until, &time) != NULL) {
 		timeout->tv_sec = time.tv_sec;
 		timeout->tv_usec = time.tv_nsec / 1000;
 	}

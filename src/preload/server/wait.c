@@ -2,25 +2,25 @@
 /*
  * Waiting in accept; see wait.h.
  *
- * Nobody may sleep in the kernel's accept(2) while somebody in the room may
- * become ready: that sleep ends only with the next connection. With one thread
- * this is simple, as a connection enters the room only in accept itself: with
- * an empty room it calls accept(2), else it polls the listener and the room.
- * Where several threads block on a listener they wait at its gate instead, an
- * epoll over the listener, one-shot, and the room. So one thread at a time is
- * in accept(2), and all others see the room.
+ * No thread may sleep in the kernel's accept(2) while a connection in the room
+ * may become ready and no other thread watches it: that sleep ends only with
+ * the next connection. With one thread this is simple, as a connection enters
+ * the room only in accept itself: with an empty room it calls accept(2), else it
+ * polls the listener and the room. Where several threads block on a listener
+ * they wait at an epoll that has the listener, one-shot, and the room: so one of
+ * them at a time is in accept(2), and all others see the room.
  *
  * After poll(2) another process may have taken the connection. So as not to
- * sleep then, the listener is non-blocking for the moment of the call. Other
- * calls meet that moment as an EAGAIN, see pp_wait_was_transient. The moment
- * has a mark, as O_NONBLOCK may be the program's: O_APPEND, which says nothing
- * of a socket and is set by the same call.
+ * sleep then, the listener is made non-blocking for that one call. There is no
+ * other way: the flag is that of the listener, whoever has it, and accept(2)
+ * takes none for itself. Another call may meet the flag as an EAGAIN, see
+ * pp_wait_was_borrowed. It is marked, as O_NONBLOCK may be the program's: by
+ * O_APPEND, which says nothing of a socket and is set by the same call.
  */
 #include <config.h>
 
 #include "preload/server/wait.h"
 
-#include "preload/interrupted.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/threads.h"
@@ -33,21 +33,16 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define MOMENT (O_NONBLOCK | O_APPEND)
+/* The listener's flags while it is non-blocking for a call of ours. */
+#define BORROWED (O_NONBLOCK | O_APPEND)
 
-/* Half of them at once, then one a millisecond. */
-#define MOMENT_TRIES 2000
+/* Tries to be the one that sets them: half at once, then one a millisecond. */
+#define BORROW_TRIES 2000
 
-#define NAP 1000	/* milliseconds */
-
-/*
- * Does the program's accept block? Not where O_NONBLOCK is its own; that of
- * the moment of somebody's call has the mark of MOMENT.
- */
 bool pp_wait_blocks(struct pp_listener *listener)
 {
-	int flags = real_fcntl(listener->fd, F_GETFL, 0);
-	bool blocking = !(flags & O_NONBLOCK) || (flags & MOMENT) == MOMENT;
+	int flags = fcntl(listener->fd, F_GETFL, 0);
+	bool blocking = !(flags & O_NONBLOCK) || (flags & BORROWED) == BORROWED;
 
 	atomic_store(&listener->blocking,
 		     blocking ? PP_BLOCKING : PP_NONBLOCKING);
@@ -55,15 +50,16 @@ bool pp_wait_blocks(struct pp_listener *listener)
 }
 
 /*
- * Do several threads accept from this listener? The first accept of a process
- * with threads counts as if they did: who comes next is not known yet.
+ * Do several threads block in accept on this listener? The first accept of a
+ * process with threads counts as if they did: which is next is not known yet.
+ * One that is waited for otherwise is accepted from where there is something.
  */
 static bool is_shared(struct pp_listener *listener)
 {
 	uintptr_t self = (uintptr_t)pthread_self();
 	uintptr_t first = 0;
 
-	if (!pp_has_threads() ||
+	if (!pp_has_threads() || atomic_load(&listener->watched) ||
 	    atomic_load(&listener->blocking) == PP_NONBLOCKING)
 		return false;
 	if (atomic_load(&listener->shared) ||
@@ -89,203 +85,169 @@ static int64_t receive_timeout(int fd)
 	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
 }
 
-/*
- * Would the program's accept not have blocked? It has waited for its listener
- * by poll(2) or the like, as programs do that wait for others at the same
- * time, and the connection that it was told of is not for it to see. Then
- * accept fails as where a client has left.
- */
-static bool ends_early(const struct pp_listener *listener,
-		       const struct pp_patience *patience)
-{
-	return patience->turned_away && atomic_load(&listener->watched);
-}
-
 static void start_waiting(const struct pp_listener *listener,
-			  struct pp_patience *patience)
+			  struct pp_wait *wait)
 {
 	int64_t timeout;
 
-	if (ends_early(listener, patience)) {
-		patience->deadline = 0;
-		patience->lapse = ECONNABORTED;
-	} else if (!patience->waited) {
-		timeout = receive_timeout(listener->fd);
-		patience->deadline = timeout == 0 ? -1 : pp_now() + timeout;
-		patience->lapse = EAGAIN;
-	}
-	patience->waited = true;
+	if (wait->started)
+		return;
+	timeout = receive_timeout(listener->fd);
+	wait->deadline = timeout == 0 ? -1 : pp_now() + timeout;
+	wait->started = true;
 }
 
 /* For poll(2): the milliseconds left, -1 for ever. */
-static int time_left(const struct pp_patience *patience)
+static int time_left(const struct pp_wait *wait)
 {
-	int64_t left = patience->deadline - pp_now();
+	int64_t left = wait->deadline - pp_now();
 
-	if (patience->deadline < 0)
+	if (wait->deadline < 0)
 		return -1;
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
-/* What a wait that found nothing means. */
-static enum pp_turn turn_after(int result, const struct pp_patience *patience)
-{
-	if (result == 0) {
-		errno = patience->lapse;
-		return PP_TURN_NONE;
-	}
-	/* with a timeout accept(2) is not restarted */
-	if (errno == EINTR && patience->deadline < 0 && pp_handlers_restart())
-		return PP_TURN_ROOM;
-	return PP_TURN_NONE;
-}
-
-/* What the next thread at the gate waits for. */
-struct gate {
-	int epoll;
-	int listener;
-};
-
-static void arm_gate(void *argument)
-{
-	const struct gate *gate = argument;
-	struct pp_listener *listener = pp_listeners_find(gate->listener);
-	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
-				     .data.ptr = listener };
-	int error = errno;
-
-	/* while this thread was in accept(2) it may have been closed */
-	if (listener == NULL || atomic_load(&listener->gate) != gate->epoll + 1)
-		return;
-	real_epoll_ctl(gate->epoll, EPOLL_CTL_MOD, gate->listener, &event);
-	errno = error;
-}
-
-/* Whoever passes the gate arms it for the next one: pp_wait_accept. */
-static enum pp_turn pass_gate(struct pp_listener *listener, int gate,
-			      const struct epoll_event *event,
-			      struct pp_patience *patience)
-{
-	if (event->data.ptr != listener) {
-		/* nobody was there to move: the gate may be another's */
-		if (event->data.ptr != &listener->room ||
-		    !atomic_load(&listener->used))
-			pp_listeners_gate(listener);
-		return PP_TURN_ROOM;
-	}
-	patience->gate = gate + 1;
-	return atomic_load(&listener->used) ? PP_TURN_KERNEL_NOW
-					    : PP_TURN_KERNEL;
-}
-
 /*
- * Passes the gate if somebody is there: a busy server's threads ask for nothing
- * else. Only who sleeps there must know how long the program's accept would,
- * and in the end that the gate is still this listener's.
+ * poll(2) is interrupted by any handler, accept(2) only by one that was
+ * installed without SA_RESTART. Which one ran is not known: where all of them
+ * restart it was one that does.
  */
-static bool passes_at_once(struct pp_listener *listener,
-			   struct pp_patience *patience, enum pp_turn *turn)
+static bool handlers_restart(void)
 {
-	int gate = atomic_load(&listener->gate) - 1;
-	struct epoll_event event;
-	int result, state;
+	struct sigaction action;
 
-	if (gate < 0)
-		return false;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	result = epoll_wait(gate, &event, 1, 0);
-	pthread_setcancelstate(state, NULL);
-	if (result == 1)
-		*turn = pass_gate(listener, gate, &event, patience);
-	return result == 1;
-}
-
-static int sleep_at_gate(int gate, int listener, struct epoll_event *event,
-			 int timeout)
-{
-	struct gate here = { .epoll = gate, .listener = listener };
-	int result;
-
-	/* a thread that is cancelled here may have been let through already */
-	pthread_cleanup_push(arm_gate, &here);
-	result = epoll_wait(gate, event, 1, timeout);
-	pthread_cleanup_pop(0);
-	return result;
-}
-
-static enum pp_turn wait_at_gate(struct pp_listener *listener, int gate,
-				 struct pp_patience *patience)
-{
-	struct epoll_event event;
-	int result = sleep_at_gate(gate, listener->fd, &event,
-				   time_left(patience));
-
-	if (result <= 0)
-		return turn_after(result, patience);
-	return pass_gate(listener, gate, &event, patience);
-}
-
-/*
- * Sleeps at the gate as it is, for a second at most: that spares those who are
- * soon woken what wait_at_gate needs to know. False where nothing came of it.
- */
-static bool naps_at_gate(struct pp_listener *listener,
-			 struct pp_patience *patience, enum pp_turn *turn)
-{
-	int gate = atomic_load(&listener->gate) - 1, left = time_left(patience);
-	struct epoll_event event;
-	int result;
-
-	if (gate < 0 || patience->napped || (left >= 0 && left <= NAP))
-		return false;
-	patience->napped = true;
-	result = sleep_at_gate(gate, listener->fd, &event, NAP);
-	if (result == 0 || (result < 0 && errno != EINTR))
-		return false;
-	*turn = result < 0 ? turn_after(result, patience)
-			   : pass_gate(listener, gate, &event, patience);
+	for (int number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 &&
+		    action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN &&
+		    !(action.sa_flags & SA_RESTART))
+			return false;
 	return true;
 }
 
-static enum pp_turn wait_for_either(struct pp_listener *listener,
-				    struct pp_patience *patience)
+/* What a wait means that found nothing, with the result of poll(2). */
+static enum pp_wait_for end_in_vain(int result, const struct pp_wait *wait)
+{
+	if (result == 0)
+		errno = EAGAIN;
+	/* with a timeout accept(2) is not restarted */
+	else if (errno == EINTR && wait->deadline < 0 && handlers_restart())
+		return PP_WAIT_ROOM;
+	return PP_WAIT_FAILED;
+}
+
+static enum pp_wait_for wait_for_either(struct pp_listener *listener,
+					struct pp_wait *wait)
 {
 	struct pollfd fds[] = {
 		{ .fd = listener->fd, .events = POLLIN },
 		{ .fd = atomic_load(&listener->wake) - 1, .events = POLLIN },
 	};
-	int result = real_poll(fds, 2, time_left(patience));
+	int result = real_poll(fds, 2, time_left(wait));
 
 	if (result <= 0)
-		return turn_after(result, patience);
-	/* nobody was there to move: the number may be another's */
+		return end_in_vain(result, wait);
+	/* nothing was there to move: the number may be another's */
 	if (fds[1].revents != 0 && !atomic_load(&listener->used))
-		pp_own_forget_lost();
-	return fds[1].revents != 0 ? PP_TURN_ROOM : PP_TURN_KERNEL_NOW;
+		pp_descriptors_forget_lost();
+	return fds[1].revents != 0 ? PP_WAIT_ROOM : PP_WAIT_KERNEL_NOW;
 }
 
-enum pp_turn pp_wait_turn(struct pp_listener *listener,
-			  struct pp_patience *patience)
+/* The epoll at which threads wait, and the listener in it. */
+struct threads_epoll {
+	int epoll;
+	int listener;
+};
+
+/* Lets the next thread see the listener, when this one is out of accept(2). */
+static void arm_threads_epoll(void *argument)
+{
+	const struct threads_epoll *at = argument;
+	struct pp_listener *listener = pp_listeners_find(at->listener);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
+				     .data.ptr = listener };
+	int error = errno;
+
+	/* while this thread was in accept(2) it may have been closed */
+	if (listener == NULL ||
+	    atomic_load(&listener->threads_epoll) != at->epoll + 1)
+		return;
+	real_epoll_ctl(at->epoll, EPOLL_CTL_MOD, at->listener, &event);
+	errno = error;
+}
+
+/* The thread that gets the listener's event arms it again: pp_wait_accept. */
+static enum pp_wait_for take_event(struct pp_listener *listener, int epoll,
+				   const struct epoll_event *event,
+				   struct pp_wait *wait)
+{
+	if (event->data.ptr == listener) {
+		wait->threads_epoll = epoll + 1;
+		return atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
+						    : PP_WAIT_KERNEL;
+	}
+	/* nothing was there to move: the epoll may be another's */
+	if (event->data.ptr != &listener->room || !atomic_load(&listener->used))
+		pp_listeners_threads_epoll(listener);
+	return PP_WAIT_ROOM;
+}
+
+/*
+ * Takes an event that is there already: a busy server's threads ask for nothing
+ * else. Only one that sleeps must know how long the program's accept would, and
+ * that the epoll is still this listener's.
+ */
+static bool take_event_at_once(struct pp_listener *listener,
+			       struct pp_wait *wait, enum pp_wait_for *next)
+{
+	int epoll = atomic_load(&listener->threads_epoll) - 1;
+	struct epoll_event event;
+	int result, state;
+
+	if (epoll < 0)
+		return false;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	result = epoll_wait(epoll, &event, 1, 0);
+	pthread_setcancelstate(state, NULL);
+	if (result == 1)
+		*next = take_event(listener, epoll, &event, wait);
+	return result == 1;
+}
+
+static enum pp_wait_for wait_with_threads(struct pp_listener *listener,
+					  int epoll, struct pp_wait *wait)
+{
+	struct threads_epoll at = { .epoll = epoll, .listener = listener->fd };
+	struct epoll_event event;
+	int result;
+
+	/* a thread that is cancelled here may have got the event already */
+	pthread_cleanup_push(arm_threads_epoll, &at);
+	result = epoll_wait(epoll, &event, 1, time_left(wait));
+	pthread_cleanup_pop(0);
+	if (result <= 0)
+		return end_in_vain(result, wait);
+	return take_event(listener, epoll, &event, wait);
+}
+
+enum pp_wait_for pp_wait_next(struct pp_listener *listener,
+			      struct pp_wait *wait)
 {
 	bool shared = is_shared(listener);
-	enum pp_turn turn;
-	int gate = -1;
+	enum pp_wait_for next;
+	int epoll = -1;
 
-	if (!shared && !patience->waited && !atomic_load(&listener->used) &&
-	    !ends_early(listener, patience))
-		return PP_TURN_KERNEL;
-	if (shared && passes_at_once(listener, patience, &turn))
-		return turn;
+	if (!shared && !wait->started && !atomic_load(&listener->used))
+		return PP_WAIT_KERNEL;
+	if (shared && take_event_at_once(listener, wait, &next))
+		return next;
 	if (!pp_wait_blocks(listener))
-		return PP_TURN_KERNEL;
-	start_waiting(listener, patience);
-	if (shared && naps_at_gate(listener, patience, &turn))
-		return turn;
+		return PP_WAIT_KERNEL;
+	start_waiting(listener, wait);
 	if (shared)
-		gate = pp_listeners_gate(listener);
-	if (gate >= 0)
-		return wait_at_gate(listener, gate, patience);
-	return wait_for_either(listener, patience);
+		epoll = pp_listeners_threads_epoll(listener);
+	return epoll >= 0 ? wait_with_threads(listener, epoll, wait)
+			  : wait_for_either(listener, wait);
 }
 
 static int accept_real(const struct pp_accept_call *call,
@@ -298,51 +260,55 @@ static int accept_real(const struct pp_accept_call *call,
 }
 
 /*
- * Keeps other processes that share the listener out of the moment in which it
- * is non-blocking: one's end would be in the middle of another's. A record
- * lock is the process's own, unlike the flag, and goes with it. False where
- * another process has it.
+ * Keeps other processes that share the listener out while its flags are
+ * borrowed: one's end would be in the middle of another's. A record lock is the
+ * process's own, unlike the flags, and goes with it. False where another
+ * process has it.
  */
 static bool lock_record(int fd, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	return real_fcntl(fd, F_SETLK, (intptr_t)&lock) == 0 ||
+	return fcntl(fd, F_SETLK, (intptr_t)&lock) == 0 ||
 	       (errno != EAGAIN && errno != EACCES);
 }
 
 /*
- * The process of which a thread is in a moment: the record lock does not keep
- * out its other ones.
+ * The process of which a thread borrows flags: the record lock does not keep
+ * out its other threads. That of a parent does not count in its child.
  */
-static _Atomic pid_t in_moment;
+static _Atomic pid_t borrower;
 
-void pp_wait_note_fork(void)
+/* False where others are at it. */
+static bool lock_flags(int listener, bool patient)
 {
-	atomic_store(&in_moment, 0);
-}
-
-/* False where it is somebody else's. */
-static bool take_moment(int listener, bool patient)
-{
-	pid_t self = getpid(), holder = atomic_load(&in_moment);
+	pid_t self = getpid(), holder = atomic_load(&borrower);
 
 	if (holder == self ||
-	    !atomic_compare_exchange_strong(&in_moment, &holder, self))
+	    !atomic_compare_exchange_strong(&borrower, &holder, self))
 		return false;
 	if (lock_record(listener, F_WRLCK) || !patient)
 		return true;
-	atomic_store(&in_moment, 0);
+	atomic_store(&borrower, 0);
 	return false;
 }
 
-/* Nothing may come into a moment: the flag is seen by other processes. */
+/* Nothing may come in between: the flags are seen by other processes. */
 struct undisturbed {
 	sigset_t signals;
 	int cancel_state;
 };
 
-static void disturb_again(const struct undisturbed *before)
+static void begin_undisturbed(struct undisturbed *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before->signals);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel_state);
+}
+
+static void end_undisturbed(const struct undisturbed *before)
 {
 	pthread_setcancelstate(before->cancel_state, NULL);
 	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
@@ -352,102 +318,98 @@ static void disturb_again(const struct undisturbed *before)
  * Waits with signals open. After a second or so, a process that has the record
  * lock is taken to be stopped, and not waited for any longer.
  */
-static struct undisturbed begin_moment(int listener)
+static void begin_flags(int listener, struct undisturbed *before)
 {
-	struct undisturbed before;
-	sigset_t all;
-
-	sigfillset(&all);
 	for (int tries = 0;; tries++) {
-		pthread_sigmask(SIG_SETMASK, &all, &before.signals);
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
-				       &before.cancel_state);
-		if (take_moment(listener, tries < MOMENT_TRIES))
-			return before;
-		disturb_again(&before);
-		if (tries < MOMENT_TRIES / 2)
+		begin_undisturbed(before);
+		if (lock_flags(listener, tries < BORROW_TRIES))
+			return;
+		end_undisturbed(before);
+		if (tries < BORROW_TRIES / 2)
 			sched_yield();
 		else
 			real_poll(NULL, 0, 1);
 	}
 }
 
-static void end_moment(int listener, const struct undisturbed *before)
+static void end_flags(int listener, const struct undisturbed *before)
 {
 	lock_record(listener, F_UNLCK);
-	atomic_store(&in_moment, 0);
-	disturb_again(before);
+	atomic_store(&borrower, 0);
+	end_undisturbed(before);
 }
 
 /*
- * The listener's flags without those of a moment: within one's own, only a
- * process that was killed in the middle of another can have left them.
+ * The listener's flags as the program's. To the one that has them locked,
+ * borrowed ones are those of a process that was killed before their end.
  */
-static int own_flags(int listener)
+static int program_flags(int listener)
 {
-	int flags = real_fcntl(listener, F_GETFL, 0);
+	int flags = fcntl(listener, F_GETFL, 0);
 
-	return (flags & MOMENT) == MOMENT ? flags & ~MOMENT : flags;
+	return (flags & BORROWED) == BORROWED ? flags & ~BORROWED : flags;
 }
 
 /* accept(2) on a blocking listener that does not block. */
 static int accept_now(const struct pp_accept_call *call,
 		      struct sockaddr *address, socklen_t *length)
 {
-	struct undisturbed before = begin_moment(call->listener);
-	int flags = own_flags(call->listener);
-	int fd, error;
+	struct undisturbed before;
+	int flags, fd, error;
 
-	real_fcntl(call->listener, F_SETFL, flags | MOMENT);
+	begin_flags(call->listener, &before);
+	flags = program_flags(call->listener);
+	fcntl(call->listener, F_SETFL, flags | BORROWED);
 	fd = accept_real(call, address, length);
 	error = errno;
-	real_fcntl(call->listener, F_SETFL, flags);
-	end_moment(call->listener, &before);
+	fcntl(call->listener, F_SETFL, flags);
+	end_flags(call->listener, &before);
 	errno = error;
 	return fd;
 }
 
-/* Lets a moment pass, of somebody else or of one who was killed in it. */
-static void let_moment_pass(int listener)
+/* Waits for the end of another call's, and ends that of a killed process. */
+static void await_program_flags(int listener)
 {
-	struct undisturbed before = begin_moment(listener);
+	struct undisturbed before;
 
-	real_fcntl(listener, F_SETFL, own_flags(listener));
-	end_moment(listener, &before);
+	begin_flags(listener, &before);
+	fcntl(listener, F_SETFL, program_flags(listener));
+	end_flags(listener, &before);
 }
 
-bool pp_wait_was_transient(struct pp_listener *listener)
+bool pp_wait_was_borrowed(struct pp_listener *listener)
 {
 	int flags;
-	bool transient;
+	bool borrowed;
 
 	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
 		return false;
-	flags = real_fcntl(listener->fd, F_GETFL, 0);
-	transient = (flags & MOMENT) == MOMENT;
-	if (transient)
-		let_moment_pass(listener->fd);
+	flags = fcntl(listener->fd, F_GETFL, 0);
+	borrowed = (flags & BORROWED) == BORROWED;
+	if (borrowed)
+		await_program_flags(listener->fd);
 	else if (pp_wait_blocks(listener))
-		transient = receive_timeout(listener->fd) == 0;
+		borrowed = receive_timeout(listener->fd) == 0;
 	errno = EAGAIN;
-	return transient;
+	return borrowed;
 }
 
-int pp_wait_accept(const struct pp_accept_call *call, enum pp_turn turn,
-		   struct pp_patience *patience, struct sockaddr *address,
+int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
+		   struct pp_wait *wait, struct sockaddr *address,
 		   socklen_t *length)
 {
-	struct gate gate = { .epoll = patience->gate - 1,
-			     .listener = call->listener };
+	struct threads_epoll at = { .epoll = wait->threads_epoll - 1,
+				    .listener = call->listener };
 	int fd;
 
-	if (gate.epoll < 0)
-		return turn == PP_TURN_KERNEL_NOW
-			       ? accept_now(call, address, length)
-			       : accept_real(call, address, length);
-	patience->gate = 0;
-	pthread_cleanup_push(arm_gate, &gate);
-	fd = turn == PP_TURN_KERNEL_NOW ? accept_now(call, address, length)
+	if (what == PP_WAIT_KERNEL_NOW && at.epoll < 0)
+		return accept_now(call, address, length);
+	if (at.epoll < 0)
+		return accept_real(call, address, length);
+	wait->threads_epoll = 0;
+	pthread_cleanup_push(arm_threads_epoll, &at);
+	fd = what == PP_WAIT_KERNEL_NOW ? accept_now(call, address, length)
 					: accept_real(call, address, length);
 	pthread_cleanup_pop(1);
 	return fd;

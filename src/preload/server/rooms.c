@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The waiting rooms of the program's listeners; see rooms.h and listeners.h.
+ * One lock for all the rooms of the process: it is taken only where a connection
+ * waits.
+ */
+#include <config.h>
+
+#include "preload/server/rooms.h"
+
+#include "connection/cookie.h"
+#include "connection/report.h"
+#include "preload/configuration.h"
+#include "preload/lock.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/server/descriptors.h"
+#include "preload/server/epolls.h"
+#include "preload/server/parents_room.h"
+#include "preload/server/registrations.h"
+#include "preload/server/threads.h"
+
+#include <errno.h>
+
+static struct pp_lock lock;
+static struct pp_listener *open_listeners;
+static _Atomic int open_count;
+static _Atomic int used_count;	/* those with a connection in them */
+static _Atomic unsigned opened_count = 1;	/* ever, see rooms.h */
+static _Atomic uintptr_t forking;	/* the thread that does, with the lock */
+
+static void set_used(struct pp_listener *listener, bool used)
+{
+	if (atomic_exchange(&listener->used, used) != used)
+		atomic_fetch_add(&used_count, used ? 1 : -1);
+}
+
+static void note_used(struct pp_listener *listener)
+{
+	set_used(listener, pp_room_is_used(&listener->room));
+}
+
+/* Takes the listener off the list of those with an open room. */
+static void unlink_open(struct pp_listener *listener)
+{
+	struct pp_listener **at = &open_listeners;
+
+	while (*at != NULL && *at != listener)
+		at = &(*at)->next_open;
+	if (*at == NULL)
+		return;
+	*at = listener->next_open;
+	atomic_fetch_sub(&open_count, 1);
+}
+
+/* Gives the epoll of threads up; closes it if the program has not. */
+static void close_threads_epoll(struct pp_listener *listener)
+{
+	int epoll = atomic_exchange(&listener->threads_epoll, 0) - 1;
+	bool known = epoll >= 0 && pp_room_stands(&listener->room) &&
+		     pp_room_knows(&listener->room, epoll);
+
+	if (epoll >= 0)
+		pp_descriptors_forget(epoll);
+	if (known)
+		real_close(epoll);
+}
+
+static void discard_room(struct pp_listener *listener,
+			 void (*how)(struct pp_room *room))
+{
+	atomic_store(&listener->wake, 0);
+	set_used(listener, false);
+	close_threads_epoll(listener);
+	unlink_open(listener);
+	if (how == pp_room_close && listener->forked &&
+	    pp_room_stands(&listener->room))
+		pp_registrations_remove_room(listener);
+	listener->forked = false;
+	how(&listener->room);
+}
+
+void pp_listeners_discard_room(struct pp_listener *listener)
+{
+	discard_room(listener, pp_room_close);
+}
+
+/* In a child: its copies of the descriptors are closed at once. */
+static void abandon_rooms(void)
+{
+	struct pp_listener *listener;
+
+	while ((listener = open_listeners) != NULL) {
+		bool stands = pp_room_stands(&listener->room);
+
+		discard_room(listener, pp_room_abandon);
+		if (stands && pp_registrations_any(listener))
+			pp_parents_room_keep(listener);
+	}
+	pp_descriptors_close_all();
+}
+
+/* Signals are blocked from here to pp_listeners_after_fork or _in_child. */
+static sigset_t before_fork;
+
+void pp_listeners_before_fork(void)
+{
+	sigset_t before;
+
+	if (!pp_listeners_any())
+		return;
+	pp_lock_take(&lock, &before);
+	before_fork = before;
+	for (struct pp_listener *l = open_listeners; l != NULL; l = l->next_open)
+		l->forked = true;
+	atomic_store(&forking, (uintptr_t)pthread_self());
+}
+
+void pp_listeners_after_fork(void)
+{
+	sigset_t before;
+
+	if (atomic_load(&forking) != (uintptr_t)pthread_self())
+		return;
+	atomic_store(&forking, 0);
+	before = before_fork;
+	pp_lock_release(&lock, &before);
+}
+
+void pp_listeners_in_child(void)
+{
+	/* another thread's listen(2) may have been the first, meanwhile */
+	if (atomic_load(&forking) != (uintptr_t)pthread_self())
+		pp_lock_renew(&lock);
+	abandon_rooms();
+	pp_listeners_after_fork();
+}
+
+bool pp_listeners_have_own_rooms(void)
+{
+	return pp_listeners_any_open() && !pp_process_is_guest();
+}
+
+bool pp_listeners_room_holds(struct pp_listener *listener)
+{
+	if (open_listeners != NULL && !pp_listeners_have_own_rooms())
+		abandon_rooms();
+	if (atomic_load(&listener->wake) == 0)
+		return false;
+	if (listener->cookie == pp_cookie_of(listener->fd) &&
+	    pp_room_stands(&listener->room))
+		return true;
+	pp_listeners_discard_room(listener);
+	return false;
+}
+
+static bool open_room(struct pp_listener *listener)
+{
+	static const struct pp_room_policy policy = {
+		.hide = pp_descriptors_hide,
+		.reveal = pp_descriptors_reveal,
+		.forget = pp_descriptors_forget,
+	};
+
+	if (pp_listeners_room_holds(listener))
+		return true;
+	if (!pp_room_open(&listener->room, &policy))
+		return false;
+	/* the child of a bare clone(2), of which nobody told */
+	if (pp_process_is_guest())
+		pp_process_note_fork();
+	listener->cookie = pp_cookie_of(listener->fd);
+	listener->next_open = open_listeners;
+	open_listeners = listener;
+	atomic_fetch_add(&opened_count, 1);
+	atomic_fetch_add(&open_count, 1);
+	atomic_store(&listener->wake, listener->room.epoll + 1);
+	pp_registrations_add_room(listener);
+	pp_epolls_look_up(listener);
+	return true;
+}
+
+/* A room that turns out to be lost gives its descriptors up as well. */
+static bool give_up_oldest(struct pp_waiting *given_up)
+{
+	struct pp_listener *oldest = NULL;
+
+	given_up->receive.fd = -1;
+	for (struct pp_listener *l = open_listeners; l != NULL; l = l->next_open)
+		if (l->room.oldest != NULL &&
+		    (oldest == NULL || l->room.oldest->deadline <
+					       oldest->room.oldest->deadline))
+			oldest = l;
+	if (oldest == NULL)
+		return false;
+	if (pp_listeners_room_holds(oldest)) {
+		pp_room_give_up_oldest(&oldest->room, given_up);
+		note_used(oldest);
+	}
+	return true;
+}
+
+/* Not locked: where nobody reads stderr that takes for ever. */
+static void tell_given_up(const struct pp_waiting *given_up)
+{
+	if (given_up->receive.fd >= 0)
+		pp_report_outcome(pp_configuration(), "accept",
+				  given_up->receive.fd, &given_up->proxy,
+				  "dropped",
+				  "given up, descriptors are short");
+}
+
+/*
+ * Closes another listener's room that is empty. Not where there are threads:
+ * one of them may be waiting for it.
+ */
+static bool close_empty_room(const struct pp_listener *but)
+{
+	struct pp_listener *listener = open_listeners;
+
+	while (listener != NULL &&
+	       (listener == but || pp_room_is_used(&listener->room)))
+		listener = listener->next_open;
+	if (listener == NULL || pp_has_threads())
+		return false;
+	pp_listeners_discard_room(listener);
+	return true;
+}
+
+bool pp_listeners_give_up_oldest(void)
+{
+	struct pp_waiting given_up;
+	sigset_t before;
+	bool any;
+
+	if (!pp_listeners_any_open())
+		return false;
+	pp_lock_take(&lock, &before);
+	any = give_up_oldest(&given_up);
+	pp_lock_release(&lock, &before);
+	if (any)
+		tell_given_up(&given_up);
+	return any;
+}
+
+static bool enter_room(struct pp_listener *listener,
+		       const struct pp_waiting *waiting)
+{
+	sigset_t before;
+	bool entered;
+
+	pp_lock_take(&lock, &before);
+	do
+		entered = open_room(listener) &&
+			  pp_room_enter(&listener->room, waiting);
+	while (!entered && errno == EMFILE && close_empty_room(listener));
+	if (entered)
+		note_used(listener);
+	pp_lock_release(&lock, &before);
+	return entered;
+}
+
+bool pp_listeners_enter(struct pp_listener *listener,
+			const struct pp_waiting *waiting)
+{
+	while (!enter_room(listener, waiting))
+		if (errno != EMFILE || !pp_listeners_give_up_oldest())
+			return false;
+	return true;
+}
+
+int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
+		       struct pp_room_look *look)
+{
+	sigset_t before;
+	int left = 0, error = errno;
+
+	pp_lock_take(&lock, &before);
+	if (pp_listeners_room_holds(listener)) {
+		if (listener->forked)
+			pp_registrations_renew_room(listener);
+		pp_room_advance(&listener->room, look);
+		left = pp_room_leave(&listener->room, waiting);
+		if (left < 0)
+			error = errno;
+		note_used(listener);
+	}
+	pp_lock_release(&lock, &before);
+	errno = error;
+	return left;
+}
+
+void pp_listeners_note_nobody(struct pp_listener *listener)
+{
+	int error = errno;
+	sigset_t before;
+	int sleep = 0;
+
+	if (!atomic_load(&listener->has_parents))
+		return;
+	pp_lock_take(&lock, &before);
+	if (atomic_load(&listener->has_parents))
+		sleep = pp_parents_room_sleep(listener);
+	pp_lock_release(&lock, &before);
+	if (sleep > 0)
+		real_poll(NULL, 0, sleep);
+	errno = error;
+}
+
+bool pp_listeners_ready(struct pp_listener *listener)
+{
+	struct pp_room_look look;
+	bool ready = false;
+	sigset_t before;
+
+	pp_lock_take(&lock, &before);
+	if (pp_listeners_room_holds(listener)) {
+		ready = pp_room_advance(&listener->room, &look);
+		pp_room_show_ready(&listener->room);
+		note_used(listener);
+	}
+	pp_lock_release(&lock, &before);
+	return ready;
+}
+
+bool pp_listeners_open(struct pp_listener *listener)
+{
+	sigset_t before;
+	bool opened;
+
+	pp_lock_take(&lock, &before);
+	opened = open_room(listener);
+	pp_lock_release(&lock, &before);
+	return opened;
+}
+
+static int make_threads_epoll(struct pp_listener *listener)
+{
+	struct epoll_event connection = { .events = EPOLLIN | EPOLLONESHOT,
+					  .data.ptr = listener };
+	struct epoll_event room = { .events = EPOLLIN,
+				    .data.ptr = &listener->room };
+	int made = real_epoll_create1(EPOLL_CLOEXEC);
+	int epoll = made < 0 ? -1 : pp_descriptors_hide(made);
+
+	if (made >= 0)
+		real_close(made);
+	if (epoll < 0)
+		return -1;
+	if (pp_room_introduce(&listener->room, epoll) &&
+	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &connection) == 0 &&
+	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->room.epoll, &room) == 0) {
+		atomic_store(&listener->threads_epoll, epoll + 1);
+		return epoll;
+	}
+	pp_descriptors_forget(epoll);
+	real_close(epoll);
+	return -1;
+}
+
+int pp_listeners_threads_epoll(struct pp_listener *listener)
+{
+	int epoll = -1;
+	sigset_t before;
+
+	pp_lock_take(&lock, &before);
+	if (open_room(listener)) {
+		epoll = atomic_load(&listener->threads_epoll) - 1;
+		if (epoll < 0 || !pp_room_knows(&listener->room, epoll)) {
+			close_threads_epoll(listener);
+			epoll = make_threads_epoll(listener);
+		}
+	}
+	pp_lock_release(&lock, &before);
+	return epoll;
+}
+
+bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
+				      void *argument),
+			   void *argument)
+{
+	struct pp_listener *next = NULL;
+	int error = errno;
+	sigset_t before;
+	bool found = false;
+
+	if (!pp_listeners_any_open())
+		return false;
+	pp_lock_take(&lock, &before);
+	for (struct pp_listener *l = open_listeners; l != NULL && !found;
+	     l = next) {
+		next = l->next_open;
+		found = is(l, argument);
+	}
+	pp_lock_release(&lock, &before);
+	errno = error;
+	return found;
+}
+
+bool pp_listeners_any_open(void)
+{
+	return atomic_load_explicit(&open_count, memory_order_acquire) > 0;
+}
+
+bool pp_rooms_any_used(void)
+{
+	return atomic_load(&used_count) > 0;
+}
+
+unsigned pp_rooms_opened(void)
+{
+	return atomic_load(&opened_count);
+}
+
+struct pp_listener *pp_rooms_find(uint64_t cookie)
+{
+	struct pp_listener *listener;
+	sigset_t before;
+
+	pp_lock_take(&lock, &before);
+	listener = open_listeners;
+	while (listener != NULL && atomic_load(&listener->cookie) != cookie)
+		listener = listener->next_open;
+	pp_lock_release(&lock, &before);
+	return cookie == 0 ? NULL : listener;
+}
+
+void pp_rooms_check(struct pp_listener *listener)
+{
+	sigset_t before;
+
+	pp_lock_take(&lock, &before);
+	pp_listeners_room_holds(listener);
+	pp_lock_release(&lock, &before);
+}
+
+void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
+		     const struct epoll_event *event)
+{
+	sigset_t before;
+
+	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
+		return;
+	pp_lock_take(&lock, &before);
+	if (pp_listeners_room_holds(listener))
+		pp_registrations_follow(listener, epoll, operation, event);
+	pp_lock_release(&lock, &before);
+}
+
+void pp_rooms_close(struct pp_listener *listener)
+{
+	sigset_t before;
+
+	if (atomic_load(&listener->wake) == 0 &&
+	    !atomic_load(&listener->has_parents))
+		return;
+	pp_lock_take(&lock, &before);
+	if (atomic_load(&listener->wake) != 0)
+		pp_listeners_discard_room(listener);
+	pp_parents_room_close(listener);
+	pp_lock_release(&lock, &before);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The waiting rooms of the program's listeners: what listeners.c needs of them.
+ * Others find their functions in listeners.h.
+ */
+#ifndef PP_PRELOAD_SERVER_ROOMS_H
+#define PP_PRELOAD_SERVER_ROOMS_H
+
+#include "preload/server/listeners.h"
+
+/* Closes a room that is not of the socket that is on the descriptor now. */
+void pp_rooms_check(struct pp_listener *listener);
+
+/* Does with the room, if it is open, what epoll_ctl(2) did with the listener. */
+void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
+		     const struct epoll_event *event);
+
+/* Is a connection in any of them? One load. */
+bool pp_rooms_any_used(void);
+
+/* How many were opened, ever, and 1: it changes with each. */
+unsigned pp_rooms_opened(void);
+
+/* The listener with an open room whose socket has this cookie, or NULL. */
+struct pp_listener *pp_rooms_find(uint64_t cookie);
+
+/* The listener is about to be closed: so is its room. */
+void pp_rooms_close(struct pp_listener *listener);
+
+#endif

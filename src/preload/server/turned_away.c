@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* Connections that accept does not hand over; see turned_away.h. */
+#include <config.h>
+
+#include "preload/server/turned_away.h"
+
+#include "connection/note.h"
+#include "connection/report.h"
+#include "connection/reset.h"
+#include "preload/configuration.h"
+#include "preload/real.h"
+#include "preload/server/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* So often the kernel's queue is tried once more, in one call of accept. */
+#define TRIES 8
+
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
+		     const char *reason)
+{
+	pp_report_outcome(pp_configuration(), "accept", arrival->fd,
+			  &arrival->proxy, outcome, reason);
+}
+
+/* May accept go on with the next connection instead? See turned_away.h. */
+static bool may_go_on(struct pp_arrival *arrival)
+{
+	struct pp_listener *listener = arrival->listener;
+
+	if (listener == NULL)
+		return false;
+	if (pp_wait_blocks(listener))
+		return !atomic_load(&listener->watched);
+	return atomic_load(&listener->takes_again) &&
+	       ++arrival->turned_away <= TRIES;
+}
+
+static int flags_of(const struct pp_accept_call *call)
+{
+	return call->accept4 ? call->flags : 0;
+}
+
+/* The kernel's own addresses of a connection, for the note of kind reset. */
+static struct pp_note note_of(const struct pp_arrival *arrival)
+{
+	struct pp_note note = { .kind = PP_NOTE_RESET,
+				.source = arrival->proxy };
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+
+	if (real_getsockname(arrival->fd, &name.sa, &name.length) == 0)
+		pp_address_from_kernel(&note.destination, &name.sa,
+				       name.length);
+	return note;
+}
+
+static void close_refused(const struct pp_arrival *arrival)
+{
+	pp_receive_stop_linger(arrival->fd);
+	real_close(arrival->fd);
+}
+
+/* Hands the connection over as one that its client has reset. */
+static enum pp_accepted hand_over_reset(struct pp_arrival *arrival)
+{
+	struct pp_note note = note_of(arrival);
+
+	pp_reset_connection(arrival->fd);
+	pp_note_write(arrival->fd, &arrival->proxy, &note);
+	return PP_ACCEPTED;
+}
+
+enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
+				      const char *reason)
+{
+	pp_arrival_report(arrival, "dropped", reason);
+	if (!may_go_on(arrival))
+		return hand_over_reset(arrival);
+	close_refused(arrival);
+	return PP_ACCEPT_ON;
+}
+
+static bool enter_room(const struct pp_arrival *arrival,
+		       struct pp_receive *receive)
+{
+	int flags = flags_of(arrival->call);
+	struct pp_waiting waiting = {
+		.receive = *receive,
+		.proxy = arrival->proxy,
+		.nonblock = (flags & SOCK_NONBLOCK) != 0,
+		.deadline = pp_now() + pp_configuration()->timeout,
+	};
+
+	waiting.receive.keep = pp_header_is_kept();
+	return pp_listeners_enter(arrival->listener, &waiting);
+}
+
+/* The stand-in for a connection, that of this call's flags, or -1. */
+static int open_stand_in(const struct pp_arrival *arrival,
+			 const struct pp_note *note)
+{
+	int fd = pp_reset_stand_in(arrival->proxy.sa.sa_family,
+				   flags_of(arrival->call));
+
+	if (fd >= 0)
+		pp_note_write(fd, &arrival->proxy, note);
+	return fd;
+}
+
+/* Moves it to the lowest number that is free, as accept(2) would have it. */
+static int move_to_lowest(int fd, int flags)
+{
+	int lowest = fcntl(fd,
+				flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC
+						     : F_DUPFD,
+				0);
+
+	if (lowest < 0)
+		return fd;
+	if (lowest > fd) {
+		real_close(lowest);
+		return fd;
+	}
+	real_close(fd);
+	return lowest;
+}
+
+/*
+ * One that cannot wait is refused. Its stand-in is made first: there may be no
+ * descriptor for that, and then it is refused, too.
+ */
+static enum pp_accepted turn_late_away_by(struct pp_arrival *arrival,
+					  struct pp_receive *receive,
+					  int stand_in)
+{
+	if (enter_room(arrival, receive)) {
+		arrival->fd = stand_in < 0 ? -1
+					   : move_to_lowest(
+						     stand_in,
+						     flags_of(arrival->call));
+		return stand_in < 0 ? PP_ACCEPT_ON : PP_ACCEPTED;
+	}
+	if (stand_in >= 0)
+		real_close(stand_in);
+	pp_receive_end(receive);
+	return pp_turn_refused_away(arrival,
+				    "it cannot wait, descriptors are short");
+}
+
+enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
+				   struct pp_receive *receive,
+				   const char *reason)
+{
+	struct pp_note note;
+	int stand_in;
+
+	pp_arrival_report(arrival, "waits", reason);
+	if (may_go_on(arrival))
+		return turn_late_away_by(arrival, receive, -1);
+	note = note_of(arrival);
+	stand_in = open_stand_in(arrival, &note);
+	if (stand_in >= 0)
+		return turn_late_away_by(arrival, receive, stand_in);
+	pp_receive_end(receive);
+	pp_arrival_report(arrival, "dropped", "no descriptor to stand in for it");
+	return hand_over_reset(arrival);
+}
+
+bool pp_was_told_readable(const struct pp_arrival *arrival)
+{
+	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
+	       atomic_load(&arrival->listener->watched) &&
+	       !atomic_load(&arrival->listener->takes_again);
+}
+
+/* Hands over what stands in for a connection that is in the room. */
+static enum pp_accepted stand_in_for_waiting(struct pp_arrival *arrival)
+{
+	struct pp_note note;
+
+	arrival->proxy = arrival->look.peer;
+	arrival->name.length = pp_address_length(&arrival->proxy);
+	memcpy(&arrival->name.storage, &arrival->proxy, sizeof(arrival->proxy));
+	/* its own descriptor is the room's: the listener's address will do */
+	arrival->fd = arrival->call->listener;
+	note = note_of(arrival);
+	arrival->fd = open_stand_in(arrival, &note);
+	return arrival->fd < 0 ? PP_ACCEPT_FAILED : PP_ACCEPTED;
+}
+
+enum pp_accepted pp_turn_program_away(struct pp_arrival *arrival)
+{
+	struct pp_listener *listener = arrival->listener;
+
+	if (pp_was_told_readable(arrival))
+		return stand_in_for_waiting(arrival);
+	if (!arrival->look.more) {
+		atomic_store(&listener->takes_again, true);
+		return PP_ACCEPT_FAILED;
+	}
+	return ++arrival->turned_away <= TRIES ? PP_ACCEPT_ON
+					       : stand_in_for_waiting(arrival);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What accept does with a connection that it does not hand over, as it is
+ * refused or its header is not there yet.
+ *
+ * A kernel that has made a listener readable has a connection for accept(2),
+ * though its client may have reset it; servers are not written for anything
+ * else. So a program that was told so gets a connection that was reset: the
+ * refused one itself, or one that stands in for the late one (reset.h). Not so
+ * where it is known to be well without:
+ *
+ *	- it blocks in accept and never waited for this listener otherwise:
+ *	  accept goes on to the next connection;
+ *	- the kernel has said EAGAIN to it here, and it took that: accept tries
+ *	  the kernel's queue again, some times, and says what the kernel says.
+ */
+#ifndef PP_PRELOAD_SERVER_TURNED_AWAY_H
+#define PP_PRELOAD_SERVER_TURNED_AWAY_H
+
+#include "connection/receive.h"
+#include "preload/server/accept.h"
+#include "preload/server/listeners.h"
+#include "preload/server/names.h"
+#include "settings/settings.h"
+
+/* How one call of accept goes on. */
+enum pp_accepted {
+	PP_ACCEPT_ON,		/* with the next connection */
+	PP_ACCEPTED,		/* it returns the arrival's descriptor */
+	PP_ACCEPT_FAILED,	/* it fails with errno */
+};
+
+/* One call of accept, and the connection that it is at. */
+struct pp_arrival {
+	const struct pp_accept_call *call;
+	struct pp_listener *listener;	/* NULL: no TCP listener */
+	int fd;
+	union pp_address proxy;		/* its peer, as the kernel names it */
+	struct pp_kernel_name name;	/* what the program will be told */
+	/* of this call: */
+	int turned_away;		/* so many were not handed over */
+	struct pp_room_look look;	/* into the room, in vain */
+};
+
+/* In debug mode, tells what becomes of the connection, and why. */
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
+		     const char *reason);
+
+/* Ends with a connection that no program is to see. */
+enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
+				      const char *reason);
+
+/* Lets one wait for its header, invisible to any program: takes *receive. */
+enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
+				   struct pp_receive *receive,
+				   const char *reason);
+
+/*
+ * May the program have been told that the listener is readable because of a
+ * connection in the room that still waits, and does it know no EAGAIN?
+ */
+bool pp_was_told_readable(const struct pp_arrival *arrival);
+
+/*
+ * The kernel has no connection, and said EAGAIN. So does accept, but where the
+ * program was told otherwise, or has to come again for the rest of the room.
+ */
+enum pp_accepted pp_turn_program_away(struct pp_arrival *arrival);
+
+#endif

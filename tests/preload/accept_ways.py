@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: ISC
+"""What accept does with a connection that it cannot hand over.
+
+A kernel makes a listener readable and then gives a connection, maybe one that
+its client has reset. So does accept under the library, whatever clients do and
+however the program waits: accept_ways.c tells all that a program can see.
+"""
+import errno
+import itertools
+import os
+import select
+import signal
+import unittest
+
+import fixture
+
+WAYS = ("none", "poll", "ppoll", "select", "pselect", "epoll", "epoll-edge",
+        "epoll-oneshot", "epoll-exclusive")
+# none/once would spin, and an edge that is not accepted from until EAGAIN is
+# lost without the library, too
+MODES = tuple((way, mode) for way in WAYS
+              for mode in ("blocking", "once", "all")
+              if not (way == "none" and mode != "blocking")
+              and not (way == "epoll-edge" and mode != "all"))
+
+HALF_V1 = fixture.v1("192.0.2.50")[:20]
+HALF_V2 = fixture.v2("192.0.2.51")[:20]
+# what a client sends, and then: the header that makes it a good one, if any
+LATE = ((HALF_V1, fixture.v1("192.0.2.50")[20:]),
+        (HALF_V2, fixture.v2("192.0.2.51")[20:]),
+        (b"", fixture.v1("192.0.2.52")))
+MALFORMED = (b"PROXY TCP9\r\n", fixture.v2_raw(command=0x2f))
+BARE = b"no header\n"
+
+# as a bare client's reset: see test_bare
+RESET_EVENTS = (select.POLLIN | select.POLLOUT | select.POLLERR
+                | select.POLLHUP | select.POLLRDHUP)
+GOOD_FROM = "127.0.0.2"
+BAD_FROM = "127.0.0.3"
+
+# name: settings, whether the one without a header is refused
+SETTINGS = {
+    "optional": ({}, False),
+    "trusted": ({"TRUSTED": "127.0.0.0/8"}, False),
+    "must_use": ({"MUST_USE_PROTOCOL_HEADER": 1}, True),
+    "let_in": ({"TRUSTED": GOOD_FROM, "MUST_USE_PROTOCOL_HEADER": 1}, True),
+}
+
+
+class Server(fixture.Program):
+    """accept_ways under the library."""
+
+    def __init__(self, way, mode, library=fixture.SERVER_LIBRARY, **settings):
+        super().__init__([fixture.probe("accept_ways"), way, mode],
+                         fixture.environment(library, TIMEOUT=600, **settings))
+        self.port = int(self.wait_line(r"^port (\d+)$")[1])
+        self.clients = []
+        self.asked = 0
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.close()
+        super().__exit__()
+
+    def bad(self, data):
+        """A client that is kept, and sends this."""
+        client = fixture.connect(self.port, data, source=(BAD_FROM))
+        self.clients.append(client)
+        return client
+
+    def good(self):
+        """A client with a header of its own; what it will be told."""
+        self.asked += 1
+        address = f"192.0.2.{1 + self.asked % 40}"
+        text = f"good {self.asked}"
+        client = fixture.connect(
+            self.port, fixture.v1(address) + f"{text}\n".encode(),
+            source=GOOD_FROM)
+        return client, f"{address} {text}\n".encode()
+
+    def said(self, start):
+        with self._changed:
+            return [line for line in self.lines
+                    if line.split()[0] == start]
+
+
+class Case(unittest.TestCase):
+    def ask(self, server):
+        client, expected = server.good()
+        with client:
+            self.assertEqual(fixture.read_all(client), expected)
+
+    def check_resets(self, server, most):
+        """As a kernel could have shown them, and not more than that."""
+        resets = server.said("reset")
+        self.assertLessEqual(len(resets), most, server.output())
+        for line in resets:
+            _, events, first, second, accepted, peer = line.split()
+            self.assertEqual(int(events, 16), RESET_EVENTS, line)
+            self.assertEqual((int(first), int(second)),
+                             (errno.ECONNRESET, 0), line)
+            self.assertIn(accepted, (BAD_FROM, GOOD_FROM), line)
+            self.assertEqual(peer, accepted, line)
+
+    def check_told(self, server, way, mode, most):
+        self.assertEqual(server.said("fail"), [], server.output())
+        # programs that accept one at a time have never met it
+        if mode != "all":
+            self.assertEqual(server.said("again"), [], server.output())
+        if way == "none":
+            self.assertEqual(server.said("reset"), [], server.output())
+        self.check_resets(server, most)
+
+
+class Matrix(Case):
+    """Each way to wait, each kind of client, good ones in between."""
+
+    def check(self, way, mode, settings, no_header_is_refused):
+        with Server(way, mode, **settings) as server:
+            self.ask(server)
+            late, count = [], 0
+            for data, rest in LATE:
+                late.append((server.bad(data), rest))
+                self.ask(server)
+                count += 2
+            for data in MALFORMED:
+                server.bad(data)
+                self.ask(server)
+                count += 1
+            if no_header_is_refused:
+                server.bad(BARE)
+                self.ask(server)
+                count += 1
+            fixture.reset(fixture.connect(server.port, source=BAD_FROM))
+            self.ask(server)
+            count += 1
+            if "TRUSTED" not in settings or not no_header_is_refused:
+                self.finish(server, late)
+            self.ask(server)
+            # silent first, then half a header: two wake-ups for one client;
+            # without TCP_DEFER_ACCEPT a good one may be a moment late, too
+            count += len(LATE)
+            if settings.get("TRUSTED") and not no_header_is_refused:
+                count += server.asked + len(LATE)
+            self.check_told(server, way, mode, count)
+
+    def finish(self, server, late):
+        """Who is late is served when the rest is there."""
+        for number, (client, rest) in enumerate(late):
+            client.sendall(rest + b"late\n")
+            self.assertEqual(fixture.read_all(client),
+                             b"192.0.2.5%d late\n" % number)
+
+
+def add_tests():
+    for name, (settings, refused) in SETTINGS.items():
+        for way, mode in MODES:
+            def test(self, way=way, mode=mode, settings=settings,
+                     refused=refused):
+                self.check(way, mode, settings, refused)
+            setattr(Matrix, f"test_{name}_{way.replace('-', '_')}_{mode}",
+                    test)
+
+
+add_tests()
+
+
+class Bare(Case):
+    """What is expected of resets is what the kernel shows of real ones."""
+
+    def test_bare(self):
+        with Server("poll", "blocking", library=None) as server:
+            os.kill(server.process.pid, signal.SIGSTOP)
+            fixture.reset(fixture.connect(server.port, source=BAD_FROM))
+            os.kill(server.process.pid, signal.SIGCONT)
+            line = server.wait_line("^reset .*")[0]
+            _, events, first, second, accepted, _ = line.split()
+            self.assertEqual(int(events, 16), RESET_EVENTS)
+            self.assertEqual((int(first), int(second), accepted),
+                             (errno.ECONNRESET, 0, BAD_FROM))
+
+
+class Together(Case):
+    """Several arrive while the program is busy, in every order."""
+
+    KINDS = ("late", "refused", "good")
+
+    def arrive(self, server, kinds):
+        """Connects them while the server is stopped; good ones, late ones."""
+        good, late = [], []
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for kind in kinds:
+            if kind == "good":
+                good.append(server.good())
+            elif kind == "late":
+                late.append(server.bad(HALF_V1))
+            else:
+                server.bad(MALFORMED[0])
+        os.kill(server.process.pid, signal.SIGCONT)
+        return good, late
+
+    def check(self, way, mode):
+        with Server(way, mode) as server:
+            count = 0
+            for kinds in itertools.product(self.KINDS, repeat=4):
+                good, late = self.arrive(server, kinds)
+                for client, expected in good:
+                    with client:
+                        self.assertEqual(fixture.read_all(client), expected,
+                                         kinds)
+                for client in late:
+                    client.sendall(LATE[0][1] + b"late\n")
+                for client in late:
+                    self.assertEqual(fixture.read_all(client),
+                                     b"192.0.2.50 late\n", kinds)
+                count += 2 * kinds.count("late") + kinds.count("refused")
+                for client in server.clients:
+                    client.close()
+                server.clients = []
+            self.check_told(server, way, mode, count)
+
+    def test_more_than_a_call_tries(self):
+        """Edge triggered: forty late ones are ahead of the good one."""
+        for kind in "late", "refused":
+            with self.subTest(kind), Server("epoll-edge", "all") as server:
+                self.ask(server)
+                good, _ = self.arrive(server, [kind] * 40 + ["good"])
+                client, expected = good[0]
+                with client:
+                    self.assertEqual(fixture.read_all(client), expected)
+                self.check_told(server, "epoll-edge", "all", 40)
+
+
+for _way, _mode in MODES:
+    def _test(self, way=_way, mode=_mode):
+        self.check(way, mode)
+    setattr(Together, f"test_{_way.replace('-', '_')}_{_mode}", _test)
+
+
+if __name__ == "__main__":
+    fixture.main()
