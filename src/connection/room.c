@@ -164,6 +164,22 @@ static bool is_there(const struct pp_waiting *waiting)
 	return pp_cookie_of(waiting->receive.fd) == waiting->cookie;
 }
 
+/*
+ * Sets SO_RCVLOWAT, which connections have from their listener; what it was. A
+ * header that is shorter would not wake the room.
+ */
+static int set_low_water(int fd, int bytes)
+{
+	int before = bytes;
+	socklen_t length = sizeof(before);
+
+	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before,
+				&length) == 0 &&
+	    before != bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+	return before;
+}
+
 /* Copies what the caller knows of a connection. */
 static void fill_waiting(struct pp_waiting *waiting,
 			 const struct pp_waiting *from, int fd, uint64_t cookie)
@@ -210,11 +226,14 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 	if (fd >= 0) {
 		fill_waiting(waiting, from, fd, cookie);
 		event.data.u64 = pp_room_key(waiting);
+		waiting->low_water = set_low_water(fd, 1);
 		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
 			return true;
 		}
+		if (waiting->low_water != 1)
+			set_low_water(fd, waiting->low_water);
 		let_descriptor_go(room, fd, true);
 	}
 	pp_room_give_memory_back(room, waiting);
@@ -343,6 +362,8 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		return -1;
 	}
 	end_ready(room);
+	if (waiting->low_water != 1)
+		set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
 	let_descriptor_go(room, waiting->receive.fd, true);

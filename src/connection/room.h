@@ -29,6 +29,7 @@ struct pp_waiting {
 	int64_t deadline;		/* by pp_now */
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */
+	int low_water;			/* SO_RCVLOWAT, as it was accepted */
 	uint32_t index;			/* in the room's memory */
 	uint32_t generation;		/* one that was there before has another */
 	bool queued;

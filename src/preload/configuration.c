@@ -260,6 +260,14 @@ bool pp_is_on(void)
 	return pp_configuration()->versions != PP_VERSION_NONE;
 }
 
+bool pp_is_on_and_not_bad(void)
+{
+	const struct configuration *configuration = get_configuration();
+
+	return configuration->error.text[0] == '\0' &&
+	       configuration->settings.versions != PP_VERSION_NONE;
+}
+
 static int socket_option(int fd, int option)
 {
 	int value = -1;

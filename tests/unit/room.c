@@ -451,6 +451,39 @@ START_TEST(memory_is_used_again)
 }
 END_TEST
 
+static int low_water(int fd)
+{
+	int bytes = 0;
+	socklen_t length = sizeof(bytes);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes,
+				    &length), 0);
+	return bytes;
+}
+
+/* The program's SO_RCVLOWAT is put back when the connection leaves. */
+START_TEST(a_header_shorter_than_what_the_program_waits_for)
+{
+	struct connection connection = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
+	const int much = 1000;
+
+	open_room();
+	ck_assert_int_eq(setsockopt(connection.server, SOL_SOCKET, SO_RCVLOWAT,
+				    &much, sizeof(much)), 0);
+	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
+	ck_assert(pp_room_enter(&room, &waiting));
+	connection.server = room.newest->receive.fd;
+	ck_assert_int_eq(low_water(connection.server), 1);
+	ck_assert(!advance());
+	deliver(&connection, line, strlen(line));
+	ck_assert_int_eq(leave(&connection).received, PP_RECEIVED_HEADER);
+	ck_assert_int_eq(low_water(connection.server), much);
+	disconnect(&connection);
+	pp_room_close(&room);
+}
+END_TEST
+
 static int abandon_lost_in_child(void)
 {
 	/* the child has another file there */
@@ -566,5 +599,6 @@ Suite *pp_suite_room(void)
 	ADD_TEST(suite, many_have_moved);
 	ADD_TEST(suite, many_are_overdue);
 	ADD_TEST(suite, memory_is_used_again);
+	ADD_TEST(suite, a_header_shorter_than_what_the_program_waits_for);
 	return suite;
 }
