@@ -5,7 +5,6 @@
 #include "connection/note.h"
 
 #include "connection/destinations.h"
-#include "connection/digest.h"
 
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -13,10 +12,14 @@
 #include <sys/auxv.h>
 #include <sys/socket.h>
 
-#ifdef PP_GETPEERNAME_CACHE
-
 #ifndef TCP_FASTOPEN_KEY
 #define TCP_FASTOPEN_KEY 33
+#endif
+
+#ifdef PP_GETPEERNAME_CACHE
+#define PP_NOTES true
+#else
+#define PP_NOTES false
 #endif
 
 /*
@@ -189,8 +192,10 @@ bool pp_note_write(int fd, const union pp_address *kernel,
 		pp_address_unmap(&shorter.destination);
 	}
 	size = fill_key(&key, &shorter);
-	return make_tag(&key, size, kernel, &key.tag) &&
-	       setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key, size) == 0;
+	return !PP_NOTES ||
+	       (make_tag(&key, size, kernel, &key.tag) &&
+		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key,
+			   size) == 0);
 }
 
 static enum pp_note_header header_of(const struct pp_header *header)
@@ -218,7 +223,8 @@ bool pp_note_write_header(int fd, const union pp_address *kernel,
 bool pp_note_fetch(int fd, struct pp_note_bytes *bytes)
 {
 	bytes->size = sizeof(bytes->words);
-	return getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes->words,
+	return PP_NOTES &&
+	       getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes->words,
 			  &bytes->size) == 0 &&
 	       bytes->size != 0;
 }
@@ -274,5 +280,3 @@ bool pp_note_parse(const struct pp_note_bytes *bytes,
 		note->kind = PP_NOTE_CLIENT;
 	return true;
 }
-
-#endif

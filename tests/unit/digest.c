@@ -2,7 +2,7 @@
 /* The digest, by the vectors of its authors. */
 #include <config.h>
 
-#include "connection/digest.h"
+#include "connection/destinations.h"
 
 #include "suites.h"
 #include "support.h"
