@@ -41,6 +41,18 @@ void pp_receive_stop_linger(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 }
 
+int pp_receive_set_low_water(int fd, int bytes)
+{
+	int before = bytes;
+	socklen_t length = sizeof(before);
+
+	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before,
+				&length) == 0 &&
+	    before != bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+	return before;
+}
+
 /* recv(2) that neither blocks nor stops for a signal. */
 static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 {

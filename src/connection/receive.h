@@ -71,6 +71,13 @@ void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
 void pp_receive_end(struct pp_receive *receive);
 
 /*
+ * Sets SO_RCVLOWAT, which connections have from their listener, and by which a
+ * header that is shorter wakes nobody. What it was; no errors. One system call,
+ * or two.
+ */
+int pp_receive_set_low_water(int fd, int bytes);
+
+/*
  * To be called before a connection is closed that the program never saw: with
  * the SO_LINGER of its listener, close(2) would wait for the client.
  */

@@ -164,37 +164,6 @@ static bool is_there(const struct pp_waiting *waiting)
 	return pp_cookie_of(waiting->receive.fd) == waiting->cookie;
 }
 
-/*
- * Sets SO_RCVLOWAT, which connections have from their listener; what it was. A
- * header that is shorter would not wake the room.
- */
-static int set_low_water(int fd, int bytes)
-{
-	int before = bytes;
-	socklen_t length = sizeof(before);
-
-	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before,
-				&length) == 0 &&
-	    before != bytes)
-		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
-	return before;
-}
-
-/* Copies what the caller knows of a connection. */
-static void fill_waiting(struct pp_waiting *waiting,
-			 const struct pp_waiting *from, int fd, uint64_t cookie)
-{
-	const uint32_t index = waiting->index;
-	const uint32_t generation = waiting->generation;
-
-	*waiting = *from;
-	waiting->receive.fd = fd;
-	waiting->index = index;
-	waiting->generation = generation;
-	waiting->cookie = cookie;
-	waiting->queued = true;
-}
-
 static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a thread that was earlier may come later */
@@ -214,26 +183,28 @@ static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 {
-	struct pp_waiting *waiting = pp_room_get_memory(room);
-	uint64_t cookie = pp_cookie_of(from->receive.fd);
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP |
 					       EPOLLET };
+	struct pp_waiting *waiting = pp_room_get_memory(room);
+	uint64_t cookie = pp_cookie_of(from->receive.fd);
 	int fd;
 
 	if (waiting == NULL)
 		return false;
 	fd = cookie == 0 ? -1 : room->policy.hide(from->receive.fd);
 	if (fd >= 0) {
-		fill_waiting(waiting, from, fd, cookie);
-		event.data.u64 = pp_room_key(waiting);
-		waiting->low_water = set_low_water(fd, 1);
+		event.data.u64 = waiting->key;
+		*waiting = *from;
+		waiting->receive.fd = fd;
+		waiting->key = event.data.u64;
+		waiting->cookie = cookie;
+		waiting->low_water = pp_receive_set_low_water(fd, 1);
 		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
 			return true;
 		}
-		if (waiting->low_water != 1)
-			set_low_water(fd, waiting->low_water);
+		pp_receive_set_low_water(fd, waiting->low_water);
 		let_descriptor_go(room, fd, true);
 	}
 	pp_room_give_memory_back(room, waiting);
@@ -245,7 +216,7 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
 	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
-	waiting->queued = false;
+	waiting->key += PP_ROOM_GENERATION;
 	room->count--;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
@@ -260,17 +231,11 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 }
 
 /* Ends with a connection that is to be closed, or is not there any more. */
-static void end_waiting(struct pp_room *room, struct pp_waiting *waiting,
-			bool own)
-{
-	pp_receive_end(&waiting->receive);
-	let_descriptor_go(room, waiting->receive.fd, own);
-}
-
 static void forget_waiting(struct pp_room *room, struct pp_waiting *waiting,
 			   bool own)
 {
-	end_waiting(room, waiting, own);
+	pp_receive_end(&waiting->receive);
+	let_descriptor_go(room, waiting->receive.fd, own);
 	pp_room_give_memory_back(room, waiting);
 }
 
@@ -363,7 +328,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 	}
 	end_ready(room);
 	if (waiting->low_water != 1)
-		set_low_water(fd, waiting->low_water);
+		pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
 	let_descriptor_go(room, waiting->receive.fd, true);
@@ -408,7 +373,9 @@ void pp_room_abandon(struct pp_room *room)
 	if (room->ready != NULL)
 		abandon_waiting(room, room->ready);
 	empty_queue(room);
-	pp_room_reset_memory(room);
+	/* nothing is written to it: the child need not copy it */
+	room->made = 0;
+	room->spare = NULL;
 }
 
 /* Closes one, without a wait for its client. */

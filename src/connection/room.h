@@ -30,9 +30,7 @@ struct pp_waiting {
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */
 	int low_water;			/* SO_RCVLOWAT, as it was accepted */
-	uint32_t index;			/* in the room's memory */
-	uint32_t generation;		/* one that was there before has another */
-	bool queued;
+	uint64_t key;			/* its place in the room's memory */
 	struct pp_waiting *previous;
 	struct pp_waiting *next;
 };
@@ -54,7 +52,7 @@ struct pp_room_policy {
 #define PP_ROOM_REPEAT 2000000000
 
 /* Memory for connections, twice as much each time; see room_memory.c. */
-#define PP_ROOM_BATCHES 26
+#define PP_ROOM_BATCHES 28
 
 struct pp_room {
 	int epoll;	/* what to wait for */
@@ -150,15 +148,17 @@ bool pp_room_is_used(const struct pp_room *room);
 
 /* The room's memory: for its own use. */
 
-/* Memory for a connection, with its index and generation; NULL for none. */
+/*
+ * A key stands for a connection where a pointer might outlive it: its place, 1
+ * for the first, and above that how many have left it.
+ */
+#define PP_ROOM_GENERATION ((uint64_t)1 << 32)
+
+/* Memory for a connection, with its key; NULL for none. */
 struct pp_waiting *pp_room_get_memory(struct pp_room *room);
 void pp_room_give_memory_back(struct pp_room *room, struct pp_waiting *waiting);
-/* Gives all of it back and writes to none: a forked child need not copy it. */
-void pp_room_reset_memory(struct pp_room *room);
 
-/* What stands for a connection where a pointer might outlive it; not 0. */
-uint64_t pp_room_key(const struct pp_waiting *waiting);
-/* The connection of a key; NULL if it has left. */
+/* The connection of a key; NULL if it has left the queue. */
 struct pp_waiting *pp_room_find(const struct pp_room *room, uint64_t key);
 
 #endif

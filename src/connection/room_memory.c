@@ -10,79 +10,51 @@
 #include "memory.h"
 
 /* Memory is first mapped for so many. */
-#define BATCH 32
+#define FIRST_BATCH 32u
 
-/*
- * Where a connection of that index is in the room's memory: the first batch
- * has BATCH of them, each further one twice as many as that before.
- */
-static struct pp_waiting *at_index(const struct pp_room *room, uint32_t index)
+/* The batch that has the nth place: each has twice as many as that before. */
+static unsigned batch_of(uint32_t n)
 {
-	size_t batch = 0, first = 0, size = BATCH;
-
-	while (batch < PP_ROOM_BATCHES && index >= first + size) {
-		first += size;
-		size *= 2;
-		batch++;
-	}
-	return batch < PP_ROOM_BATCHES && room->batches[batch] != NULL
-		       ? &room->batches[batch][index - first]
-		       : NULL;
+	return 31 - (unsigned)__builtin_clz(n / FIRST_BATCH + 1);
 }
 
-/* Maps the batch that follows those there are. */
-static bool add_batch(struct pp_room *room)
+/* The nth place, of a batch that is there. */
+static struct pp_waiting *place_of(const struct pp_room *room, uint32_t n)
 {
-	size_t batch = 0;
+	uint32_t before = (FIRST_BATCH << batch_of(n)) - FIRST_BATCH;
 
-	while (batch < PP_ROOM_BATCHES && room->batches[batch] != NULL)
-		batch++;
-	if (batch == PP_ROOM_BATCHES)
-		return false;
-	room->batches[batch] = pp_memory_map(((size_t)BATCH << batch) *
-					    sizeof(struct pp_waiting));
-	return room->batches[batch] != NULL;
+	return room->batches[batch_of(n)] + (n - before);
 }
 
 struct pp_waiting *pp_room_get_memory(struct pp_room *room)
 {
 	struct pp_waiting *waiting = room->spare;
+	unsigned batch = batch_of(room->made);
+	size_t size = ((size_t)FIRST_BATCH << batch) * sizeof(*waiting);
 
 	if (waiting != NULL) {
 		room->spare = waiting->next;
 		return waiting;
 	}
-	if (at_index(room, room->made) == NULL && !add_batch(room))
+	if (room->batches[batch] == NULL)
+		room->batches[batch] = pp_memory_map(size);
+	if (room->batches[batch] == NULL)
 		return NULL;
-	waiting = at_index(room, room->made);
-	waiting->index = room->made++;
+	waiting = place_of(room, room->made);
+	waiting->key = ++room->made;
 	return waiting;
 }
 
 void pp_room_give_memory_back(struct pp_room *room, struct pp_waiting *waiting)
 {
-	waiting->generation++;
-	waiting->queued = false;
 	waiting->next = room->spare;
 	room->spare = waiting;
 }
 
-void pp_room_reset_memory(struct pp_room *room)
-{
-	room->made = 0;
-	room->spare = NULL;
-}
-
-uint64_t pp_room_key(const struct pp_waiting *waiting)
-{
-	return (uint64_t)waiting->generation << 32 | (waiting->index + 1);
-}
-
 struct pp_waiting *pp_room_find(const struct pp_room *room, uint64_t key)
 {
-	struct pp_waiting *waiting = at_index(room, (uint32_t)key - 1);
+	uint32_t n = (uint32_t)key - 1;
+	struct pp_waiting *waiting = n < room->made ? place_of(room, n) : NULL;
 
-	return waiting != NULL && waiting->queued && pp_room_key(waiting) == key
-		       ? waiting
-		       : NULL;
+	return waiting != NULL && waiting->key == key ? waiting : NULL;
 }
