@@ -51,7 +51,7 @@ struct pp_room_policy {
 /* Seconds after which the timer would repeat: no program's timer does. */
 #define PP_ROOM_REPEAT 2000000000
 
-/* Memory for connections, twice as much each time; see room_memory.c. */
+/* Memory for connections, twice as much each time; see room.c. */
 #define PP_ROOM_BATCHES 28
 
 struct pp_room {
@@ -63,7 +63,6 @@ struct pp_room {
 	struct pp_waiting *newest;
 	struct pp_waiting *ready;	/* has left the queue, to be judged */
 	bool shown;	/* the timer is set because of ready */
-	size_t count;	/* in the queue */
 	/* what follows outlives the room, for the next one */
 	struct pp_waiting *batches[PP_ROOM_BATCHES];
 	uint32_t made;	/* of the memory in them, so many were used */
@@ -144,21 +143,9 @@ void pp_room_show_ready(struct pp_room *room);
 bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up);
 
 /* Is any connection in it? */
-bool pp_room_is_used(const struct pp_room *room);
-
-/* The room's memory: for its own use. */
-
-/*
- * A key stands for a connection where a pointer might outlive it: its place, 1
- * for the first, and above that how many have left it.
- */
-#define PP_ROOM_GENERATION ((uint64_t)1 << 32)
-
-/* Memory for a connection, with its key; NULL for none. */
-struct pp_waiting *pp_room_get_memory(struct pp_room *room);
-void pp_room_give_memory_back(struct pp_room *room, struct pp_waiting *waiting);
-
-/* The connection of a key; NULL if it has left the queue. */
-struct pp_waiting *pp_room_find(const struct pp_room *room, uint64_t key);
+static inline bool pp_room_is_used(const struct pp_room *room)
+{
+	return room->oldest != NULL || room->ready != NULL;
+}
 
 #endif

@@ -211,7 +211,8 @@ START_TEST(who_waits_is_another)
 	replace(ready.server);
 	ck_assert(!pp_room_leave(&room, &waiting));
 	ck_assert(pp_room_give_up_oldest(&room, &waiting));
-	ck_assert_uint_eq(room.count, 1);
+	ck_assert_ptr_nonnull(room.oldest);
+	ck_assert_ptr_eq(room.oldest, room.newest);
 	replace(next.server);
 	close_room();
 	assert_open(lost.server);
@@ -241,7 +242,8 @@ START_TEST(who_left_is_not_taken_for_another)
 	next = enter();
 	deliver_end(&kept);
 	ck_assert(!advance());
-	ck_assert_uint_eq(room.count, 1);
+	ck_assert_ptr_nonnull(room.oldest);
+	ck_assert_ptr_eq(room.oldest, room.newest);
 	close_room();
 	close(kept.server);
 	assert_open(lost.server);
