@@ -201,17 +201,9 @@ bool pp_configuration_is_valid(void)
 	return valid;
 }
 
-/* Says what is wrong, once a process. */
-static void report_error(const struct configuration *configuration)
-{
-	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
-
-	if (!atomic_flag_test_and_set(&is_reported))
-		pp_report(pp_library, "%s", configuration->error.text);
-}
-
 bool pp_configuration_allows(int fd)
 {
+	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
 	const struct configuration *configuration;
 	int error = errno;
 	bool internet;
@@ -225,10 +217,11 @@ bool pp_configuration_allows(int fd)
 	configuration = complete_configuration(false);
 	if (is_good(configuration))
 		return true;
-	if (configuration != NULL) {
-		report_error(configuration);
-		errno = EINVAL;
-	}
+	if (configuration == NULL)
+		return false;
+	if (!atomic_flag_test_and_set(&is_reported))
+		pp_report(pp_library, "%s", configuration->error.text);
+	errno = EINVAL;
 	return false;
 }
 
@@ -237,20 +230,16 @@ void pp_configuration_report(const char *by, int fd)
 {
 	static _Atomic bool is_reported;
 	const struct pp_settings *settings = pp_configuration();
-	struct sockaddr_storage name;
-	socklen_t length = sizeof(name);
 	union pp_address local;
+	socklen_t length = sizeof(local);
 	int error = errno;
 
 	if (settings->debug && !atomic_load(&is_reported) &&
 	    pp_is_tcp_socket(fd) &&
-	    real_getsockname(fd, (struct sockaddr *)&name, &length) == 0) {
-		pp_address_from_kernel(&local, (struct sockaddr *)&name,
-				       length);
-		if (pp_family_is_internet(local.sa.sa_family) &&
-		    !atomic_exchange(&is_reported, true))
-			pp_report_settings(settings, by, fd, &local);
-	}
+	    real_getsockname(fd, &local.sa, &length) == 0 &&
+	    pp_family_is_internet(local.sa.sa_family) &&
+	    !atomic_exchange(&is_reported, true))
+		pp_report_settings(settings, by, fd, &local);
 	errno = error;
 }
 #endif
