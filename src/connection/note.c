@@ -115,28 +115,19 @@ static bool make_tag(const union key *key, socklen_t size,
 	return true;
 }
 
-static uint64_t digest_of(const struct in6_addr *address)
-{
-	uint64_t secret[2], words[2];
-
-	if (!get_secret(secret))
-		return 0;
-	memcpy(words, address, sizeof(words));
-	return pp_digest(secret, words, 2);
-}
-
 /* Has the destination found again; the digest to find it by, or 0. */
 static uint64_t keep_destination(const union pp_address *destination)
 {
 	union pp_address mapped = *destination;
-	uint64_t digest;
+	uint64_t secret[2], words[2], digest;
 
+	if (!get_secret(secret))
+		return 0;
 	pp_address_map(&mapped);
-	digest = digest_of(&mapped.in6.sin6_addr);
-	if (digest != 0 && pp_destinations_add(&destinations, digest,
-					       &mapped.in6.sin6_addr))
-		return digest;
-	return 0;
+	memcpy(words, &mapped.in6.sin6_addr, sizeof(words));
+	digest = pp_digest(secret, words, 2);
+	return pp_destinations_add(&destinations, digest,
+				   &mapped.in6.sin6_addr) ? digest : 0;
 }
 
 static void fill_v4(struct note_v4 *key, const struct pp_note *note)

@@ -54,18 +54,14 @@ bool pp_address_equal(const union pp_address *a, const union pp_address *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family)
 		return false;
-	switch (a->sa.sa_family) {
-	case AF_INET:
+	if (a->sa.sa_family == AF_INET)
 		return a->in.sin_port == b->in.sin_port &&
 		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-	case AF_INET6:
-		return a->in6.sin6_port == b->in6.sin6_port &&
-		       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
-		       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
-			      sizeof(a->in6.sin6_addr)) == 0;
-	default:
-		return false;
-	}
+	return a->sa.sa_family == AF_INET6 &&
+	       a->in6.sin6_port == b->in6.sin6_port &&
+	       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+	       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
+		      sizeof(a->in6.sin6_addr)) == 0;
 }
 
 void pp_address_on_socket(union pp_address *shown,
