@@ -112,17 +112,6 @@ static void assert_malformed(struct connection *connection, const char *reason)
 	disconnect(connection);
 }
 
-static void add_long_header(struct bytes *bytes, size_t size)
-{
-	begin_v2(bytes, 0x21, 0x11);
-	add_inet(bytes);
-	add_bytes(bytes, "\x04", 1);
-	add_bytes(bytes, (uint8_t[]){ (uint8_t)((size - 31) >> 8),
-				      (uint8_t)(size - 31) }, 2);
-	add_fill(bytes, 'x', size - 31);
-	end_v2(bytes);
-}
-
 START_TEST(a_header_that_comes_in_pieces)
 {
 	for (size_t piece = 1; piece < sizeof(line); piece++) {
@@ -174,7 +163,7 @@ START_TEST(a_long_header_that_comes_in_pieces)
 	struct connection connection;
 	struct pp_waiting waiting;
 
-	add_long_header(&stream, 3000);
+	long_v2(&stream, 3000);
 	add_text(&stream, "data");
 	open_room();
 	connection = enter(stream.at, 20, NEVER);
@@ -268,7 +257,7 @@ START_TEST(half_a_long_header_leaves_malformed)
 	static struct bytes stream;
 	struct connection connection;
 
-	add_long_header(&stream, 3000);
+	long_v2(&stream, 3000);
 	open_room();
 	connection = enter(stream.at, 2000, SOON);
 	assert_malformed(&connection, "ends early");
