@@ -51,7 +51,9 @@ struct pp_decision pp_admission_end(const struct pp_settings *settings,
 		return (struct pp_decision){ PP_ADMIT_WAIT,
 					     "header not whole" };
 	default:
-		return judge_bare(settings, pp_receive_reason(receive));
+		return judge_bare(settings, receive->is_overdue
+						    ? "its time was up"
+						    : "no header");
 	}
 }
 

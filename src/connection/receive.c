@@ -29,11 +29,6 @@ void pp_receive_end(struct pp_receive *receive)
 	receive->taken = NULL;
 }
 
-const char *pp_receive_reason(const struct pp_receive *receive)
-{
-	return receive->is_overdue ? "its time was up" : "no header";
-}
-
 void pp_receive_stop_linger(int fd)
 {
 	const struct linger off = { .l_onoff = 0 };

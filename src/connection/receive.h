@@ -53,9 +53,6 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 				 uint8_t *peeked);
 
-/* Why there is no header, for the log. */
-const char *pp_receive_reason(const struct pp_receive *receive);
-
 /* Where the header is that was taken off: peeked is that of the last step. */
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 				const uint8_t *peeked);

@@ -137,8 +137,9 @@ static const struct configuration *complete_configuration(bool last)
 static const struct configuration *
 read_file(const struct configuration *before, bool last)
 {
-	const struct configuration *expected = before;
 	struct configuration *read = pp_memory_map(sizeof(*read));
+	const struct configuration *result = read != NULL ? read : &no_memory;
+	const struct configuration *others = before;
 	int passing = ENOMEM;
 
 	if (read != NULL) {
@@ -146,18 +147,15 @@ read_file(const struct configuration *before, bool last)
 		read->is_complete = true;
 		passing = pp_settings_read(&read->settings, &read->error);
 	}
-	if (passing != 0 && !last) {
-		if (read != NULL)
-			discard(read, before);
-		errno = passing;
-		return NULL;
-	}
-	if (atomic_compare_exchange_strong(&known, &expected,
-					   read != NULL ? read : &no_memory))
-		return read != NULL ? read : &no_memory;
+	if (passing != 0 && !last)
+		others = NULL;
+	else if (atomic_compare_exchange_strong(&known, &others, result))
+		return result;
 	if (read != NULL)
 		discard(read, before);
-	return expected;
+	if (others == NULL)
+		errno = passing;
+	return others;
 }
 
 /*

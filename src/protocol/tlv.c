@@ -102,8 +102,8 @@ void pp_draft_renew(struct pp_draft *draft)
 	write_u16(at + 2, crc & 0xffff);
 }
 
-/* Writes the vector behind the header. False where there is no room. */
-static bool put_tlv(struct pp_draft *draft, const struct pp_tlv *tlv)
+bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
+			    const struct pp_tlv *tlv)
 {
 	size_t limit = draft->room < PP_V2_MAX ? draft->room : PP_V2_MAX;
 	uint8_t *at = draft->bytes + draft->length;
@@ -116,25 +116,15 @@ static bool put_tlv(struct pp_draft *draft, const struct pp_tlv *tlv)
 	if (tlv->length > 0)
 		memcpy(at + PP_TLV_FIXED, tlv->value, tlv->length);
 	draft->length += PP_TLV_FIXED + tlv->length;
+	if (ssl > 0)
+		write_u16(draft->bytes + ssl - 2, draft->length - ssl);
+	pp_draft_renew(draft);
 	return true;
 }
 
 bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv)
 {
-	if (!put_tlv(draft, tlv))
-		return false;
-	pp_draft_renew(draft);
-	return true;
-}
-
-bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
-			    const struct pp_tlv *tlv)
-{
-	if (!put_tlv(draft, tlv))
-		return false;
-	write_u16(draft->bytes + ssl - 2, draft->length - ssl);
-	pp_draft_renew(draft);
-	return true;
+	return pp_draft_append_within(draft, 0, tlv);
 }
 
 bool pp_draft_append_crc32c(struct pp_draft *draft)

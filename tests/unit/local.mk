@@ -29,6 +29,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/room.c \
 	tests/unit/room_faults.c \
 	tests/unit/room_lost.c \
+	tests/unit/rooms.h \
 	tests/unit/send.c \
 	tests/unit/settings.c \
 	tests/unit/settings_client.c \

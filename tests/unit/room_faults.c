@@ -2,10 +2,8 @@
 /* The waiting room where descriptors or memory are short. */
 #include <config.h>
 
-#include "connection/room.h"
-
+#include "rooms.h"
 #include "suites.h"
-#include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,23 +11,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static struct pp_room room;
-
 /* One that is to enter the room, when that is open. */
 static struct pp_waiting to_enter(int fd)
 {
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
 
 	pp_receive_start(&waiting.receive, fd, PP_VERSION_BOTH);
 	return waiting;
-}
-
-static int lowest_free(void)
-{
-	int fd = dup(STDERR_FILENO);
-
-	close(fd);
-	return fd;
 }
 
 /* Opens a room where so many descriptors are left. */
@@ -87,6 +75,26 @@ START_TEST(no_memory_nobody_enters)
 }
 END_TEST
 
+/* Memory of those who left is there for the next ones. */
+START_TEST(memory_is_used_again)
+{
+	size_t before = 0;
+
+	open_room();
+	for (int turn = 0; turn < 200; turn++) {
+		struct connection connection = enter(line, 20, NEVER);
+
+		deliver(&connection, line + 20, strlen(line) - 20);
+		leave(&connection);
+		disconnect(&connection);
+		if (turn == 0)
+			before = mapped_bytes;
+		ck_assert_uint_eq(mapped_bytes, before);
+	}
+	pp_room_close(&room);
+}
+END_TEST
+
 /* What cannot be waited for does not enter, and costs no memory. */
 START_TEST(a_bad_descriptor_does_not_enter)
 {
@@ -109,17 +117,15 @@ END_TEST
 /* The program has all descriptors open: it says so, and nothing is lost. */
 START_TEST(no_descriptor_for_one_that_is_ready)
 {
-	static const char line[] = "PROXY UNKNOWN\r\n";
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
 	struct pollfd readable = { .events = POLLIN };
-	struct pp_room_look look;
 	struct rlimit limit, before;
 
 	ck_assert(pp_room_open(&room, &room_policy));
 	ck_assert(pp_room_enter(&room, &waiting));
 	connection.server = room.oldest->receive.fd;
-	deliver(&connection, line, sizeof(line) - 1);
+	deliver(&connection, line, strlen(line));
 	ck_assert(pp_room_advance(&room, &look));
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = before;
@@ -210,6 +216,7 @@ Suite *pp_suite_room_faults(void)
 
 	ADD_TEST(suite, no_descriptors_no_room);
 	ADD_TEST(suite, no_memory_nobody_enters);
+	ADD_TEST(suite, memory_is_used_again);
 	ADD_TEST(suite, a_bad_descriptor_does_not_enter);
 	ADD_TEST(suite, no_descriptor_for_one_that_is_ready);
 	ADD_TEST(suite, no_cookies);
