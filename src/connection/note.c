@@ -130,43 +130,33 @@ static uint64_t keep_destination(const union pp_address *destination)
 				   &mapped.in6.sin6_addr) ? digest : 0;
 }
 
-static void fill_v4(struct note_v4 *key, const struct pp_note *note)
-{
-	key->source = note->source.in.sin_addr;
-	key->source_port = note->source.in.sin_port;
-	if (note->destination.sa.sa_family != AF_INET)
-		return;
-	key->destination = note->destination.in.sin_addr;
-	key->destination_port = note->destination.in.sin_port;
-}
-
-static void fill_v6(struct note_v6 *key, const struct pp_note *note)
-{
-	key->source = note->source.in6.sin6_addr;
-	key->source_port = note->source.in6.sin6_port;
-	if (!pp_family_is_internet(note->destination.sa.sa_family))
-		return;
-	key->destination = keep_destination(&note->destination);
-	key->destination_port = pp_address_port(&note->destination);
-}
-
 /* Fills in all but the check; returns the size. */
 static socklen_t fill_key(union key *key, const struct pp_note *note)
 {
+	const union pp_address *source = &note->source, *to = &note->destination;
+	bool known = pp_family_is_internet(to->sa.sa_family);
 	enum pp_note_kind kind = note->kind;
-	sa_family_t family = note->source.sa.sa_family;
 
 	memset(key, 0, sizeof(*key));
-	if (family == AF_INET6)
-		fill_v6(&key->v6, note);
-	else if (family == AF_INET)
-		fill_v4(&key->v4, note);
-	/* in the short one, all addresses are some destination */
-	if (kind == PP_NOTE_CLIENT && family == AF_INET &&
-	    note->destination.sa.sa_family != AF_INET)
-		kind = PP_NOTE_SOURCE;
+	if (source->sa.sa_family == AF_INET6) {
+		key->v6.source = source->in6.sin6_addr;
+		key->v6.source_port = source->in6.sin6_port;
+		key->v6.destination = known ? keep_destination(to) : 0;
+		key->v6.destination_port = known ? pp_address_port(to) : 0;
+	} else if (source->sa.sa_family == AF_INET) {
+		key->v4.source = source->in.sin_addr;
+		key->v4.source_port = source->in.sin_port;
+		/* in the short one, all addresses are some destination */
+		if (to->sa.sa_family != AF_INET) {
+			kind = kind == PP_NOTE_CLIENT ? PP_NOTE_SOURCE : kind;
+		} else {
+			key->v4.destination = to->in.sin_addr;
+			key->v4.destination_port = to->in.sin_port;
+		}
+	}
 	key->tag = (uint32_t)kind | (uint32_t)note->header << TAG_HEADER_SHIFT;
-	return family == AF_INET6 ? sizeof(key->v6) : sizeof(key->v4);
+	return source->sa.sa_family == AF_INET6 ? sizeof(key->v6)
+						: sizeof(key->v4);
 }
 
 bool pp_note_write(int fd, const union pp_address *kernel,
