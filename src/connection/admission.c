@@ -16,11 +16,10 @@ static uint16_t local_port(int fd)
 	socklen_t length = sizeof(local);
 
 	local.sa.sa_family = AF_UNSPEC;
-	if (pp_calls.getsockname(fd, &local.sa, &length) != 0)
+	if (pp_calls.getsockname(fd, &local.sa, &length) != 0 ||
+	    !pp_family_is_internet(local.sa.sa_family))
 		return 0;
-	return pp_family_is_internet(local.sa.sa_family)
-		       ? ntohs(pp_address_port(&local))
-		       : 0;
+	return ntohs(pp_address_port(&local));
 }
 
 bool pp_admission_has_port(const struct pp_settings *settings, int fd)
@@ -31,35 +30,30 @@ bool pp_admission_has_port(const struct pp_settings *settings, int fd)
 
 /* One without a header that counts. */
 static struct pp_decision judge_bare(const struct pp_settings *settings,
-				    const char *reason)
+				     const char *reason)
 {
 	return (struct pp_decision){
-		.admission = settings->must_use ? PP_ADMIT_REFUSED
-						: PP_ADMIT_BARE,
-		.reason = reason,
+		settings->must_use ? PP_ADMIT_REFUSED : PP_ADMIT_BARE, reason
 	};
 }
 
 struct pp_decision pp_admission_end(const struct pp_settings *settings,
-				   const struct pp_receive *receive,
-				   enum pp_received received)
+				    const struct pp_receive *receive,
+				    enum pp_received received)
 {
-	struct pp_decision decision = { .reason = NULL };
-
 	switch (received) {
 	case PP_RECEIVED_HEADER:
-		decision.admission = PP_ADMIT_HEADER;
-		return decision;
+		return (struct pp_decision){ PP_ADMIT_HEADER, NULL };
 	case PP_RECEIVED_MALFORMED:
-		decision.admission = PP_ADMIT_REFUSED;
-		decision.reason = receive->header.reason;
-		return decision;
+		return (struct pp_decision){ PP_ADMIT_REFUSED,
+					     receive->header.reason };
 	case PP_RECEIVED_MORE:
-		decision.admission = PP_ADMIT_WAIT;
-		decision.reason = "header not whole";
-		return decision;
+		return (struct pp_decision){ PP_ADMIT_WAIT,
+					     "header not whole" };
 	default:
-		return judge_bare(settings, pp_receive_reason(receive));
+		return judge_bare(settings, receive->is_overdue
+						    ? "its time was up"
+						    : "no header");
 	}
 }
 
@@ -68,16 +62,13 @@ struct pp_decision pp_admission_begin(const struct pp_settings *settings,
 				     struct pp_receive *receive,
 				     uint8_t *peeked)
 {
-	static const struct pp_decision unknown = {
-		.admission = PP_ADMIT_UNKNOWN
-	};
 	bool trusted = pp_networks_have(&settings->trusted, peer);
 
 	pp_receive_start(receive, fd, settings->versions);
 	/* who is not trusted is handed over alike on any port */
 	if ((trusted || settings->must_use) &&
 	    !pp_admission_has_port(settings, fd))
-		return unknown;
+		return (struct pp_decision){ PP_ADMIT_UNKNOWN, NULL };
 	if (!trusted)
 		return judge_bare(settings, "not trusted");
 	return pp_admission_end(settings, receive,

@@ -7,8 +7,6 @@
 #ifndef PP_CONNECTION_CALLS_H
 #define PP_CONNECTION_CALLS_H
 
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>

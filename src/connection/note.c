@@ -5,7 +5,6 @@
 #include "connection/note.h"
 
 #include "connection/destinations.h"
-#include "connection/digest.h"
 
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -13,10 +12,14 @@
 #include <sys/auxv.h>
 #include <sys/socket.h>
 
-#ifdef PP_GETPEERNAME_CACHE
-
 #ifndef TCP_FASTOPEN_KEY
 #define TCP_FASTOPEN_KEY 33
+#endif
+
+#ifdef PP_GETPEERNAME_CACHE
+#define PP_NOTES true
+#else
+#define PP_NOTES false
 #endif
 
 /*
@@ -112,67 +115,48 @@ static bool make_tag(const union key *key, socklen_t size,
 	return true;
 }
 
-static uint64_t digest_of(const struct in6_addr *address)
-{
-	uint64_t secret[2], words[2];
-
-	if (!get_secret(secret))
-		return 0;
-	memcpy(words, address, sizeof(words));
-	return pp_digest(secret, words, 2);
-}
-
 /* Has the destination found again; the digest to find it by, or 0. */
 static uint64_t keep_destination(const union pp_address *destination)
 {
 	union pp_address mapped = *destination;
-	uint64_t digest;
+	uint64_t secret[2], words[2], digest;
 
+	if (!get_secret(secret))
+		return 0;
 	pp_address_map(&mapped);
-	digest = digest_of(&mapped.in6.sin6_addr);
-	if (digest != 0 && pp_destinations_add(&destinations, digest,
-					       &mapped.in6.sin6_addr))
-		return digest;
-	return 0;
-}
-
-static void fill_v4(struct note_v4 *key, const struct pp_note *note)
-{
-	key->source = note->source.in.sin_addr;
-	key->source_port = note->source.in.sin_port;
-	if (note->destination.sa.sa_family != AF_INET)
-		return;
-	key->destination = note->destination.in.sin_addr;
-	key->destination_port = note->destination.in.sin_port;
-}
-
-static void fill_v6(struct note_v6 *key, const struct pp_note *note)
-{
-	key->source = note->source.in6.sin6_addr;
-	key->source_port = note->source.in6.sin6_port;
-	if (!pp_family_is_internet(note->destination.sa.sa_family))
-		return;
-	key->destination = keep_destination(&note->destination);
-	key->destination_port = pp_address_port(&note->destination);
+	memcpy(words, &mapped.in6.sin6_addr, sizeof(words));
+	digest = pp_digest(secret, words, 2);
+	return pp_destinations_add(&destinations, digest,
+				   &mapped.in6.sin6_addr) ? digest : 0;
 }
 
 /* Fills in all but the check; returns the size. */
 static socklen_t fill_key(union key *key, const struct pp_note *note)
 {
+	const union pp_address *source = &note->source, *to = &note->destination;
+	bool known = pp_family_is_internet(to->sa.sa_family);
 	enum pp_note_kind kind = note->kind;
-	sa_family_t family = note->source.sa.sa_family;
 
 	memset(key, 0, sizeof(*key));
-	if (family == AF_INET6)
-		fill_v6(&key->v6, note);
-	else if (family == AF_INET)
-		fill_v4(&key->v4, note);
-	/* in the short one, all addresses are some destination */
-	if (kind == PP_NOTE_CLIENT && family == AF_INET &&
-	    note->destination.sa.sa_family != AF_INET)
-		kind = PP_NOTE_SOURCE;
+	if (source->sa.sa_family == AF_INET6) {
+		key->v6.source = source->in6.sin6_addr;
+		key->v6.source_port = source->in6.sin6_port;
+		key->v6.destination = known ? keep_destination(to) : 0;
+		key->v6.destination_port = known ? pp_address_port(to) : 0;
+	} else if (source->sa.sa_family == AF_INET) {
+		key->v4.source = source->in.sin_addr;
+		key->v4.source_port = source->in.sin_port;
+		/* in the short one, all addresses are some destination */
+		if (to->sa.sa_family != AF_INET) {
+			kind = kind == PP_NOTE_CLIENT ? PP_NOTE_SOURCE : kind;
+		} else {
+			key->v4.destination = to->in.sin_addr;
+			key->v4.destination_port = to->in.sin_port;
+		}
+	}
 	key->tag = (uint32_t)kind | (uint32_t)note->header << TAG_HEADER_SHIFT;
-	return family == AF_INET6 ? sizeof(key->v6) : sizeof(key->v4);
+	return source->sa.sa_family == AF_INET6 ? sizeof(key->v6)
+						: sizeof(key->v4);
 }
 
 bool pp_note_write(int fd, const union pp_address *kernel,
@@ -189,8 +173,10 @@ bool pp_note_write(int fd, const union pp_address *kernel,
 		pp_address_unmap(&shorter.destination);
 	}
 	size = fill_key(&key, &shorter);
-	return make_tag(&key, size, kernel, &key.tag) &&
-	       setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key, size) == 0;
+	return !PP_NOTES ||
+	       (make_tag(&key, size, kernel, &key.tag) &&
+		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key,
+			   size) == 0);
 }
 
 static enum pp_note_header header_of(const struct pp_header *header)
@@ -218,7 +204,8 @@ bool pp_note_write_header(int fd, const union pp_address *kernel,
 bool pp_note_fetch(int fd, struct pp_note_bytes *bytes)
 {
 	bytes->size = sizeof(bytes->words);
-	return getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes->words,
+	return PP_NOTES &&
+	       getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes->words,
 			  &bytes->size) == 0 &&
 	       bytes->size != 0;
 }
@@ -274,5 +261,3 @@ bool pp_note_parse(const struct pp_note_bytes *bytes,
 		note->kind = PP_NOTE_CLIENT;
 	return true;
 }
-
-#endif

@@ -16,6 +16,7 @@
  * and its forks' hold there.
  *
  * All functions are thread- and signal-safe, take no lock and change errno.
+ * Built without the cache of getpeername they leave no note, and find none.
  */
 #ifndef PP_CONNECTION_NOTE_H
 #define PP_CONNECTION_NOTE_H
@@ -59,8 +60,6 @@ struct pp_note_bytes {
 	uint64_t words[4];
 };
 
-#ifdef PP_GETPEERNAME_CACHE
-
 /*
  * Leaves a note on the socket fd, whose peer the kernel names so, in place of
  * an older one. One system call. False where the socket takes none: Multipath
@@ -86,37 +85,5 @@ bool pp_note_fetch(int fd, struct pp_note_bytes *bytes);
  */
 bool pp_note_parse(const struct pp_note_bytes *bytes,
 		   const union pp_address *kernel, struct pp_note *note);
-
-#else
-
-static inline bool pp_note_write(int fd, const union pp_address *kernel,
-				 const struct pp_note *note)
-{
-	(void)fd, (void)kernel, (void)note;
-	return true;
-}
-
-static inline bool pp_note_write_header(int fd, const union pp_address *kernel,
-					const struct pp_header *header)
-{
-	(void)fd, (void)kernel, (void)header;
-	return true;
-}
-
-static inline bool pp_note_fetch(int fd, struct pp_note_bytes *bytes)
-{
-	(void)fd, (void)bytes;
-	return false;
-}
-
-static inline bool pp_note_parse(const struct pp_note_bytes *bytes,
-				 const union pp_address *kernel,
-				 struct pp_note *note)
-{
-	(void)bytes, (void)kernel, (void)note;
-	return false;
-}
-
-#endif
 
 #endif

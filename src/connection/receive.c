@@ -29,16 +29,23 @@ void pp_receive_end(struct pp_receive *receive)
 	receive->taken = NULL;
 }
 
-const char *pp_receive_reason(const struct pp_receive *receive)
-{
-	return receive->is_overdue ? "its time was up" : "no header";
-}
-
 void pp_receive_stop_linger(int fd)
 {
 	const struct linger off = { .l_onoff = 0 };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
+int pp_receive_set_low_water(int fd, int bytes)
+{
+	int before = bytes;
+	socklen_t length = sizeof(before);
+
+	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before,
+				&length) == 0 &&
+	    before != bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+	return before;
 }
 
 /* recv(2) that neither blocks nor stops for a signal. */
@@ -88,16 +95,15 @@ static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
  */
 static enum pp_received judge_taken(struct pp_receive *receive)
 {
-	switch (pp_header_parse(receive->taken, receive->taken_length,
-				receive->versions, &receive->header)) {
-	case PP_HEADER_COMPLETE:
+	enum pp_verdict verdict =
+		pp_header_parse(receive->taken, receive->taken_length,
+				receive->versions, &receive->header);
+
+	if (verdict == PP_HEADER_COMPLETE)
 		return PP_RECEIVED_HEADER;
-	case PP_HEADER_MALFORMED:
-		return PP_RECEIVED_MALFORMED;
-	default:
+	if (verdict != PP_HEADER_MALFORMED)
 		pp_header_malformed(&receive->header, "ends early");
-		return PP_RECEIVED_MALFORMED;
-	}
+	return PP_RECEIVED_MALFORMED;
 }
 
 static enum pp_received take_long(struct pp_receive *receive, bool last)
@@ -125,21 +131,9 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
  */
 static bool make_memory(struct pp_receive *receive)
 {
-	void *memory = pp_memory_map(receive->header.length);
-
-	if (memory == NULL)
-		return false;
-	receive->taken = memory;
 	receive->taken_size = receive->header.length;
-	return true;
-}
-
-static enum pp_received begin_long(struct pp_receive *receive, bool last)
-{
-	if (make_memory(receive))
-		return take_long(receive, last);
-	pp_header_malformed(&receive->header, "no memory for it");
-	return PP_RECEIVED_MALFORMED;
+	receive->taken = pp_memory_map(receive->taken_size);
+	return receive->taken != NULL;
 }
 
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
@@ -155,17 +149,6 @@ void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
 		memcpy(receive->taken, peeked, receive->taken_size);
 }
 
-/*
- * An error of the connection's is told once: the program would not see it, and
- * take its end for that of the data. Where the bytes cannot be looked at (a
- * sandbox) there may be a header among them, and the peer is not the client.
- */
-static const char *reason_of_error(void)
-{
-	return errno == ECONNRESET ? "reset by the client"
-				   : "it cannot be read";
-}
-
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 				 uint8_t *bytes)
 {
@@ -174,8 +157,16 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 	if (receive->taken != NULL)
 		return take_long(receive, last);
 	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
+	/*
+	 * An error of the connection's is told once: the program would not see
+	 * it, and take its end for that of the data. Where the bytes cannot be
+	 * looked at (a sandbox) there may be a header among them, and the peer
+	 * is not the client.
+	 */
 	if (got < 0 && !would_block(got)) {
-		pp_header_malformed(&receive->header, reason_of_error());
+		pp_header_malformed(&receive->header,
+				    errno == ECONNRESET ? "reset by the client"
+							: "it cannot be read");
 		return PP_RECEIVED_MALFORMED;
 	}
 	if (got == 0 || (got < 0 && last))
@@ -191,7 +182,10 @@ enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 	default:
 		break;
 	}
-	if (receive->header.length > PP_RECEIVE_PEEK)
-		return begin_long(receive, last);
-	return last ? PP_RECEIVED_NONE : PP_RECEIVED_MORE;
+	if (receive->header.length <= PP_RECEIVE_PEEK)
+		return last ? PP_RECEIVED_NONE : PP_RECEIVED_MORE;
+	if (make_memory(receive))
+		return take_long(receive, last);
+	pp_header_malformed(&receive->header, "no memory for it");
+	return PP_RECEIVED_MALFORMED;
 }

@@ -53,9 +53,6 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
 				 uint8_t *peeked);
 
-/* Why there is no header, for the log. */
-const char *pp_receive_reason(const struct pp_receive *receive);
-
 /* Where the header is that was taken off: peeked is that of the last step. */
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 				const uint8_t *peeked);
@@ -69,6 +66,13 @@ void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
 
 /* Frees what a long or kept header needed. The descriptor stays open. */
 void pp_receive_end(struct pp_receive *receive);
+
+/*
+ * Sets SO_RCVLOWAT, which connections have from their listener, and by which a
+ * header that is shorter wakes nobody. What it was; no errors. One system call,
+ * or two.
+ */
+int pp_receive_set_low_water(int fd, int bytes);
 
 /*
  * To be called before a connection is closed that the program never saw: with

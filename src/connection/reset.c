@@ -5,11 +5,11 @@
 #include "connection/reset.h"
 
 #include "connection/calls.h"
+#include "protocol/address.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Since Linux 4.11 and 5.12 (its second form); some C libraries lack them. */
@@ -31,48 +31,41 @@ static bool disconnect(int fd)
 	return pp_calls.connect(fd, &nobody, sizeof(nobody)) == 0;
 }
 
-/* Without it POLLIN would be missing. The socket is connected to nobody. */
-static void shut_down(int fd)
-{
-	shutdown(fd, SHUT_RDWR);
-}
-
 void pp_reset_connection(int fd)
 {
-	if (disconnect(fd)) {
-		shut_down(fd);
-		return;
-	}
-	shut_down(fd);
-	while (pp_calls.recv(fd, NULL, DISCARD_SIZE, MSG_TRUNC | MSG_DONTWAIT) > 0)
+	bool gone = disconnect(fd);
+
+	/* without it POLLIN would be missing */
+	shutdown(fd, SHUT_RDWR);
+	while (!gone && pp_calls.recv(fd, NULL, DISCARD_SIZE,
+				      MSG_TRUNC | MSG_DONTWAIT) > 0)
 		;
+}
+
+static bool connect_to(int fd, const union pp_address *address)
+{
+	return pp_calls.connect(fd, &address->sa,
+				pp_address_length(address)) == 0;
 }
 
 /* Connects to this machine, as far as Fast Open does before there are data. */
 static bool connect_to_loopback(int fd, int family)
 {
-	const struct sockaddr_in in = {
+	union pp_address ipv4 = { .in = {
 		.sin_family = AF_INET,
 		.sin_port = htons(DISCARD_PORT),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	struct sockaddr_in6 in6 = {
+	} };
+	const union pp_address ipv6 = { .in6 = {
 		.sin6_family = AF_INET6,
 		.sin6_port = htons(DISCARD_PORT),
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
-	};
-	struct sockaddr_in6 mapped = in6;
+	} };
 
-	if (family == AF_INET)
-		return pp_calls.connect(fd, (const struct sockaddr *)&in,
-			       sizeof(in)) == 0;
-	memset(&mapped.sin6_addr, 0, 10);
-	memset(mapped.sin6_addr.s6_addr + 10, 0xff, 2);
-	memcpy(mapped.sin6_addr.s6_addr + 12, &in.sin_addr,
-	       sizeof(in.sin_addr));
-	return pp_calls.connect(fd, (const struct sockaddr *)&mapped,
-		       sizeof(mapped)) == 0 ||
-	       pp_calls.connect(fd, (const struct sockaddr *)&in6, sizeof(in6)) == 0;
+	if (family == AF_INET6)
+		pp_address_map(&ipv4);
+	return connect_to(fd, &ipv4) ||
+	       (family == AF_INET6 && connect_to(fd, &ipv6));
 }
 
 /*
@@ -87,8 +80,7 @@ static bool make_reset(int fd, int family)
 			  sizeof(on)) == 0 &&
 	       setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &on,
 			  sizeof(on)) == 0 &&
-	       connect_to_loopback(fd, family) &&
-	       disconnect(fd);
+	       connect_to_loopback(fd, family) && disconnect(fd);
 }
 
 static int open_socket(int family, int flags)
@@ -102,16 +94,14 @@ int pp_reset_stand_in(int family, int flags)
 {
 	int fd = open_socket(family, flags);
 
-	if (fd < 0)
-		return -1;
-	if (!make_reset(fd, family)) {
+	if (fd >= 0 && !make_reset(fd, family)) {
 		/* it may be connecting by now */
 		pp_calls.close(fd);
 		fd = open_socket(family, flags);
-		if (fd < 0)
-			return -1;
 	}
-	shut_down(fd);
+	if (fd < 0)
+		return -1;
+	shutdown(fd, SHUT_RDWR);
 	if (!(flags & SOCK_NONBLOCK))
 		fcntl(fd, F_SETFL, 0);
 	return fd;

@@ -9,29 +9,84 @@
 
 #include "connection/room.h"
 
-#include "check.h"
 #include "connection/calls.h"
 #include "connection/cookie.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
 
-/* Sets the timer to a moment of CLOCK_MONOTONIC; 0 stops it. */
-static void set_timer(const struct pp_room *room, int64_t moment)
-{
-	const struct itimerspec timer = {
-		.it_interval = { .tv_sec = PP_ROOM_REPEAT,
-				 .tv_nsec = room->timer_mark },
-		.it_value = { .tv_sec = (time_t)(moment / 1000),
-			      .tv_nsec = (long)(moment % 1000) * 1000000 },
-	};
+#define FIRST_BATCH 32u	/* connections that memory is mapped for at first */
 
-	timerfd_settime(room->timer, TFD_TIMER_ABSTIME, &timer, NULL);
+/* The batch that has the nth place: each has twice as many as that before. */
+static unsigned batch_of(uint32_t n)
+{
+	return 31 - (unsigned)__builtin_clz(n / FIRST_BATCH + 1);
 }
 
-static void set_timer_to_oldest(const struct pp_room *room)
+/* The nth place, of a batch that is there. */
+static struct pp_waiting *place_of(const struct pp_room *room, uint32_t n)
 {
-	set_timer(room, room->oldest == NULL ? 0 : room->oldest->deadline);
+	uint32_t before = (FIRST_BATCH << batch_of(n)) - FIRST_BATCH;
+
+	return room->batches[batch_of(n)] + (n - before);
+}
+
+/* Memory for a connection, which does not move; NULL for none. */
+static struct pp_waiting *get_memory(struct pp_room *room)
+{
+	struct pp_waiting *waiting = room->spare;
+	unsigned batch = batch_of(room->made);
+	size_t size = ((size_t)FIRST_BATCH << batch) * sizeof(*waiting);
+
+	if (waiting != NULL) {
+		room->spare = waiting->next;
+		return waiting;
+	}
+	if (room->batches[batch] == NULL)
+		room->batches[batch] = pp_memory_map(size);
+	if (room->batches[batch] == NULL)
+		return NULL;
+	waiting = place_of(room, room->made);
+	waiting->key = ++room->made;
+	return waiting;
+}
+
+static void give_memory_back(struct pp_room *room, struct pp_waiting *waiting)
+{
+	waiting->next = room->spare;
+	room->spare = waiting;
+}
+
+/*
+ * A key stands for a connection where a pointer might outlive it: its place, 1
+ * for the first, and above that how many have left it.
+ */
+#define KEY_GENERATION ((uint64_t)1 << 32)
+
+/* The connection of a key; NULL if it has left the queue. */
+static struct pp_waiting *find_waiting(const struct pp_room *room, uint64_t key)
+{
+	uint32_t n = (uint32_t)key - 1;
+	struct pp_waiting *waiting = n < room->made ? place_of(room, n) : NULL;
+
+	return waiting != NULL && waiting->key == key ? waiting : NULL;
+}
+
+/* Sets the timer to the first deadline, or to what is over where one is shown. */
+static void set_timer(const struct pp_room *room)
+{
+	int64_t moment = room->shown ? 1 : 0;
+	struct itimerspec timer = {
+		.it_interval = { .tv_sec = PP_ROOM_REPEAT,
+				 .tv_nsec = room->timer_mark },
+	};
+
+	if (!room->shown && room->oldest != NULL)
+		moment = room->oldest->deadline;
+	timer.it_value.tv_sec = (time_t)(moment / 1000);
+	timer.it_value.tv_nsec = (long)(moment % 1000) * 1000000;
+	timerfd_settime(room->timer, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
 /* epoll_ctl(2) of the room's own epoll. */
@@ -47,10 +102,21 @@ static int control(const struct pp_room *room, int operation, int fd,
  */
 static void mark_timer(struct pp_room *room)
 {
-	room->opened++;
-	room->timer_mark = (long)(((uintptr_t)room / 64 * 31 + room->opened) %
+	room->timer_mark = (long)(((uintptr_t)room / 64 * 31 + ++room->opened) %
 				  1000000000);
-	set_timer(room, 0);
+	set_timer(room);
+}
+
+/*
+ * Registers the timer with an epoll (EPOLL_CTL_ADD), or asks whether it was
+ * (EPOLL_CTL_MOD): else it cannot be changed, and the same is no change.
+ */
+static bool control_timer(const struct pp_room *room, int epoll, int operation,
+			  uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = 0 };
+
+	return pp_calls.epoll_ctl(epoll, operation, room->timer, &event) == 0;
 }
 
 /* Lets a descriptor of the room's go, and closes it if it is still that. */
@@ -67,36 +133,32 @@ static void empty_queue(struct pp_room *room)
 	room->newest = NULL;
 	room->ready = NULL;
 	room->shown = false;
-	room->count = 0;
 }
 
 /* Hides a descriptor that was just made; -1 where there is no other for it. */
 static int hide_fresh(const struct pp_room *room, int fd)
 {
 	int hidden = fd < 0 ? -1 : room->policy.hide(fd);
-	int error = errno;
 
 	if (fd >= 0)
 		pp_calls.close(fd);
-	errno = error;
 	return hidden;
 }
 
 bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+	int timer;
 
 	empty_queue(room);
 	room->policy = *policy;
 	room->epoll = hide_fresh(room, pp_calls.epoll_create1(EPOLL_CLOEXEC));
 	if (room->epoll < 0)
 		return false;
-	room->timer = hide_fresh(room, timerfd_create(CLOCK_MONOTONIC,
-						      TFD_CLOEXEC |
-							      TFD_NONBLOCK));
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	room->timer = hide_fresh(room, timer);
 	if (room->timer >= 0) {
 		mark_timer(room);
-		if (control(room, EPOLL_CTL_ADD, room->timer, &event) == 0)
+		if (control_timer(room, room->epoll, EPOLL_CTL_ADD, EPOLLIN))
 			return true;
 		let_descriptor_go(room, room->timer, true);
 	}
@@ -113,23 +175,10 @@ bool pp_room_has_timer(const struct pp_room *room)
 	       timer.it_interval.tv_nsec == room->timer_mark;
 }
 
-/*
- * Only an epoll that the room's timer was registered with lets that be
- * changed, and the same again is no change.
- */
-static bool watches_timer(const struct pp_room *room, int epoll,
-			  uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.u64 = 0 };
-
-	return pp_calls.epoll_ctl(epoll, EPOLL_CTL_MOD, room->timer,
-				  &event) == 0;
-}
-
 bool pp_room_stands(const struct pp_room *room)
 {
 	return pp_room_has_timer(room) &&
-	       watches_timer(room, room->epoll, EPOLLIN);
+	       control_timer(room, room->epoll, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 bool pp_room_has(const struct pp_room *room, int fd)
@@ -147,36 +196,18 @@ bool pp_room_has(const struct pp_room *room, int fd)
 
 bool pp_room_introduce(const struct pp_room *room, int epoll)
 {
-	struct epoll_event nothing = { .events = 0 };
-
-	return pp_calls.epoll_ctl(epoll, EPOLL_CTL_ADD, room->timer,
-				  &nothing) == 0;
+	return control_timer(room, epoll, EPOLL_CTL_ADD, 0);
 }
 
 bool pp_room_knows(const struct pp_room *room, int epoll)
 {
-	return watches_timer(room, epoll, 0);
+	return control_timer(room, epoll, EPOLL_CTL_MOD, 0);
 }
 
 /* Is the connection still behind its descriptor? */
 static bool is_there(const struct pp_waiting *waiting)
 {
 	return pp_cookie_of(waiting->receive.fd) == waiting->cookie;
-}
-
-/* Copies what the caller knows of a connection. */
-static void fill_waiting(struct pp_waiting *waiting,
-			 const struct pp_waiting *from, int fd, uint64_t cookie)
-{
-	const uint32_t index = waiting->index;
-	const uint32_t generation = waiting->generation;
-
-	*waiting = *from;
-	waiting->receive.fd = fd;
-	waiting->index = index;
-	waiting->generation = generation;
-	waiting->cookie = cookie;
-	waiting->queued = true;
 }
 
 static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
@@ -189,35 +220,38 @@ static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	if (room->newest != NULL)
 		room->newest->next = waiting;
 	room->newest = waiting;
-	room->count++;
 	if (room->oldest == NULL) {
 		room->oldest = waiting;
-		set_timer_to_oldest(room);
+		set_timer(room);
 	}
 }
 
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 {
-	struct pp_waiting *waiting = pp_room_get_memory(room);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+	struct pp_waiting *waiting = get_memory(room);
 	uint64_t cookie = pp_cookie_of(from->receive.fd);
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP |
-					       EPOLLET };
 	int fd;
 
 	if (waiting == NULL)
 		return false;
 	fd = cookie == 0 ? -1 : room->policy.hide(from->receive.fd);
 	if (fd >= 0) {
-		fill_waiting(waiting, from, fd, cookie);
-		event.data.u64 = pp_room_key(waiting);
+		event.data.u64 = waiting->key;
+		*waiting = *from;
+		waiting->receive.fd = fd;
+		waiting->key = event.data.u64;
+		waiting->cookie = cookie;
+		waiting->low_water = pp_receive_set_low_water(fd, 1);
 		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
 			return true;
 		}
+		pp_receive_set_low_water(fd, waiting->low_water);
 		let_descriptor_go(room, fd, true);
 	}
-	pp_room_give_memory_back(room, waiting);
+	give_memory_back(room, waiting);
 	return false;
 }
 
@@ -226,8 +260,7 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
 	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
-	waiting->queued = false;
-	room->count--;
+	waiting->key += KEY_GENERATION;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
 	else
@@ -236,23 +269,20 @@ static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 		waiting->previous->next = waiting->next;
 	} else {
 		room->oldest = waiting->next;
-		set_timer_to_oldest(room);
+		set_timer(room);
 	}
 }
 
-/* Ends with a connection that is to be closed, or is not there any more. */
-static void end_waiting(struct pp_room *room, struct pp_waiting *waiting,
-			bool own)
+/* Closes one if it is there still, without a wait for its client. */
+static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
-	pp_receive_end(&waiting->receive);
-	let_descriptor_go(room, waiting->receive.fd, own);
-}
+	bool there = is_there(waiting);
 
-static void forget_waiting(struct pp_room *room, struct pp_waiting *waiting,
-			   bool own)
-{
-	end_waiting(room, waiting, own);
-	pp_room_give_memory_back(room, waiting);
+	if (there)
+		pp_receive_stop_linger(waiting->receive.fd);
+	pp_receive_end(&waiting->receive);
+	let_descriptor_go(room, waiting->receive.fd, there);
+	give_memory_back(room, waiting);
 }
 
 /* Looks at one connection; last says that no more of it will come. */
@@ -263,7 +293,7 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 
 	if (!is_there(waiting)) {
 		unlink_waiting(room, waiting);
-		forget_waiting(room, waiting, false);
+		close_waiting(room, waiting);
 		return;
 	}
 	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
@@ -290,7 +320,7 @@ static void judge_overdue(struct pp_room *room, int *left,
 		judge_waiting(room, room->oldest, true, look);
 	}
 	/* for those that are left it is over, and the room readable */
-	set_timer_to_oldest(room);
+	set_timer(room);
 }
 
 bool pp_room_advance(struct pp_room *room, struct pp_room_look *look)
@@ -307,7 +337,7 @@ bool pp_room_advance(struct pp_room *room, struct pp_room_look *look)
 			judge_overdue(room, &left, look);
 			continue;
 		}
-		waiting = pp_room_find(room, event.data.u64);
+		waiting = find_waiting(room, event.data.u64);
 		if (waiting != NULL)
 			judge_waiting(room, waiting,
 				      (event.events & ended) != 0, look);
@@ -320,9 +350,10 @@ bool pp_room_advance(struct pp_room *room, struct pp_room_look *look)
 static void end_ready(struct pp_room *room)
 {
 	room->ready = NULL;
-	if (room->shown)
-		set_timer_to_oldest(room);
-	room->shown = false;
+	if (room->shown) {
+		room->shown = false;
+		set_timer(room);
+	}
 }
 
 int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
@@ -334,7 +365,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		return 0;
 	if (!is_there(waiting)) {
 		end_ready(room);
-		forget_waiting(room, waiting, false);
+		close_waiting(room, waiting);
 		return 0;
 	}
 	fd = room->policy.reveal(waiting->receive.fd);
@@ -343,24 +374,20 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		return -1;
 	}
 	end_ready(room);
+	if (waiting->low_water != 1)
+		pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
 	let_descriptor_go(room, waiting->receive.fd, true);
-	pp_room_give_memory_back(room, waiting);
+	give_memory_back(room, waiting);
 	return 1;
 }
 
 void pp_room_show_ready(struct pp_room *room)
 {
-	if (room->ready == NULL)
-		return;
-	set_timer(room, 1);
-	room->shown = true;
-}
-
-bool pp_room_is_used(const struct pp_room *room)
-{
-	return room->oldest != NULL || room->ready != NULL;
+	room->shown = room->ready != NULL;
+	if (room->shown)
+		set_timer(room);
 }
 
 /* In a forked child nothing is written to the parent's memory: see room.h. */
@@ -376,28 +403,18 @@ static void abandon_waiting(const struct pp_room *room,
 
 void pp_room_abandon(struct pp_room *room)
 {
-	const struct pp_waiting *waiting;
-
 	if (!pp_room_stands(room))
 		room->policy.forget(room->epoll);
 	if (!pp_room_has_timer(room))
 		room->policy.forget(room->timer);
-	for (waiting = room->oldest; waiting != NULL; waiting = waiting->next)
-		abandon_waiting(room, waiting);
+	for (struct pp_waiting *w = room->oldest; w != NULL; w = w->next)
+		abandon_waiting(room, w);
 	if (room->ready != NULL)
 		abandon_waiting(room, room->ready);
 	empty_queue(room);
-	pp_room_reset_memory(room);
-}
-
-/* Closes one, without a wait for its client. */
-static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
-{
-	bool there = is_there(waiting);
-
-	if (there)
-		pp_receive_stop_linger(waiting->receive.fd);
-	forget_waiting(room, waiting, there);
+	/* nothing is written to it: the child need not copy it */
+	room->made = 0;
+	room->spare = NULL;
 }
 
 bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up)
@@ -415,10 +432,10 @@ bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up)
 void pp_room_close(struct pp_room *room)
 {
 	bool stands = pp_room_stands(room), timed = pp_room_has_timer(room);
-	struct pp_waiting *waiting, *next;
+	struct pp_waiting *waiting;
 
-	for (waiting = room->oldest; waiting != NULL; waiting = next) {
-		next = waiting->next;
+	while ((waiting = room->oldest) != NULL) {
+		room->oldest = waiting->next;
 		/* out of the epoll first, see unlink_waiting */
 		if (stands)
 			control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);

@@ -29,9 +29,8 @@ struct pp_waiting {
 	int64_t deadline;		/* by pp_now */
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */
-	uint32_t index;			/* in the room's memory */
-	uint32_t generation;		/* one that was there before has another */
-	bool queued;
+	int low_water;			/* SO_RCVLOWAT, as it was accepted */
+	uint64_t key;			/* its place in the room's memory */
 	struct pp_waiting *previous;
 	struct pp_waiting *next;
 };
@@ -52,8 +51,8 @@ struct pp_room_policy {
 /* Seconds after which the timer would repeat: no program's timer does. */
 #define PP_ROOM_REPEAT 2000000000
 
-/* Memory for connections, twice as much each time; see room_memory.c. */
-#define PP_ROOM_BATCHES 26
+/* Memory for connections, twice as much each time; see room.c. */
+#define PP_ROOM_BATCHES 28
 
 struct pp_room {
 	int epoll;	/* what to wait for */
@@ -64,7 +63,6 @@ struct pp_room {
 	struct pp_waiting *newest;
 	struct pp_waiting *ready;	/* has left the queue, to be judged */
 	bool shown;	/* the timer is set because of ready */
-	size_t count;	/* in the queue */
 	/* what follows outlives the room, for the next one */
 	struct pp_waiting *batches[PP_ROOM_BATCHES];
 	uint32_t made;	/* of the memory in them, so many were used */
@@ -145,19 +143,9 @@ void pp_room_show_ready(struct pp_room *room);
 bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up);
 
 /* Is any connection in it? */
-bool pp_room_is_used(const struct pp_room *room);
-
-/* The room's memory: for its own use. */
-
-/* Memory for a connection, with its index and generation; NULL for none. */
-struct pp_waiting *pp_room_get_memory(struct pp_room *room);
-void pp_room_give_memory_back(struct pp_room *room, struct pp_waiting *waiting);
-/* Gives all of it back and writes to none: a forked child need not copy it. */
-void pp_room_reset_memory(struct pp_room *room);
-
-/* What stands for a connection where a pointer might outlive it; not 0. */
-uint64_t pp_room_key(const struct pp_waiting *waiting);
-/* The connection of a key; NULL if it has left. */
-struct pp_waiting *pp_room_find(const struct pp_room *room, uint64_t key);
+static inline bool pp_room_is_used(const struct pp_room *room)
+{
+	return room->oldest != NULL || room->ready != NULL;
+}
 
 #endif

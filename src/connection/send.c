@@ -4,15 +4,12 @@
 
 #include "connection/send.h"
 
+#include "connection/clock.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
-#include <time.h>
-
-#define MS_PER_S 1000
-#define NS_PER_MS 1000000L
-#define NS_PER_S 1000000000L
 
 /* The bytes that the next write has. */
 static size_t piece_of(const struct pp_send_way *way, size_t left)
@@ -46,20 +43,14 @@ static int wait_writable(int fd, const struct pp_send_way *way)
 	return writable.revents & (POLLERR | POLLHUP) ? -ENOTCONN : 0;
 }
 
-static void wait_delay(int milliseconds)
+/* Waits for so long, whatever signal comes. */
+static void wait_delay(const struct pp_send_way *way)
 {
-	struct timespec end;
+	int64_t end = pp_clock_now() + way->delay * INT64_C(1000000);
+	int64_t left;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += milliseconds / MS_PER_S;
-	end.tv_nsec += milliseconds % MS_PER_S * NS_PER_MS;
-	if (end.tv_nsec >= NS_PER_S) {
-		end.tv_sec++;
-		end.tv_nsec -= NS_PER_S;
-	}
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) ==
-	       EINTR)
-		;
+	while ((left = end - pp_clock_now()) > 0)
+		way->poll(NULL, 0, (int)(left / 1000000 + 1));
 }
 
 /* Sends a piece; *taken counts what has gone, also before an error. */
@@ -90,7 +81,7 @@ static int send_pieces(int fd, const struct pp_send_way *way,
 
 	while (error == 0 && taken < size) {
 		if (taken > 0 && way->delay > 0)
-			wait_delay(way->delay);
+			wait_delay(way);
 		error = send_piece(fd, way, bytes,
 				   taken + piece_of(way, size - taken),
 				   &taken);

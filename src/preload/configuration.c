@@ -137,8 +137,9 @@ static const struct configuration *complete_configuration(bool last)
 static const struct configuration *
 read_file(const struct configuration *before, bool last)
 {
-	const struct configuration *expected = before;
 	struct configuration *read = pp_memory_map(sizeof(*read));
+	const struct configuration *result = read != NULL ? read : &no_memory;
+	const struct configuration *others = before;
 	int passing = ENOMEM;
 
 	if (read != NULL) {
@@ -146,18 +147,15 @@ read_file(const struct configuration *before, bool last)
 		read->is_complete = true;
 		passing = pp_settings_read(&read->settings, &read->error);
 	}
-	if (passing != 0 && !last) {
-		if (read != NULL)
-			discard(read, before);
-		errno = passing;
-		return NULL;
-	}
-	if (atomic_compare_exchange_strong(&known, &expected,
-					   read != NULL ? read : &no_memory))
-		return read != NULL ? read : &no_memory;
+	if (passing != 0 && !last)
+		others = NULL;
+	else if (atomic_compare_exchange_strong(&known, &others, result))
+		return result;
 	if (read != NULL)
 		discard(read, before);
-	return expected;
+	if (others == NULL)
+		errno = passing;
+	return others;
 }
 
 /*
@@ -201,17 +199,9 @@ bool pp_configuration_is_valid(void)
 	return valid;
 }
 
-/* Says what is wrong, once a process. */
-static void report_error(const struct configuration *configuration)
-{
-	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
-
-	if (!atomic_flag_test_and_set(&is_reported))
-		pp_report(pp_library, "%s", configuration->error.text);
-}
-
 bool pp_configuration_allows(int fd)
 {
+	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
 	const struct configuration *configuration;
 	int error = errno;
 	bool internet;
@@ -225,10 +215,11 @@ bool pp_configuration_allows(int fd)
 	configuration = complete_configuration(false);
 	if (is_good(configuration))
 		return true;
-	if (configuration != NULL) {
-		report_error(configuration);
-		errno = EINVAL;
-	}
+	if (configuration == NULL)
+		return false;
+	if (!atomic_flag_test_and_set(&is_reported))
+		pp_report(pp_library, "%s", configuration->error.text);
+	errno = EINVAL;
 	return false;
 }
 
@@ -237,20 +228,16 @@ void pp_configuration_report(const char *by, int fd)
 {
 	static _Atomic bool is_reported;
 	const struct pp_settings *settings = pp_configuration();
-	struct sockaddr_storage name;
-	socklen_t length = sizeof(name);
 	union pp_address local;
+	socklen_t length = sizeof(local);
 	int error = errno;
 
 	if (settings->debug && !atomic_load(&is_reported) &&
 	    pp_is_tcp_socket(fd) &&
-	    real_getsockname(fd, (struct sockaddr *)&name, &length) == 0) {
-		pp_address_from_kernel(&local, (struct sockaddr *)&name,
-				       length);
-		if (pp_family_is_internet(local.sa.sa_family) &&
-		    !atomic_exchange(&is_reported, true))
-			pp_report_settings(settings, by, fd, &local);
-	}
+	    real_getsockname(fd, &local.sa, &length) == 0 &&
+	    pp_family_is_internet(local.sa.sa_family) &&
+	    !atomic_exchange(&is_reported, true))
+		pp_report_settings(settings, by, fd, &local);
 	errno = error;
 }
 #endif
@@ -258,6 +245,14 @@ void pp_configuration_report(const char *by, int fd)
 bool pp_is_on(void)
 {
 	return pp_configuration()->versions != PP_VERSION_NONE;
+}
+
+bool pp_is_on_and_not_bad(void)
+{
+	const struct configuration *configuration = get_configuration();
+
+	return configuration->error.text[0] == '\0' &&
+	       configuration->settings.versions != PP_VERSION_NONE;
 }
 
 static int socket_option(int fd, int option)

@@ -60,6 +60,12 @@ bool pp_configuration_allows(int fd);
 /* False where the settings switch the library off. */
 bool pp_is_on(void);
 
+/*
+ * Is it on, and nothing bad in the settings as far as they are read? Else
+ * nobody's statement counts: a bad TRUSTED would be everyone's. One load.
+ */
+bool pp_is_on_and_not_bad(void);
+
 /* Is the descriptor an IPv4 or IPv6 socket? One system call. */
 bool pp_is_internet_socket(int fd);
 

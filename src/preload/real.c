@@ -23,7 +23,7 @@ static const char *const names[] = {
 static _Atomic uintptr_t addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
 static _Atomic bool is_resolved PP_REAL_WRITTEN;
 
-static uintptr_t get_address(enum pp_real index)
+pp_real_function pp_real_get(enum pp_real index)
 {
 	uintptr_t address =
 		atomic_load_explicit(&addresses[index], memory_order_relaxed);
@@ -33,12 +33,7 @@ static uintptr_t get_address(enum pp_real index)
 		atomic_store_explicit(&addresses[index], address,
 				      memory_order_relaxed);
 	}
-	return address;
-}
-
-pp_real_function pp_real_get(enum pp_real index)
-{
-	return (pp_real_function)get_address(index);
+	return (pp_real_function)address;
 }
 
 void pp_real_resolve(void)
@@ -46,7 +41,7 @@ void pp_real_resolve(void)
 	if (atomic_load(&is_resolved))
 		return;
 	for (int i = 0; i < PP_REAL_COUNT; i++)
-		get_address((enum pp_real)i);
+		pp_real_get((enum pp_real)i);
 	atomic_store(&is_resolved, true);
 }
 

@@ -15,7 +15,7 @@
 
 /* The pages; zeroed it is empty. */
 struct pp_table {
-	void *_Atomic *_Atomic directory;
+	void *_Atomic directory;
 };
 
 /*

@@ -29,45 +29,39 @@ void pp_address_set_port(union pp_address *address, in_port_t port)
 
 socklen_t pp_address_length(const union pp_address *address)
 {
-	switch (address->sa.sa_family) {
-	case AF_INET:
+	if (address->sa.sa_family == AF_INET)
 		return sizeof(address->in);
-	case AF_INET6:
-		return sizeof(address->in6);
-	default:
-		return 0;
-	}
+	return address->sa.sa_family == AF_INET6 ? sizeof(address->in6) : 0;
 }
 
 void pp_address_from_kernel(union pp_address *address,
 			    const struct sockaddr *kernel, socklen_t length)
 {
+	size_t size = 0;
+
 	memset(address, 0, sizeof(*address));
 	if (length < sizeof(kernel->sa_family))
 		return;
-	if (kernel->sa_family == AF_INET && length >= sizeof(address->in))
-		memcpy(&address->in, kernel, sizeof(address->in));
-	else if (kernel->sa_family == AF_INET6 &&
-		 length >= sizeof(address->in6))
-		memcpy(&address->in6, kernel, sizeof(address->in6));
+	if (kernel->sa_family == AF_INET)
+		size = sizeof(address->in);
+	else if (kernel->sa_family == AF_INET6)
+		size = sizeof(address->in6);
+	if (length >= size)
+		memcpy(address, kernel, size);
 }
 
 bool pp_address_equal(const union pp_address *a, const union pp_address *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family)
 		return false;
-	switch (a->sa.sa_family) {
-	case AF_INET:
+	if (a->sa.sa_family == AF_INET)
 		return a->in.sin_port == b->in.sin_port &&
 		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-	case AF_INET6:
-		return a->in6.sin6_port == b->in6.sin6_port &&
-		       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
-		       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
-			      sizeof(a->in6.sin6_addr)) == 0;
-	default:
-		return false;
-	}
+	return a->sa.sa_family == AF_INET6 &&
+	       a->in6.sin6_port == b->in6.sin6_port &&
+	       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+	       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
+		      sizeof(a->in6.sin6_addr)) == 0;
 }
 
 void pp_address_on_socket(union pp_address *shown,
@@ -122,20 +116,16 @@ bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 const char *pp_address_text(const union pp_address *address, char *text,
 			    size_t size)
 {
+	bool inet = address->sa.sa_family == AF_INET;
+	const void *from = inet ? (const void *)&address->in.sin_addr
+				: (const void *)&address->in6.sin6_addr;
 	char ip[INET6_ADDRSTRLEN];
 
-	switch (address->sa.sa_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &address->in.sin_addr, ip, sizeof(ip));
-		snprintf(text, size, "%s:%u", ip, ntohs(address->in.sin_port));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &address->in6.sin6_addr, ip, sizeof(ip));
-		snprintf(text, size, "[%s]:%u", ip,
-			 ntohs(address->in6.sin6_port));
-		break;
-	default:
+	if (pp_family_is_internet(address->sa.sa_family) &&
+	    inet_ntop(address->sa.sa_family, from, ip, sizeof(ip)) != NULL)
+		snprintf(text, size, inet ? "%s:%u" : "[%s]:%u", ip,
+			 ntohs(pp_address_port(address)));
+	else
 		snprintf(text, size, "none");
-	}
 	return text;
 }

@@ -48,20 +48,6 @@ bool pp_header_has_more(const struct pp_header *header)
 	}
 }
 
-/* What each verdict promises to those who act on it. */
-static enum pp_verdict checked(enum pp_verdict verdict, size_t size,
-			       const struct pp_header *header)
-{
-	PP_CHECK(verdict != PP_HEADER_COMPLETE || header->length <= size);
-	PP_CHECK(verdict != PP_HEADER_COMPLETE ||
-		 header->source.sa.sa_family ==
-			 header->destination.sa.sa_family);
-	PP_CHECK(verdict != PP_HEADER_MORE || header->length > size);
-	PP_CHECK(verdict != PP_HEADER_MALFORMED || header->reason != NULL);
-	(void)size, (void)header;
-	return verdict;
-}
-
 enum pp_verdict pp_header_parse(const void *bytes, size_t size,
 				enum pp_versions versions,
 				struct pp_header *header)
@@ -72,15 +58,21 @@ enum pp_verdict pp_header_parse(const void *bytes, size_t size,
 		  begins_like(bytes, size, v1_signature, v1_size);
 	bool v2 = (versions & PP_VERSION_2) &&
 		  begins_like(bytes, size, v2_signature, v2_size);
+	enum pp_verdict verdict = PP_HEADER_ABSENT;
 
 	memset(header, 0, sizeof(*header));
 	if (v1 && size >= v1_size)
-		return checked(pp_header_parse_v1(bytes, size, header), size,
-			       header);
-	if (v2 && size >= v2_size)
-		return checked(pp_header_parse_v2(bytes, size, header), size,
-			       header);
-	if (v1 || v2)
-		return pp_header_more(header, size + 1);
-	return PP_HEADER_ABSENT;
+		verdict = pp_header_parse_v1(bytes, size, header);
+	else if (v2 && size >= v2_size)
+		verdict = pp_header_parse_v2(bytes, size, header);
+	else if (v1 || v2)
+		verdict = pp_header_more(header, size + 1);
+	/* what each verdict promises to those who act on it */
+	PP_CHECK(verdict != PP_HEADER_COMPLETE || header->length <= size);
+	PP_CHECK(verdict != PP_HEADER_COMPLETE ||
+		 header->source.sa.sa_family ==
+			 header->destination.sa.sa_family);
+	PP_CHECK(verdict != PP_HEADER_MORE || header->length > size);
+	PP_CHECK(verdict != PP_HEADER_MALFORMED || header->reason != NULL);
+	return verdict;
 }

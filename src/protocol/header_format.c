@@ -7,13 +7,16 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+static void *put(void *at, const void *bytes, size_t size)
+{
+	memcpy(at, bytes, size);
+	return (uint8_t *)at + size;
+}
+
 /* printf(3) is not signal-safe. */
 static char *put_text(char *at, const char *text)
 {
-	size_t size = strlen(text);
-
-	memcpy(at, text, size);
-	return at + size;
+	return put(at, text, strlen(text));
 }
 
 static char *put_number(char *at, unsigned number, unsigned base)
@@ -35,17 +38,15 @@ static char *put_number(char *at, unsigned number, unsigned base)
  */
 static char *put_ip(char *at, const union pp_address *address)
 {
-	const uint8_t *ip = address->in6.sin6_addr.s6_addr;
+	bool inet = address->sa.sa_family == AF_INET;
+	const uint8_t *ip = inet ? (const uint8_t *)&address->in.sin_addr
+				 : address->in6.sin6_addr.s6_addr;
 	char text[INET6_ADDRSTRLEN];
 
-	if (address->sa.sa_family == AF_INET)
-		inet_ntop(AF_INET, &address->in.sin_addr, text, sizeof(text));
-	else
-		inet_ntop(AF_INET6, &address->in6.sin6_addr, text,
-			  sizeof(text));
-	if (address->sa.sa_family == AF_INET ||
-	    !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+	if (inet || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
+		inet_ntop(address->sa.sa_family, ip, text, sizeof(text));
 		return put_text(at, text);
+	}
 	at = put_text(at, "::ffff:");
 	at = put_number(at, (unsigned)(ip[12] << 8 | ip[13]), 16);
 	at = put_text(at, ":");
@@ -74,12 +75,6 @@ static size_t format_v1(const union pp_address *source,
 		return 0;
 	memcpy(bytes, line, length);
 	return length;
-}
-
-static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
-{
-	memcpy(at, bytes, size);
-	return at + size;
 }
 
 /* The fixed part of version 2; block is how long the rest is. */
@@ -148,12 +143,7 @@ size_t pp_header_format(unsigned version, const union pp_address *source,
 		pp_address_map(&from);
 		pp_address_map(&to);
 	}
-	switch (version) {
-	case 1:
+	if (version == 1)
 		return format_v1(&from, &to, bytes, size);
-	case 2:
-		return format_v2(&from, &to, bytes, size);
-	default:
-		return 0;
-	}
+	return version == 2 ? format_v2(&from, &to, bytes, size) : 0;
 }

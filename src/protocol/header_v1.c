@@ -151,24 +151,32 @@ static enum pp_verdict parse_addresses(struct line *line, int family,
 
 static enum pp_verdict parse_line(struct line *line, struct pp_header *header)
 {
+	static const struct {
+		const char *name;
+		int family;
+		unsigned protocol;
+	} protocols[] = {
+		{ "UNKNOWN", AF_UNSPEC, 0 },
+		{ "TCP4", AF_INET, 0x11 },
+		{ "TCP6", AF_INET6, 0x21 },
+	};
 	struct word word = next_word(line);
 
 	if (!word_fits(&word, "PROXY") || word.last)
 		return pp_header_malformed(header, "no space behind PROXY");
 	word = next_word(line);
-	if (word_fits(&word, "UNKNOWN") && word.ended)
-		return PP_HEADER_COMPLETE;
-	if (word_fits(&word, "TCP4") && word.ended && !word.last) {
-		header->protocol = 0x11;
-		return parse_addresses(line, AF_INET, header);
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
+		if (!word_fits(&word, protocols[i].name))
+			continue;
+		if (!word.ended)
+			return PP_HEADER_MORE;
+		if (protocols[i].family == AF_UNSPEC)
+			return PP_HEADER_COMPLETE;
+		if (word.last)
+			break;
+		header->protocol = protocols[i].protocol;
+		return parse_addresses(line, protocols[i].family, header);
 	}
-	if (word_fits(&word, "TCP6") && word.ended && !word.last) {
-		header->protocol = 0x21;
-		return parse_addresses(line, AF_INET6, header);
-	}
-	if (!word.ended && (word_fits(&word, "UNKNOWN") ||
-			    word_fits(&word, "TCP4") || word_fits(&word, "TCP6")))
-		return PP_HEADER_MORE;
 	return pp_header_malformed(header, "protocol is not TCP4, TCP6, UNKNOWN");
 }
 

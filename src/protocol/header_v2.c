@@ -2,7 +2,6 @@
 /* The binary version 2 header (section 2.2). */
 #include <config.h>
 
-#include "protocol/crc32c.h"
 #include "protocol/header.h"
 #include "protocol/tlv.h"
 
@@ -76,11 +75,11 @@ static bool crc_matches(const uint8_t *header, size_t length,
 {
 	static const uint8_t zero[4];
 	size_t before = (size_t)(field - header);
-	uint32_t crc = pp_crc32c_add(PP_CRC32C_START, header, before);
+	uint32_t crc = pp_crc32c(0, header, before);
 
-	crc = pp_crc32c_add(crc, zero, sizeof(zero));
-	crc = pp_crc32c_add(crc, field + 4, length - before - 4);
-	return pp_crc32c_end(crc) == read_u32(field);
+	crc = pp_crc32c(crc, zero, sizeof(zero));
+	crc = pp_crc32c(crc, field + 4, length - before - 4);
+	return crc == read_u32(field);
 }
 
 static enum pp_verdict check_tlvs(const uint8_t *bytes,
@@ -108,34 +107,22 @@ static enum pp_verdict check_tlvs(const uint8_t *bytes,
 	return PP_HEADER_COMPLETE;
 }
 
-static void take_inet(const uint8_t *block, struct pp_header *header)
-{
-	union pp_address *ends[] = { &header->source, &header->destination };
-
-	for (size_t i = 0; i < 2; i++) {
-		ends[i]->in.sin_family = AF_INET;
-		memcpy(&ends[i]->in.sin_addr, block + 4 * i, 4);
-		memcpy(&ends[i]->in.sin_port, block + 8 + 2 * i, 2);
-	}
-}
-
-static void take_inet6(const uint8_t *block, struct pp_header *header)
-{
-	union pp_address *ends[] = { &header->source, &header->destination };
-
-	for (size_t i = 0; i < 2; i++) {
-		ends[i]->in6.sin6_family = AF_INET6;
-		memcpy(&ends[i]->in6.sin6_addr, block + 16 * i, 16);
-		memcpy(&ends[i]->in6.sin6_port, block + 32 + 2 * i, 2);
-	}
-}
-
 void pp_header_take_addresses(const uint8_t *bytes, struct pp_header *header)
 {
-	if (header->protocol >> 4 == FAMILY_INET)
-		take_inet(bytes + PP_V2_FIXED, header);
-	else if (header->protocol >> 4 == FAMILY_INET6)
-		take_inet6(bytes + PP_V2_FIXED, header);
+	union pp_address *ends[] = { &header->source, &header->destination };
+	const uint8_t *block = bytes + PP_V2_FIXED;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (header->protocol >> 4 == FAMILY_INET) {
+			ends[i]->in.sin_family = AF_INET;
+			memcpy(&ends[i]->in.sin_addr, block + 4 * i, 4);
+			memcpy(&ends[i]->in.sin_port, block + 8 + 2 * i, 2);
+		} else if (header->protocol >> 4 == FAMILY_INET6) {
+			ends[i]->in6.sin6_family = AF_INET6;
+			memcpy(&ends[i]->in6.sin6_addr, block + 16 * i, 16);
+			memcpy(&ends[i]->in6.sin6_port, block + 32 + 2 * i, 2);
+		}
+	}
 }
 
 enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,

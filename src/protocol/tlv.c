@@ -4,7 +4,6 @@
 
 #include "protocol/tlv.h"
 
-#include "protocol/crc32c.h"
 #include "protocol/header.h"
 
 #include <string.h>
@@ -56,6 +55,27 @@ const char *pp_tlv_name(unsigned type)
 	return NULL;
 }
 
+/* Four bits a step: a table of 16 words costs a process nothing. */
+uint32_t pp_crc32c(uint32_t crc, const void *bytes, size_t size)
+{
+	/* the reflected polynomial 0x82f63b78 applied to each value */
+	static const uint32_t step[16] = {
+		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+		0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+		0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+	};
+	const uint8_t *byte = bytes;
+
+	crc = ~crc;
+	for (size_t i = 0; i < size; i++) {
+		crc ^= byte[i];
+		crc = crc >> 4 ^ step[crc & 15];
+		crc = crc >> 4 ^ step[crc & 15];
+	}
+	return ~crc;
+}
+
 static void write_u16(uint8_t *at, size_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
@@ -77,14 +97,13 @@ void pp_draft_renew(struct pp_draft *draft)
 	} while (tlv.type != PP_TLV_CRC32C || tlv.length != 4);
 	at = draft->bytes + offset - 4;
 	memset(at, 0, 4);
-	crc = pp_crc32c_end(pp_crc32c_add(PP_CRC32C_START, draft->bytes,
-					  draft->length));
+	crc = pp_crc32c(0, draft->bytes, draft->length);
 	write_u16(at, crc >> 16);
 	write_u16(at + 2, crc & 0xffff);
 }
 
-/* Writes the vector behind the header. False where there is no room. */
-static bool put_tlv(struct pp_draft *draft, const struct pp_tlv *tlv)
+bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
+			    const struct pp_tlv *tlv)
 {
 	size_t limit = draft->room < PP_V2_MAX ? draft->room : PP_V2_MAX;
 	uint8_t *at = draft->bytes + draft->length;
@@ -97,25 +116,15 @@ static bool put_tlv(struct pp_draft *draft, const struct pp_tlv *tlv)
 	if (tlv->length > 0)
 		memcpy(at + PP_TLV_FIXED, tlv->value, tlv->length);
 	draft->length += PP_TLV_FIXED + tlv->length;
+	if (ssl > 0)
+		write_u16(draft->bytes + ssl - 2, draft->length - ssl);
+	pp_draft_renew(draft);
 	return true;
 }
 
 bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv)
 {
-	if (!put_tlv(draft, tlv))
-		return false;
-	pp_draft_renew(draft);
-	return true;
-}
-
-bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
-			    const struct pp_tlv *tlv)
-{
-	if (!put_tlv(draft, tlv))
-		return false;
-	write_u16(draft->bytes + ssl - 2, draft->length - ssl);
-	pp_draft_renew(draft);
-	return true;
+	return pp_draft_append_within(draft, 0, tlv);
 }
 
 bool pp_draft_append_crc32c(struct pp_draft *draft)

@@ -34,6 +34,12 @@ enum pp_tlv_result {
 enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
 			       size_t *offset, struct pp_tlv *tlv);
 
+/*
+ * CRC32c (Castagnoli), as RFC 4960 appendix B and section 2.2.3 use it. Goes on
+ * from the checksum of the bytes before; that of none is 0.
+ */
+uint32_t pp_crc32c(uint32_t crc, const void *bytes, size_t size);
+
 /* The name of a type, as "unique-id"; NULL where it has none. */
 const char *pp_tlv_name(unsigned type);
 

@@ -167,9 +167,11 @@ class Passed(CallsCase):
         return other.ok("take", mailbox)
 
     def test_to_another_program(self):
-        """It believes those whom it trusts, if it is not switched off."""
+        """It believes those whom it trusts, if it is on, by good settings."""
         fd, client = self.accept(v1())
         for settings, known in (({}, True), ({"VERSION": 0}, False),
+                                ({"TRUSTED": "127.0.0.1x"}, False),
+                                ({"TIMEOUT": "soon"}, False),
                                 ({"TRUSTED": "192.0.2.77"}, False),
                                 ({"TRUSTED": "127.0.0.0/8"}, True)):
             other = self.start(**settings)

@@ -135,6 +135,10 @@ START_TEST(half)
 							  peeked))
 				 .admission,
 			 PP_ADMIT_HEADER);
+	receive.is_overdue = true;
+	ck_assert_str_eq(pp_admission_end(&settings, &receive,
+					  PP_RECEIVED_NONE).reason,
+			 "its time was up");
 }
 END_TEST
 

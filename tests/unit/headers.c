@@ -66,6 +66,19 @@ void add_inet(struct bytes *bytes)
 	add_bytes(bytes, block, sizeof(block));
 }
 
+void long_v2(struct bytes *bytes, size_t length)
+{
+	const size_t value = length - 16 - 12 - 3;
+
+	begin_v2(bytes, 0x21, 0x11);
+	add_inet(bytes);
+	add_bytes(bytes, (uint8_t[]){ 4, (uint8_t)(value >> 8),
+				      (uint8_t)value }, 3);
+	add_fill(bytes, 'x', value);
+	end_v2(bytes);
+	ck_assert_uint_eq(bytes->size, length);
+}
+
 void add_inet6(struct bytes *bytes)
 {
 	static const uint8_t block[] = {

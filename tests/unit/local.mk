@@ -9,9 +9,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/api_inverse.c \
 	tests/unit/api_tlv.c \
 	tests/unit/note.c \
-	tests/unit/crc32c.c \
 	tests/unit/destinations.c \
-	tests/unit/digest.c \
 	tests/unit/header.c \
 	tests/unit/header_format.c \
 	tests/unit/header_v1.c \
@@ -31,6 +29,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/room.c \
 	tests/unit/room_faults.c \
 	tests/unit/room_lost.c \
+	tests/unit/rooms.h \
 	tests/unit/send.c \
 	tests/unit/settings.c \
 	tests/unit/settings_client.c \

@@ -26,21 +26,6 @@ static enum pp_received step_once(struct connection *connection,
 	return received;
 }
 
-/* TCP over IPv4 with vectors up to a whole length. */
-static void header_of(struct bytes *header, size_t length)
-{
-	const size_t value = length - 16 - 12 - 3;
-
-	begin_v2(header, 0x21, 0x11);
-	add_inet(header);
-	add_bytes(header, "\x04", 1);
-	add_bytes(header, (uint8_t[]){ (uint8_t)(value >> 8), (uint8_t)value },
-		  2);
-	add_fill(header, 0x5a, value);
-	end_v2(header);
-	ck_assert_uint_eq(header->size, length);
-}
-
 START_TEST(each_valid_header_is_taken_exactly)
 {
 	struct connection connection = connect_tcp();
@@ -148,7 +133,7 @@ START_TEST(long_headers_in_pieces)
 			/* thousands of pieces show no more than hundreds */
 			if (lengths[i] / pieces[p] > 1200)
 				continue;
-			header_of(&stream, lengths[i]);
+			long_v2(&stream, lengths[i]);
 			take_in_pieces(&connection, &stream, pieces[p]);
 		}
 	disconnect(&connection);
@@ -166,7 +151,7 @@ START_TEST(a_socket_pair)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	connection = (struct connection){ .client = fds[0], .server = fds[1] };
 	for (size_t length = 1023; length <= 1026; length++) {
-		header_of(&stream, length);
+		long_v2(&stream, length);
 		add_text(&stream, payload);
 		deliver(&connection, stream.at, stream.size);
 		ck_assert_int_eq(step_once(&connection, PP_VERSION_BOTH, false,
@@ -186,7 +171,7 @@ START_TEST(the_longest_header_at_once)
 
 	setsockopt(connection.server, SOL_SOCKET, SO_RCVBUF, &room,
 		   sizeof(room));
-	header_of(&stream, PP_V2_MAX);
+	long_v2(&stream, PP_V2_MAX);
 	add_text(&stream, payload);
 	deliver(&connection, stream.at, stream.size);
 	ck_assert_int_eq(step_once(&connection, PP_VERSION_BOTH, false,
@@ -204,7 +189,7 @@ START_TEST(a_long_header_is_taken_from_16_bytes_on)
 	static struct bytes stream;
 	struct pp_receive receive;
 
-	header_of(&stream, PP_RECEIVE_PEEK + 1);
+	long_v2(&stream, PP_RECEIVE_PEEK + 1);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, 15);
 	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
@@ -227,7 +212,7 @@ START_TEST(a_header_that_fits_a_look_stays_until_it_is_whole)
 	static struct bytes stream;
 	struct pp_receive receive;
 
-	header_of(&stream, PP_RECEIVE_PEEK);
+	long_v2(&stream, PP_RECEIVE_PEEK);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, PP_RECEIVE_PEEK - 1);
 	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
@@ -280,7 +265,7 @@ START_TEST(end_of_file_at_each_prefix)
 	end_v2_with_crc(&stream, 0);
 	for (size_t size = 0; size < stream.size; size++)
 		end_after(&stream, size);
-	header_of(&stream, 1030);
+	long_v2(&stream, 1030);
 	for (size_t size = 0; size < stream.size;
 	     size += size < 40 || size > 1000 ? 1 : 49)
 		end_after(&stream, size);
@@ -375,7 +360,7 @@ START_TEST(malformed_is_told_with_its_reason)
 	for (int kind = 0; kind < 4; kind++) {
 		struct connection connection = connect_tcp();
 
-		header_of(&stream, 1500);
+		long_v2(&stream, 1500);
 		if (kind == 0)		/* before anything is taken */
 			stream.at[12] = 0x11;
 		else if (kind == 1)	/* when all of it is */
@@ -414,7 +399,7 @@ START_TEST(a_reset_within_a_long_header_is_malformed)
 	static struct bytes stream;
 	struct pp_receive receive;
 
-	header_of(&stream, 3000);
+	long_v2(&stream, 3000);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, 2999);
 	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
@@ -445,7 +430,7 @@ START_TEST(the_end_gives_the_memory_back)
 	struct pp_receive receive;
 	const size_t before = mapped_bytes;
 
-	header_of(&stream, 5000);
+	long_v2(&stream, 5000);
 	deliver(&connection, stream.at, 20);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);

@@ -2,104 +2,14 @@
 /* The waiting room: who is ready, when it is readable, what it drops. */
 #include <config.h>
 
-#include "connection/room.h"
-
+#include "rooms.h"
 #include "suites.h"
-#include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Milliseconds from now: one that is over soon, one that no test sees. */
-#define SOON 20
-#define NEVER (3600 * 1000)
-
-static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
-
-static struct pp_room room;
-static struct pp_room_look look;
-/* Somebody entered with SOON: on a slow machine that may be over already. */
-static bool overdue_any_time;
-
-static bool advance(void)
-{
-	memset(&look, 0, sizeof(look));
-	return pp_room_advance(&room, &look);
-}
-
-static void open_room(void)
-{
-	overdue_any_time = false;
-	ck_assert(pp_room_open(&room, &room_policy));
-	ck_assert(!pp_room_is_used(&room));
-}
-
-/* Is it readable, within so many milliseconds? */
-static bool is_readable(int timeout)
-{
-	struct pollfd poll_fd = { .fd = room.epoll, .events = POLLIN };
-	int ready = poll(&poll_fd, 1, timeout);
-
-	ck_assert_int_ge(ready, 0);
-	ck_assert_int_eq(poll_fd.revents & ~POLLIN, 0);
-	return ready == 1;
-}
-
-/* A connection with its first bytes there, in the room. */
-static struct connection enter(const void *bytes, size_t size, int timeout)
-{
-	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + timeout,
-				      .proxy = address_of("192.0.2.9", 9) };
-
-	if (size > 0)
-		deliver(&connection, bytes, size);
-	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
-	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
-			 PP_RECEIVED_MORE);
-	ck_assert(pp_room_enter(&room, &waiting));
-	ck_assert_int_eq(fcntl(connection.server, F_GETFD), -1);
-	connection.server = room.newest->receive.fd;
-	ck_assert(hidden[connection.server]);
-	ck_assert_int_eq(fcntl(connection.server, F_GETFD), FD_CLOEXEC);
-	ck_assert(pp_room_is_used(&room));
-	/* what is there already moves nobody a second time */
-	overdue_any_time |= timeout == SOON;
-	ck_assert(!advance() || overdue_any_time);
-	ck_assert(overdue_any_time || !is_readable(0));
-	return connection;
-}
-
-/* Lowest number that accept(2) would return. */
-static int lowest_free(void)
-{
-	int fd = dup(STDERR_FILENO);
-
-	close(fd);
-	return fd;
-}
-
-/* Whoever is ready; fails unless it is this connection. */
-static struct pp_waiting leave(struct connection *connection)
-{
-	struct pp_waiting waiting;
-	int lowest = lowest_free();
-
-	do
-		ck_assert(room.ready != NULL || is_readable(60 * 1000));
-	while (!advance() && overdue_any_time);
-	ck_assert_int_eq(room.ready->receive.fd, connection->server);
-	ck_assert_int_eq(pp_room_leave(&room, &waiting), 1);
-	ck_assert_int_eq(waiting.receive.fd, lowest);
-	ck_assert_int_eq(fcntl(connection->server, F_GETFD), -1);
-	ck_assert(!hidden[connection->server]);
-	connection->server = lowest;
-	ck_assert_int_eq(pp_room_leave(&room, &waiting), 0);
-	return waiting;
-}
 
 /* The connection has come to nothing: it leaves to be refused. */
 static void assert_malformed(struct connection *connection, const char *reason)
@@ -110,17 +20,6 @@ static void assert_malformed(struct connection *connection, const char *reason)
 	ck_assert_str_eq(waiting.receive.header.reason, reason);
 	pp_receive_end(&waiting.receive);
 	disconnect(connection);
-}
-
-static void add_long_header(struct bytes *bytes, size_t size)
-{
-	begin_v2(bytes, 0x21, 0x11);
-	add_inet(bytes);
-	add_bytes(bytes, "\x04", 1);
-	add_bytes(bytes, (uint8_t[]){ (uint8_t)((size - 31) >> 8),
-				      (uint8_t)(size - 31) }, 2);
-	add_fill(bytes, 'x', size - 31);
-	end_v2(bytes);
 }
 
 START_TEST(a_header_that_comes_in_pieces)
@@ -174,7 +73,7 @@ START_TEST(a_long_header_that_comes_in_pieces)
 	struct connection connection;
 	struct pp_waiting waiting;
 
-	add_long_header(&stream, 3000);
+	long_v2(&stream, 3000);
 	add_text(&stream, "data");
 	open_room();
 	connection = enter(stream.at, 20, NEVER);
@@ -218,8 +117,7 @@ START_TEST(time_runs_out)
 	ck_assert_int_eq(leave(&silent).received, PP_RECEIVED_NONE);
 	waiting = leave(&half);
 	ck_assert_int_eq(waiting.received, PP_RECEIVED_NONE);
-	ck_assert_str_eq(pp_receive_reason(&waiting.receive),
-			 "its time was up");
+	ck_assert(waiting.receive.is_overdue);
 	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
 	ck_assert(pp_room_is_used(&room));
@@ -241,7 +139,8 @@ START_TEST(time_runs_out_for_nobody_else)
 	ck_assert_int_eq(leave(&silent).received, PP_RECEIVED_NONE);
 	ck_assert(!advance());
 	ck_assert(!is_readable(SOON));
-	ck_assert_uint_eq(room.count, 1);
+	ck_assert_ptr_nonnull(room.oldest);
+	ck_assert_ptr_eq(room.oldest, room.newest);
 	deliver(&patient, line + 20, strlen(line) - 20);
 	ck_assert_int_eq(leave(&patient).received, PP_RECEIVED_HEADER);
 	pp_room_close(&room);
@@ -267,7 +166,7 @@ START_TEST(half_a_long_header_leaves_malformed)
 	static struct bytes stream;
 	struct connection connection;
 
-	add_long_header(&stream, 3000);
+	long_v2(&stream, 3000);
 	open_room();
 	connection = enter(stream.at, 2000, SOON);
 	assert_malformed(&connection, "ends early");
@@ -398,75 +297,35 @@ START_TEST(closing_it_closes_all)
 }
 END_TEST
 
-static struct connection shared;
-
-static int abandon_in_child(void)
+static int low_water(int fd)
 {
-	pp_room_abandon(&room);
-	/* the copies of all that are the room's are for the caller to close */
-	return hidden[shared.server] && hidden[room.epoll] &&
-			       hidden[room.timer] && !pp_room_is_used(&room)
-		       ? 0
-		       : 1;
+	int bytes = 0;
+	socklen_t length = sizeof(bytes);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes,
+				    &length), 0);
+	return bytes;
 }
 
-/* A child of fork has no business with those who wait in its parent. */
-START_TEST(a_child_takes_nothing_from_its_parent)
+/* The program's SO_RCVLOWAT is put back when the connection leaves. */
+START_TEST(a_header_shorter_than_what_the_program_waits_for)
 {
-	struct linger linger = { .l_onoff = 1, .l_linger = 7 };
-	socklen_t length = sizeof(linger);
+	struct connection connection = connect_tcp();
+	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
+	const int much = 1000;
 
 	open_room();
-	shared = enter(line, 20, NEVER);
-	ck_assert_int_eq(setsockopt(shared.server, SOL_SOCKET, SO_LINGER,
-				    &linger, length), 0);
-	ck_assert_int_eq(in_child(abandon_in_child), 0);
-	deliver(&shared, line + 20, strlen(line) - 20);
-	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
-	ck_assert_int_eq(getsockopt(shared.server, SOL_SOCKET, SO_LINGER,
-				    &linger, &length), 0);
-	ck_assert_int_eq(linger.l_onoff, 1);
-	disconnect(&shared);
-	pp_room_close(&room);
-}
-END_TEST
-
-/* Memory of those who left is there for the next ones. */
-START_TEST(memory_is_used_again)
-{
-	size_t before = 0;
-
-	open_room();
-	for (int turn = 0; turn < 200; turn++) {
-		struct connection connection = enter(line, 20, NEVER);
-
-		deliver(&connection, line + 20, strlen(line) - 20);
-		leave(&connection);
-		disconnect(&connection);
-		if (turn == 0)
-			before = mapped_bytes;
-		ck_assert_uint_eq(mapped_bytes, before);
-	}
-	pp_room_close(&room);
-}
-END_TEST
-
-static int abandon_lost_in_child(void)
-{
-	/* the child has another file there */
-	dup2(STDERR_FILENO, shared.server);
-	pp_room_abandon(&room);
-	return !hidden[shared.server] && hidden[room.epoll] ? 0 : 1;
-}
-
-START_TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
-{
-	open_room();
-	shared = enter(line, 20, NEVER);
-	ck_assert_int_eq(in_child(abandon_lost_in_child), 0);
-	deliver(&shared, line + 20, strlen(line) - 20);
-	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
-	disconnect(&shared);
+	ck_assert_int_eq(setsockopt(connection.server, SOL_SOCKET, SO_RCVLOWAT,
+				    &much, sizeof(much)), 0);
+	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
+	ck_assert(pp_room_enter(&room, &waiting));
+	connection.server = room.newest->receive.fd;
+	ck_assert_int_eq(low_water(connection.server), 1);
+	ck_assert(!advance());
+	deliver(&connection, line, strlen(line));
+	ck_assert_int_eq(leave(&connection).received, PP_RECEIVED_HEADER);
+	ck_assert_int_eq(low_water(connection.server), much);
+	disconnect(&connection);
 	pp_room_close(&room);
 }
 END_TEST
@@ -560,11 +419,9 @@ Suite *pp_suite_room(void)
 	ADD_TEST(suite, who_is_ready_can_be_shown);
 	ADD_TEST(suite, the_oldest_is_given_up);
 	ADD_TEST(suite, closing_it_closes_all);
-	ADD_TEST(suite, a_child_takes_nothing_from_its_parent);
-	ADD_TEST(suite, what_is_not_the_room_s_is_not_closed_in_a_child);
 	ADD_TEST(suite, a_deadline_before_that_of_the_newest);
 	ADD_TEST(suite, many_have_moved);
 	ADD_TEST(suite, many_are_overdue);
-	ADD_TEST(suite, memory_is_used_again);
+	ADD_TEST(suite, a_header_shorter_than_what_the_program_waits_for);
 	return suite;
 }

@@ -2,10 +2,8 @@
 /* The waiting room where descriptors or memory are short. */
 #include <config.h>
 
-#include "connection/room.h"
-
+#include "rooms.h"
 #include "suites.h"
-#include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,16 +11,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int lowest_free(void)
+/* One that is to enter the room, when that is open. */
+static struct pp_waiting to_enter(int fd)
 {
-	int fd = dup(STDERR_FILENO);
+	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
 
-	close(fd);
-	return fd;
+	pp_receive_start(&waiting.receive, fd, PP_VERSION_BOTH);
+	return waiting;
 }
 
 /* Opens a room where so many descriptors are left. */
-static bool open_with(struct pp_room *room, int left)
+static bool open_with(int left)
 {
 	struct rlimit limit, before;
 	bool opened;
@@ -31,22 +30,21 @@ static bool open_with(struct pp_room *room, int left)
 	limit = before;
 	limit.rlim_cur = (rlim_t)(FIRST_HIDDEN + left);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	opened = pp_room_open(room, &room_policy);
+	opened = pp_room_open(&room, &room_policy);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	return opened;
 }
 
 START_TEST(no_descriptors_no_room)
 {
-	static struct pp_room room;
 	const int free = lowest_free();
 
 	for (int left = 0; left < 2; left++) {
-		ck_assert(!open_with(&room, left));
+		ck_assert(!open_with(left));
 		ck_assert_int_eq(lowest_free(), free);
 		ck_assert(!pp_room_is_used(&room));
 	}
-	ck_assert(open_with(&room, 2));
+	ck_assert(open_with(2));
 	pp_room_close(&room);
 	ck_assert_int_eq(lowest_free(), free);
 }
@@ -61,12 +59,10 @@ static void *no_mmap(size_t size)
 
 START_TEST(no_memory_nobody_enters)
 {
-	static struct pp_room room;
 	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = to_enter(connection.server);
 
 	ck_assert(pp_room_open(&room, &room_policy));
-	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
 	fake_mmap = no_mmap;
 	ck_assert(!pp_room_enter(&room, &waiting));
 	fake_mmap = NULL;
@@ -79,15 +75,33 @@ START_TEST(no_memory_nobody_enters)
 }
 END_TEST
 
+/* Memory of those who left is there for the next ones. */
+START_TEST(memory_is_used_again)
+{
+	size_t before = 0;
+
+	open_room();
+	for (int turn = 0; turn < 200; turn++) {
+		struct connection connection = enter(line, 20, NEVER);
+
+		deliver(&connection, line + 20, strlen(line) - 20);
+		leave(&connection);
+		disconnect(&connection);
+		if (turn == 0)
+			before = mapped_bytes;
+		ck_assert_uint_eq(mapped_bytes, before);
+	}
+	pp_room_close(&room);
+}
+END_TEST
+
 /* What cannot be waited for does not enter, and costs no memory. */
 START_TEST(a_bad_descriptor_does_not_enter)
 {
-	static struct pp_room room;
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = to_enter(lowest_free());
 	size_t before;
 
 	ck_assert(pp_room_open(&room, &room_policy));
-	pp_receive_start(&waiting.receive, lowest_free(), PP_VERSION_BOTH);
 	ck_assert(!pp_room_enter(&room, &waiting));
 	before = mapped_bytes;
 	for (int n = 0; n < 100; n++) {
@@ -103,19 +117,15 @@ END_TEST
 /* The program has all descriptors open: it says so, and nothing is lost. */
 START_TEST(no_descriptor_for_one_that_is_ready)
 {
-	static const char line[] = "PROXY UNKNOWN\r\n";
-	static struct pp_room room;
 	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = to_enter(connection.server);
 	struct pollfd readable = { .events = POLLIN };
-	struct pp_room_look look;
 	struct rlimit limit, before;
 
 	ck_assert(pp_room_open(&room, &room_policy));
-	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
 	ck_assert(pp_room_enter(&room, &waiting));
 	connection.server = room.oldest->receive.fd;
-	deliver(&connection, line, sizeof(line) - 1);
+	deliver(&connection, line, strlen(line));
 	ck_assert(pp_room_advance(&room, &look));
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = before;
@@ -151,18 +161,16 @@ static int no_cookie(int fd, int level, int name, void *value,
 /* A kernel without SO_COOKIE: nothing of the program's is taken for a room's. */
 START_TEST(no_cookies)
 {
-	static struct pp_room room;
 	struct connection lost = connect_tcp(), kept = connect_tcp();
 	struct connection other = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = to_enter(lost.server);
 	int numbers[2];
 
 	fake_getsockopt = no_cookie;
 	ck_assert(pp_room_open(&room, &room_policy));
-	pp_receive_start(&waiting.receive, lost.server, PP_VERSION_BOTH);
 	ck_assert(pp_room_enter(&room, &waiting));
 	numbers[0] = room.newest->receive.fd;
-	pp_receive_start(&waiting.receive, kept.server, PP_VERSION_BOTH);
+	waiting = to_enter(kept.server);
 	ck_assert(pp_room_enter(&room, &waiting));
 	numbers[1] = room.newest->receive.fd;
 	ck_assert_int_eq(dup2(other.server, numbers[0]), numbers[0]);
@@ -188,12 +196,10 @@ static int no_getsockopt(int fd, int level, int name, void *value,
 /* What could not be known again does not enter. */
 START_TEST(no_getsockopt_nobody_enters)
 {
-	static struct pp_room room;
 	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + 3600 * 1000 };
+	struct pp_waiting waiting = to_enter(connection.server);
 
 	ck_assert(pp_room_open(&room, &room_policy));
-	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
 	fake_getsockopt = no_getsockopt;
 	ck_assert(!pp_room_enter(&room, &waiting));
 	fake_getsockopt = NULL;
@@ -210,6 +216,7 @@ Suite *pp_suite_room_faults(void)
 
 	ADD_TEST(suite, no_descriptors_no_room);
 	ADD_TEST(suite, no_memory_nobody_enters);
+	ADD_TEST(suite, memory_is_used_again);
 	ADD_TEST(suite, a_bad_descriptor_does_not_enter);
 	ADD_TEST(suite, no_descriptor_for_one_that_is_ready);
 	ADD_TEST(suite, no_cookies);

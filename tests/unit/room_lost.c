@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The waiting room whose descriptors the program has closed, or replaced. */
+/* The waiting room whose descriptors are closed, replaced, or a parent's. */
 #include <config.h>
 
-#include "connection/room.h"
-
+#include "rooms.h"
 #include "suites.h"
-#include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,40 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define NEVER (3600 * 1000)
-
-static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
-
-static struct pp_room room;
-static void open_room(void)
-{
-	ck_assert(pp_room_open(&room, &room_policy));
-	ck_assert(pp_room_stands(&room));
-}
-
-/* A connection with a half header, in the room. */
-static bool advance(void)
-{
-	struct pp_room_look look;
-
-	return pp_room_advance(&room, &look);
-}
-
-static struct connection enter(void)
-{
-	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
-
-	deliver(&connection, line, 10);
-	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
-	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
-			 PP_RECEIVED_MORE);
-	ck_assert(pp_room_enter(&room, &waiting));
-	connection.server = room.newest->receive.fd;
-	ck_assert(!advance());
-	return connection;
-}
 
 /* Another file has the number. */
 static void replace_by(int file, int number)
@@ -85,7 +49,7 @@ START_TEST(its_descriptors_are_known)
 	int other = eventfd(0, 0);
 
 	open_room();
-	connection = enter();
+	connection = enter(line, 10, NEVER);
 	ck_assert(hidden[room.epoll] && hidden[room.timer] &&
 		  hidden[connection.server]);
 	ck_assert(pp_room_has(&room, room.epoll));
@@ -105,7 +69,7 @@ START_TEST(the_timer_is_another_s)
 	struct connection connection;
 
 	open_room();
-	connection = enter();
+	connection = enter(line, 10, NEVER);
 	replace(room.timer);
 	ck_assert(!pp_room_stands(&room));
 	close_room();
@@ -123,7 +87,7 @@ START_TEST(the_epoll_is_another_s)
 	struct connection connection;
 
 	open_room();
-	connection = enter();
+	connection = enter(line, 10, NEVER);
 	replace_by(epoll_create1(0), room.epoll);
 	ck_assert(!pp_room_stands(&room));
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD,
@@ -202,16 +166,17 @@ START_TEST(who_waits_is_another)
 	struct pp_waiting waiting;
 
 	open_room();
-	lost = enter();
-	ready = enter();
-	next = enter();
+	lost = enter(line, 10, NEVER);
+	ready = enter(line, 10, NEVER);
+	next = enter(line, 10, NEVER);
 	replace(lost.server);
 	deliver(&ready, line + 10, strlen(line) - 10);
 	ck_assert(advance());
 	replace(ready.server);
 	ck_assert(!pp_room_leave(&room, &waiting));
 	ck_assert(pp_room_give_up_oldest(&room, &waiting));
-	ck_assert_uint_eq(room.count, 1);
+	ck_assert_ptr_nonnull(room.oldest);
+	ck_assert_ptr_eq(room.oldest, room.newest);
 	replace(next.server);
 	close_room();
 	assert_open(lost.server);
@@ -232,21 +197,75 @@ START_TEST(who_left_is_not_taken_for_another)
 	struct connection lost, kept, next;
 
 	open_room();
-	lost = kept = enter();
+	lost = kept = enter(line, 10, NEVER);
 	kept.server = dup(lost.server);
 	replace(lost.server);
 	deliver(&kept, "X", 1);
 	ck_assert(!advance());
 	ck_assert(!pp_room_is_used(&room));
-	next = enter();
+	next = enter(line, 10, NEVER);
 	deliver_end(&kept);
 	ck_assert(!advance());
-	ck_assert_uint_eq(room.count, 1);
+	ck_assert_ptr_nonnull(room.oldest);
+	ck_assert_ptr_eq(room.oldest, room.newest);
 	close_room();
 	close(kept.server);
 	assert_open(lost.server);
 	close(next.client);
 	close(lost.client);
+}
+END_TEST
+
+static struct connection shared;
+
+static int abandon_in_child(void)
+{
+	pp_room_abandon(&room);
+	/* the copies of all that are the room's are for the caller to close */
+	return hidden[shared.server] && hidden[room.epoll] &&
+			       hidden[room.timer] && !pp_room_is_used(&room)
+		       ? 0
+		       : 1;
+}
+
+/* A child of fork has no business with those who wait in its parent. */
+START_TEST(a_child_takes_nothing_from_its_parent)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 7 };
+	socklen_t length = sizeof(linger);
+
+	open_room();
+	shared = enter(line, 20, NEVER);
+	ck_assert_int_eq(setsockopt(shared.server, SOL_SOCKET, SO_LINGER,
+				    &linger, length), 0);
+	ck_assert_int_eq(in_child(abandon_in_child), 0);
+	deliver(&shared, line + 20, strlen(line) - 20);
+	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
+	ck_assert_int_eq(getsockopt(shared.server, SOL_SOCKET, SO_LINGER,
+				    &linger, &length), 0);
+	ck_assert_int_eq(linger.l_onoff, 1);
+	disconnect(&shared);
+	pp_room_close(&room);
+}
+END_TEST
+
+static int abandon_lost_in_child(void)
+{
+	/* the child has another file there */
+	dup2(STDERR_FILENO, shared.server);
+	pp_room_abandon(&room);
+	return !hidden[shared.server] && hidden[room.epoll] ? 0 : 1;
+}
+
+START_TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
+{
+	open_room();
+	shared = enter(line, 20, NEVER);
+	ck_assert_int_eq(in_child(abandon_lost_in_child), 0);
+	deliver(&shared, line + 20, strlen(line) - 20);
+	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
+	disconnect(&shared);
+	pp_room_close(&room);
 }
 END_TEST
 
@@ -262,5 +281,7 @@ Suite *pp_suite_room_lost(void)
 	ADD_TEST(suite, an_epoll_that_it_knows);
 	ADD_TEST(suite, who_waits_is_another);
 	ADD_TEST(suite, who_left_is_not_taken_for_another);
+	ADD_TEST(suite, a_child_takes_nothing_from_its_parent);
+	ADD_TEST(suite, what_is_not_the_room_s_is_not_closed_in_a_child);
 	return suite;
 }

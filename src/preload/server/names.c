@@ -34,7 +34,7 @@ static struct pp_kept kept;
 /* Do the settings, as far as they are read, let this peer state a client? */
 static bool is_trusted(const union pp_address *kernel)
 {
-	return pp_is_on() &&
+	return pp_is_on_and_not_bad() &&
 	       pp_networks_have(&pp_configuration()->trusted, kernel);
 }
 
@@ -91,7 +91,7 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	struct pp_note note;
 	int error = errno;
 
-	if (!pp_is_on() || address == NULL || length == NULL)
+	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
 	if (get_name(real_getpeername, fd, &name)) {
 		if (read_note(fd, &name, &note) && note.kind == PP_NOTE_CLIENT)
@@ -143,7 +143,7 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	struct pp_kernel_name name;
 	int error = errno;
 
-	if (!pp_is_on() || address == NULL || length == NULL)
+	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
 		return real_getsockname(fd, address, length);
 	if (!get_name(real_getsockname, fd, &name))
 		return -1;
