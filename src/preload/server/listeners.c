@@ -58,6 +58,14 @@ void pp_listeners_note_polled(struct pp_listener *listener)
 	pp_listeners_note_watched(listener);
 }
 
+void pp_listeners_note_polled_by(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find(fd);
+
+	if (listener != NULL)
+		pp_listeners_note_polled(listener);
+}
+
 bool pp_listeners_any_unwatched(void)
 {
 	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;

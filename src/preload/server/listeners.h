@@ -133,6 +133,7 @@ void pp_listeners_note_watched(struct pp_listener *listener);
 
 /* The same by poll(2) or select(2). */
 void pp_listeners_note_polled(struct pp_listener *listener);
+void pp_listeners_note_polled_by(int fd);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
