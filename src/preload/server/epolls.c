@@ -172,7 +172,8 @@ static void note_found(struct pp_listener *listener, int epoll,
 {
 	if (event->events & EPOLLONESHOT)
 		event->events = EPOLLIN | EPOLLET;
-	pp_registrations_note(listener, epoll, EPOLL_CTL_ADD, event);
+	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+			      epoll, EPOLL_CTL_ADD, event);
 }
 
 /*

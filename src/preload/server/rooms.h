@@ -8,6 +8,25 @@
 
 #include "preload/server/listeners.h"
 
+#include <signal.h>
+
+/* A thread that has the lock of all rooms: what it was before. */
+struct pp_rooms_held {
+	sigset_t signals;
+	int error;	/* errno, afterwards */
+};
+
+struct pp_rooms_held pp_rooms_hold(void);
+void pp_rooms_release(struct pp_rooms_held *held);
+
+/* Holds the lock as long as the block lasts. Then errno is held.error. */
+#define PP_HOLD_ROOMS(held)                                         \
+	__attribute__((cleanup(pp_rooms_release), unused))          \
+	struct pp_rooms_held held = pp_rooms_hold()
+
+/* The first listener with an open room, and by next_open all others. Locked. */
+struct pp_listener *pp_rooms_first(void);
+
 /* Closes a room that is not of the socket that is on the descriptor now. */
 void pp_rooms_check(struct pp_listener *listener);
 
@@ -24,7 +43,11 @@ unsigned pp_rooms_opened(void);
 /* The listener with an open room whose socket has this cookie, or NULL. */
 struct pp_listener *pp_rooms_find(uint64_t cookie);
 
-/* The listener is about to be closed: so is its room. */
-void pp_rooms_close(struct pp_listener *listener);
+/*
+ * The listener is about to be closed: so is its room. But where a connection
+ * waits, and the socket has another descriptor, the record is that one's from
+ * now on: false.
+ */
+bool pp_rooms_close(struct pp_listener *listener);
 
 #endif
