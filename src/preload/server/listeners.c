@@ -246,7 +246,8 @@ bool pp_listeners_move(struct pp_listener *listener, int fd)
 	if (other != NULL) {
 		if (atomic_load(&other->used))
 			return false;
-		pp_listeners_discard_room(other);
+		if (atomic_load(&other->wake) != 0)
+			pp_listeners_discard_room(other);
 		pp_listeners_note_watched(other);
 		pp_registrations_move(listener, other->registrations,
 				      PP_LISTENER_EPOLLS);
