@@ -101,20 +101,17 @@ static void close_between(int first, int last)
 		syscall(SYS_close, fd);
 }
 
-/* From those that follow each other, one call closes all: see fork.h. */
+/* From those that follow each other, one call closes all. */
 void pp_descriptors_close_all(void)
 {
 	const int stop = atomic_load(&end);
 	int next;
 
-	for (int fd = atomic_load(&start); fd < stop; fd = next) {
-		next = fd;
-		while (next < stop && is_marked(next))
-			pp_descriptors_forget(next++);
+	for (int fd = atomic_load(&start); fd < stop; fd = next + 1) {
+		for (next = fd; next < stop && is_marked(next); next++)
+			pp_descriptors_forget(next);
 		if (next > fd)
 			close_between(fd, next - 1);
-		else
-			next++;
 	}
 }
 

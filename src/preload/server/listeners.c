@@ -58,20 +58,6 @@ void pp_listeners_note_watched(struct pp_listener *listener)
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
-void pp_listeners_note_polled(struct pp_listener *listener)
-{
-	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
-	pp_listeners_note_watched(listener);
-}
-
-void pp_listeners_note_polled_by(int fd)
-{
-	struct pp_listener *listener = pp_listeners_find(fd);
-
-	if (listener != NULL)
-		pp_listeners_note_polled(listener);
-}
-
 bool pp_listeners_any_unwatched(void)
 {
 	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;
@@ -213,6 +199,17 @@ static struct pp_listener *find_with_room(int fd)
 struct pp_listener *pp_listeners_find_polled(int fd)
 {
 	return pp_rooms_any_used() ? find_with_room(fd) : pp_listeners_find(fd);
+}
+
+bool pp_listeners_note_polled(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find_polled(fd);
+
+	if (listener == NULL)
+		return false;
+	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
+	pp_listeners_note_watched(listener);
+	return atomic_load(&listener->wake) != 0;
 }
 
 struct pp_listener *pp_listeners_get(int fd)

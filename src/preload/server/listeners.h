@@ -46,7 +46,7 @@ struct pp_listener {
 	struct pp_room room;
 	struct pp_listener *next_open;
 	bool forked;	/* children may share the room's registrations */
-	/* the room of the parent, as long as this process has it open, see parents_room.h */
+	/* the room of the parent, as long as this process has it open, see rooms.h */
 	struct pp_room parents;
 	_Atomic bool has_parents;
 	int useless;	/* times that it woke this process */
@@ -123,9 +123,11 @@ int pp_listeners_threads_epoll(struct pp_listener *listener);
 /* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
 
-/* The same by poll(2) or select(2). */
-void pp_listeners_note_polled(struct pp_listener *listener);
-void pp_listeners_note_polled_by(int fd);
+/*
+ * The same by poll(2) or select(2), if fd is a listener. Has it a room that is
+ * open? Changes errno.
+ */
+bool pp_listeners_note_polled(int fd);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
@@ -141,7 +143,7 @@ void pp_listeners_in_child(void);
 /*
  * accept(2) found nothing. Where an epoll is shared with the parent, and its
  * room has woken this process, this sleeps for 5 ms, and after a second ends it:
- * see parents_room.h. One load where nothing is shared; keeps errno.
+ * see rooms.h. One load where nothing is shared; keeps errno.
  */
 void pp_listeners_note_nobody(struct pp_listener *listener);
 

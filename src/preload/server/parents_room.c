@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* A room of the parent's that may wake this process; see parents_room.h. */
+/* A room of the parent's that may wake this process; see rooms.h. */
 #include <config.h>
 
-#include "preload/server/parents_room.h"
+#include "preload/server/rooms.h"
 
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/registrations.h"
-#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <poll.h>

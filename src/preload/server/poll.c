@@ -24,25 +24,10 @@ static bool is_readable_asked(const struct pollfd *fd)
 	return fd->fd >= 0 && (fd->events & READABLE);
 }
 
-bool pp_poll_has_room(int fd)
+/* The listener that is waited for until it is readable, if it is one. */
+static struct pp_listener *get_listener(const struct pollfd *fd)
 {
-	struct pp_listener *listener = pp_listeners_find_polled(fd);
-
-	if (listener == NULL)
-		return false;
-	pp_listeners_note_polled(listener);
-	return atomic_load(&listener->wake) != 0;
-}
-
-/* Where the room of a listener that is waited for until it is readable is. */
-static int get_room(const struct pollfd *fd)
-{
-	struct pp_listener *listener;
-
-	if (!is_readable_asked(fd))
-		return -1;
-	listener = pp_listeners_find_polled(fd->fd);
-	return listener == NULL ? -1 : atomic_load(&listener->wake) - 1;
+	return is_readable_asked(fd) ? pp_listeners_find_polled(fd->fd) : NULL;
 }
 
 /* Adds the rooms of those listeners that have one. How many there are in all. */
@@ -51,7 +36,10 @@ static nfds_t add_rooms(struct pp_polling *polling)
 	nfds_t all = polling->count;
 
 	for (nfds_t i = 0; i < polling->count && all < polling->size; i++) {
-		int room = get_room(&polling->fds[i]);
+		struct pp_listener *listener = get_listener(&polling->fds[i]);
+		int room = listener == NULL
+				   ? -1
+				   : atomic_load(&listener->wake) - 1;
 
 		if (room >= 0)
 			polling->fds[all++] = (struct pollfd){
@@ -66,9 +54,11 @@ static void show_room(const struct pp_polling *polling, int room)
 {
 	for (nfds_t i = 0; i < polling->count; i++) {
 		struct pollfd *fd = &polling->fds[i];
+		struct pp_listener *listener = get_listener(fd);
 
-		if (get_room(fd) == room &&
-		    pp_listeners_ready(pp_listeners_find_polled(fd->fd)))
+		if (listener != NULL &&
+		    atomic_load(&listener->wake) == room + 1 &&
+		    pp_listeners_ready(listener))
 			fd->revents |= (short)(fd->events & READABLE);
 	}
 }
@@ -188,35 +178,34 @@ static int copy_answers(struct pp_polling *polling)
 	return answers;
 }
 
-/* How many of the listeners among them have a room. Keeps errno. */
-static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
-{
-	int error = errno;
-	nfds_t rooms = 0;
-
-	if (!pp_is_address(fds))
-		return 0;
-	for (nfds_t i = 0; i < count; i++)
-		if (is_readable_asked(&fds[i]))
-			rooms += pp_poll_has_room(fds[i].fd);
-	errno = error;
-	return rooms;
-}
-
-/* ppoll(2) with so many rooms, at least one. */
-static int poll_with_rooms(struct pollfd *fds, nfds_t count, nfds_t rooms,
-			   const struct timespec *timeout,
-			   const sigset_t *mask)
+/*
+ * While a room is open: polls, if one of the listeners has one and timeout is a
+ * timeout, and leaves *result. Keeps errno if it does not poll.
+ */
+static bool polls_rooms(struct pollfd *fds, nfds_t count,
+			const struct timespec *timeout, const sigset_t *mask,
+			int *result)
 {
 	struct polled polled = { .fds = fds, .count = count };
-	struct pp_polling polling = { .size = count + rooms,
+	struct pp_polling polling = { .size = count,
 				      .mask = mask,
-				      .timeout = pp_timeout_start(timeout),
 				      .fill = copy_asked,
 				      .answer = copy_answers,
 				      .call = &polled };
+	int error = errno;
 
-	return pp_poll_run(&polling);
+	if (!pp_listeners_any_open() || !pp_timeout_is_valid(timeout) ||
+	    !pp_is_address(fds))
+		return false;
+	for (nfds_t i = 0; i < count; i++)
+		if (is_readable_asked(&fds[i]))
+			polling.size += pp_listeners_note_polled(fds[i].fd);
+	errno = error;
+	if (polling.size == count)
+		return false;
+	polling.timeout = pp_timeout_start(timeout);
+	*result = pp_poll_run(&polling);
+	return true;
 }
 
 /* Notes which listeners the program waited for, where poll(2) is content. */
@@ -225,7 +214,7 @@ static int note_polled(int result, const struct pollfd *fds, nfds_t count)
 	if (result >= 0 && pp_listeners_any_unwatched())
 		for (nfds_t i = 0; i < count; i++)
 			if (is_readable_asked(&fds[i]))
-				pp_listeners_note_polled_by(fds[i].fd);
+				pp_listeners_note_polled(fds[i].fd);
 	return result;
 }
 
@@ -235,30 +224,21 @@ static int poll_or_rooms(struct pollfd *fds, nfds_t count, int timeout)
 		.tv_sec = timeout / 1000,
 		.tv_nsec = timeout % 1000 * 1000000L,
 	};
-	nfds_t rooms;
+	int result;
 
-	if (!pp_listeners_any_open())
-		return note_polled(real_poll(fds, count, timeout), fds, count);
-	rooms = count_rooms(fds, count);
-	if (rooms == 0)
-		return real_poll(fds, count, timeout);
-	return poll_with_rooms(fds, count, rooms, timeout < 0 ? NULL : &time,
-			       NULL);
+	if (polls_rooms(fds, count, timeout < 0 ? NULL : &time, NULL, &result))
+		return result;
+	return note_polled(real_poll(fds, count, timeout), fds, count);
 }
 
 static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
 			  const struct timespec *timeout, const sigset_t *mask)
 {
-	nfds_t rooms = 0;
+	int result;
 
-	if (!pp_listeners_any_open())
-		return note_polled(real_ppoll(fds, count, timeout, mask), fds,
-				   count);
-	if (pp_timeout_is_valid(timeout))
-		rooms = count_rooms(fds, count);
-	if (rooms == 0)
-		return real_ppoll(fds, count, timeout, mask);
-	return poll_with_rooms(fds, count, rooms, timeout, mask);
+	if (polls_rooms(fds, count, timeout, mask, &result))
+		return result;
+	return note_polled(real_ppoll(fds, count, timeout, mask), fds, count);
 }
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)

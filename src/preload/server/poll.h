@@ -40,12 +40,6 @@ static inline bool pp_is_address(const void *address)
 }
 
 /*
- * Has fd, which is waited for until it is readable, a room that is open? Notes
- * that the program waits for it.
- */
-bool pp_poll_has_room(int fd);
-
-/*
  * Gives *polling its places, fills them and waits until there is an answer or
  * the time is over. What the program's call returns, with the errno of ppoll(2),
  * or -1 with ENOMEM where there is no memory for many places.

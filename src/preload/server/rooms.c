@@ -16,7 +16,6 @@
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/epolls.h"
-#include "preload/server/parents_room.h"
 #include "preload/server/registrations.h"
 #include "preload/server/threads.h"
 
@@ -212,7 +211,9 @@ static bool open_room(struct pp_listener *listener)
 		.forget = pp_descriptors_forget,
 	};
 
-	if (pp_listeners_room_holds(listener))
+	/* one that has moved is open all the same */
+	if (pp_listeners_room_holds(listener) ||
+	    atomic_load(&listener->wake) != 0)
 		return true;
 	if (!pp_room_open(&listener->room, &policy))
 		return false;
@@ -230,12 +231,16 @@ static bool open_room(struct pp_listener *listener)
 	return true;
 }
 
-/* A room that turns out to be lost gives its descriptors up as well. */
+/*
+ * Closes the connection that has waited longest. A room that turns out to be
+ * lost gives its descriptors up as well: then there is none in *given_up.
+ */
 static bool give_up_oldest(struct pp_waiting *given_up)
 {
 	struct pp_listener *oldest = NULL;
 
 	given_up->receive.fd = -1;
+	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = open_listeners; l != NULL; l = l->next_open)
 		if (l->room.oldest != NULL &&
 		    (oldest == NULL || l->room.oldest->deadline <
@@ -250,14 +255,19 @@ static bool give_up_oldest(struct pp_waiting *given_up)
 	return true;
 }
 
-/* Not locked: where nobody reads stderr that takes for ever. */
-static void tell_given_up(const struct pp_waiting *given_up)
+bool pp_listeners_give_up_oldest(void)
 {
-	if (given_up->receive.fd >= 0)
+	struct pp_waiting given_up;
+
+	if (!pp_listeners_any_open() || !give_up_oldest(&given_up))
+		return false;
+	/* not locked: where nobody reads stderr that takes for ever */
+	if (given_up.receive.fd >= 0)
 		pp_report_outcome(pp_configuration(), "accept",
-				  given_up->receive.fd, &given_up->proxy,
+				  given_up.receive.fd, &given_up.proxy,
 				  "dropped",
 				  "given up, descriptors are short");
+	return true;
 }
 
 /*
@@ -274,23 +284,6 @@ static bool close_empty_room(const struct pp_listener *but)
 	if (listener == NULL || pp_has_threads())
 		return false;
 	pp_listeners_discard_room(listener);
-	return true;
-}
-
-/* Gives up the oldest of all; *given_up is for tell_given_up. */
-static bool hold_and_give_up_oldest(struct pp_waiting *given_up)
-{
-	PP_HOLD_ROOMS(held);
-	return give_up_oldest(given_up);
-}
-
-bool pp_listeners_give_up_oldest(void)
-{
-	struct pp_waiting given_up;
-
-	if (!pp_listeners_any_open() || !hold_and_give_up_oldest(&given_up))
-		return false;
-	tell_given_up(&given_up);
 	return true;
 }
 

@@ -138,7 +138,8 @@ static bool has_large_descriptor(int count)
 static int get_given_count(int count)
 {
 	int error = errno;
-	bool usual = count > FD_SETSIZE && !has_large_descriptor(count);
+	bool usual = pp_listeners_any_open() && count > FD_SETSIZE &&
+		     !has_large_descriptor(count);
 
 	errno = error;
 	return usual ? FD_SETSIZE : count;
@@ -160,7 +161,8 @@ static bool selects_rooms(struct selection *selection,
 	int error = errno;
 	nfds_t rooms = 0;
 
-	if (selection->sets[0] == NULL || !pp_timeout_is_valid(time))
+	if (!pp_listeners_any_open() || selection->sets[0] == NULL ||
+	    !pp_timeout_is_valid(time))
 		return false;
 	for (size_t set = 0; set < 3; set++)
 		if (selection->sets[set] != NULL &&
@@ -170,7 +172,7 @@ static bool selects_rooms(struct selection *selection,
 		short events = get_events(selection, fd);
 
 		polling.size += events != 0;
-		if ((events & POLLIN) && pp_poll_has_room(fd))
+		if ((events & POLLIN) && pp_listeners_note_polled(fd))
 			rooms++;
 	}
 	errno = error;
@@ -192,7 +194,7 @@ static int note_selected(int result, int count, const fd_set *readable)
 	if (result > 0 && readable != NULL && pp_listeners_any_unwatched())
 		for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++)
 			if (FD_ISSET(fd, readable))
-				pp_listeners_note_polled_by(fd);
+				pp_listeners_note_polled(fd);
 	return result;
 }
 
@@ -201,21 +203,18 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      const sigset_t *mask)
 {
 	struct selection selection = {
+		.count = get_given_count(count),
 		.sets = { (void *)readable, (void *)writable,
 			  (void *)exceptional },
 	};
 	struct pp_timeout until;
 	int result;
 
-	if (!pp_listeners_any_open())
-		return note_selected(real_pselect(count, readable, writable,
-						  exceptional, timeout, mask),
-				     count, readable);
-	selection.count = get_given_count(count);
 	if (selects_rooms(&selection, timeout, mask, &until, &result))
 		return result;
-	return real_pselect(selection.count, readable, writable, exceptional,
-			    timeout, mask);
+	return note_selected(real_pselect(selection.count, readable, writable,
+					  exceptional, timeout, mask),
+			     selection.count, readable);
 }
 
 /* The timeout of select(2), which takes microseconds beyond a second. */
@@ -233,6 +232,7 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
 	struct selection selection = {
+		.count = get_given_count(count),
 		.sets = { (void *)readable, (void *)writable,
 			  (void *)exceptional },
 	};
@@ -240,17 +240,14 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 	struct pp_timeout until;
 	int result;
 
-	if (!pp_listeners_any_open())
-		return note_selected(real_select(count, readable, writable,
-						 exceptional, timeout),
-				     count, readable);
-	selection.count = get_given_count(count);
 	if (timeout != NULL)
 		time = get_time(timeout);
 	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
 			   &until, &result))
-		return real_select(selection.count, readable, writable,
-				   exceptional, timeout);
+		return note_selected(real_select(selection.count, readable,
+						 writable, exceptional,
+						 timeout),
+				     selection.count, readable);
 	/* as select(2) of Linux, and not pselect(2), does */
 	if (timeout != NULL && pp_timeout_left(&until, &time) != NULL) {
 		timeout->tv_sec = time.tv_sec;
