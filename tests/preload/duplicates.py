@@ -2,6 +2,7 @@
 """Duplicates of a descriptor are the same connection."""
 import fcntl
 import os
+import unittest
 
 import fixture
 from fixture import allowed, v1, v2
@@ -218,6 +219,31 @@ class Listeners(Duplicates):
         self.client(listener, v2(source_port=8))
         self.assertEqual(self.calls.ok("poll", copy, 1, -1), 1)
         self.assertEqual(self.calls.accept(copy).address, (CLIENT[0], 8))
+
+
+class Closed(unittest.TestCase):
+    """One of two numbers of a listener is closed while a client waits."""
+
+    def check(self, way):
+        for accepts in ("0", "1", "2"):
+            for closes in ("0", "1"):
+                with self.subTest(accepts=accepts, closes=closes):
+                    with fixture.Program(
+                            [fixture.probe("duplicated"), way, accepts,
+                             closes],
+                            fixture.environment(fixture.SERVER_LIBRARY,
+                                                TIMEOUT=600)) as program:
+                        self.assertEqual((program.wait(), program.output()),
+                                         (0, "ok"))
+
+    def test_the_other_one_is_polled(self):
+        self.check("poll")
+
+    def test_the_other_one_is_in_an_epoll(self):
+        self.check("epoll")
+
+    def test_the_other_one_accepts(self):
+        self.check("accept")
 
 
 if __name__ == "__main__":

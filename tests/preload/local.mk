@@ -96,6 +96,8 @@ endif
 check_PROGRAMS += tests/preload/beside
 tests_preload_beside_SOURCES = tests/preload/beside.c tests/preload/closing.h
 tests_preload_beside_CFLAGS = $(AM_CFLAGS) -pthread
+check_PROGRAMS += tests/preload/duplicated
+tests_preload_duplicated_SOURCES = tests/preload/duplicated.c tests/preload/closing.h
 TESTS += tests/preload/hidden.py
 EXTRA_DIST += tests/preload/hidden.py
 check_PROGRAMS += tests/preload/shapes

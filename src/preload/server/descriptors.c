@@ -5,16 +5,17 @@
 #include "preload/server/descriptors.h"
 
 #include "preload/real.h"
-#include "preload/server/listeners.h"
+#include "preload/server/rooms.h"
 #include "preload/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static _Atomic bool near_marks[PP_TABLE_NEAR];
 static struct pp_table table;
@@ -89,7 +90,7 @@ static bool is_marked(int fd)
 	return mark != NULL && atomic_load(mark);
 }
 
-/* Closes what is open from first up to last. */
+/* Closes what is open from first up to last. No cancellation point. */
 static void close_between(int first, int last)
 {
 #ifdef HAVE_CLOSE_RANGE
@@ -97,31 +98,26 @@ static void close_between(int first, int last)
 		return;
 #endif
 	for (int fd = first; fd <= last; fd++)
-		real_close(fd);
+		syscall(SYS_close, fd);
 }
 
-/* From those that follow each other, one call closes all: see fork.h. */
+/* From those that follow each other, one call closes all. */
 void pp_descriptors_close_all(void)
 {
 	const int stop = atomic_load(&end);
 	int next;
 
-	for (int fd = atomic_load(&start); fd < stop; fd = next) {
-		next = fd;
-		while (next < stop && is_marked(next))
-			pp_descriptors_forget(next++);
+	for (int fd = atomic_load(&start); fd < stop; fd = next + 1) {
+		for (next = fd; next < stop && is_marked(next); next++)
+			pp_descriptors_forget(next);
 		if (next > fd)
 			close_between(fd, next - 1);
-		else
-			next++;
 	}
 }
 
 /* Is fd a descriptor of this room? A room that does not stand has none. */
-static bool is_of_room(struct pp_listener *listener, void *argument)
+static bool is_of_room(struct pp_listener *listener, int fd)
 {
-	const int fd = *(const int *)argument;
-
 	if (!pp_room_stands(&listener->room)) {
 		pp_listeners_discard_room(listener);
 		return false;
@@ -133,43 +129,46 @@ static bool is_of_room(struct pp_listener *listener, void *argument)
 
 bool pp_descriptors_has(int fd)
 {
-	return pp_listeners_any_open() && is_marked(fd) &&
-	       pp_listeners_have_own_rooms() &&
-	       pp_listeners_any_room(is_of_room, &fd);
+	struct pp_listener *next = NULL;
+	bool has = false;
+
+	if (!pp_listeners_any_open() || !is_marked(fd) ||
+	    !pp_listeners_have_own_rooms())
+		return false;
+	PP_HOLD_ROOMS(held);
+	for (struct pp_listener *l = pp_rooms_first(); l != NULL && !has;
+	     l = next) {
+		next = l->next_open;
+		has = is_of_room(l, fd);
+	}
+	return has;
 }
 
-struct range {
-	unsigned first;
-	unsigned last;
-};
-
-static bool check_closed(struct pp_listener *listener, void *argument)
+/* Gives up what is lost of rooms whose listeners are among these. */
+static void check_rooms(unsigned first, unsigned last)
 {
-	const struct range *closed = argument;
+	struct pp_listener *next = NULL;
 
-	if ((unsigned)listener->fd >= closed->first &&
-	    (unsigned)listener->fd <= closed->last)
-		pp_listeners_room_holds(listener);
-	return false;
+	PP_HOLD_ROOMS(held);
+	for (struct pp_listener *l = pp_rooms_first(); l != NULL; l = next) {
+		unsigned fd = (unsigned)l->fd;
+
+		next = l->next_open;
+		if (fd >= first && fd <= last)
+			pp_listeners_room_holds(l);
+	}
 }
 
 void pp_descriptors_note_closed(unsigned first, unsigned last)
 {
-	struct range closed = { .first = first, .last = last };
-
 	if (pp_listeners_have_own_rooms())
-		pp_listeners_any_room(check_closed, &closed);
+		check_rooms(first, last);
 }
 
-static bool is_lost(struct pp_listener *listener, void *argument)
+void pp_descriptors_forget_lost(void)
 {
-	(void)argument;
-	return !pp_listeners_room_holds(listener);
-}
-
-bool pp_descriptors_forget_lost(void)
-{
-	return pp_listeners_any_room(is_lost, NULL);
+	if (pp_listeners_any_open())
+		check_rooms(0, UINT_MAX);
 }
 
 #if defined(HAVE_CLOSE_RANGE) || defined(HAVE_CLOSEFROM)
@@ -211,18 +210,15 @@ int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 void pp_descriptors_close_from(int first)
 {
 	int error = errno;
-	int hidden, state;
+	int hidden;
 
 	if (first < 0)
 		first = 0;
-	/* unlike close(2), it is no cancellation point */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	while ((hidden = next_hidden((unsigned)first, INT_MAX)) != INT_MAX) {
-		for (; first < hidden; first++)
-			real_close(first);
+		if (first < hidden)
+			close_between(first, hidden - 1);
 		first = hidden + 1;
 	}
-	pthread_setcancelstate(state, NULL);
 	errno = error;
 	real_closefrom(first);
 }

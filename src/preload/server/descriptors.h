@@ -49,11 +49,8 @@ bool pp_descriptors_has(int fd);
  */
 void pp_descriptors_note_closed(unsigned first, unsigned last);
 
-/*
- * Forgets a room that the program has closed without our knowledge. Was there
- * one? Keeps errno.
- */
-bool pp_descriptors_forget_lost(void);
+/* Forgets rooms that the program has closed without our knowledge. Keeps errno. */
+void pp_descriptors_forget_lost(void);
 
 /* close_range(2) and closefrom(3) of what is the program's. Keep errno. */
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags);

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,9 +24,6 @@
 
 /* Descriptors below this are looked at: event loops are made early. */
 #define END 1024
-
-/* More than a line of interest has. */
-#define LINE 128
 
 /*
  * Is the descriptor an epoll, but that of the room? The room, just opened, is
@@ -37,30 +35,12 @@ static bool is_epoll(int fd, int room)
 	       errno == ENOENT;
 }
 
-static unsigned digit(char character)
+/* The number behind a name in a line; 0 where it has none. */
+static uint64_t get_number(const char *line, const char *name, int base)
 {
-	if (character >= 'a')
-		return (unsigned)(character - 'a') + 10;
-	return (unsigned)character - '0';
-}
+	const char *at = strstr(line, name);
 
-/* A number and its name, blanks between; *text then is behind it. */
-static bool take_number(const char **text, const char *name, unsigned base,
-			uint64_t *number)
-{
-	const char *at = *text + strlen(name);
-
-	if (strncmp(*text, name, strlen(name)) != 0)
-		return false;
-	while (*at == ' ')
-		at++;
-	*text = at;
-	for (*number = 0; digit(*at) < base; at++)
-		*number = *number * base + digit(*at);
-	if (at == *text)
-		return false;
-	*text = at;
-	return true;
+	return at == NULL ? 0 : strtoull(at + strlen(name), NULL, base);
 }
 
 /* A descriptor, and the file that is on it now. */
@@ -76,90 +56,61 @@ struct sought {
 static bool parse(const char *line, const struct sought *sought,
 		  struct epoll_event *event)
 {
-	uint64_t tfd, events, data, position, inode;
-
-	if (!take_number(&line, "tfd:", 10, &tfd) ||
-	    tfd != (uint64_t)sought->fd ||
-	    !take_number(&line, " events:", 16, &events) ||
-	    !take_number(&line, " data:", 16, &data))
-		return false;
 	/* not in every kernel's */
-	if (take_number(&line, "  pos:", 10, &position) &&
-	    take_number(&line, " ino:", 16, &inode) && inode != sought->inode)
+	uint64_t inode = get_number(line, " ino:", 16);
+
+	if (strstr(line, " data:") == NULL ||
+	    get_number(line, "tfd:", 10) != (uint64_t)sought->fd ||
+	    (inode != 0 && inode != sought->inode))
 		return false;
-	event->events = (uint32_t)events;
-	event->data.u64 = data;
+	event->events = (uint32_t)get_number(line, " events:", 16);
+	event->data.u64 = get_number(line, " data:", 16);
 	return true;
 }
 
-/* A file that is read line by line. */
-struct lines {
-	int fd;
-	size_t at, length;
-	char bytes[512];
-};
-
-/* By name read(2) would be a cancellation point. */
-static bool fill(struct lines *lines)
+/* What is registered with the epoll, to be read; -1 where that cannot be. */
+static int open_listing(int epoll)
 {
-	long got = syscall(SYS_read, lines->fd, lines->bytes,
-			   sizeof(lines->bytes));
+	char path[] = "/proc/self/fdinfo/####";
+	char *end = strchr(path, '#');
 
-	lines->at = 0;
-	lines->length = got < 0 ? 0 : (size_t)got;
-	return got > 0;
-}
-
-/* The next line, cut where it is longer than LINE. False at the end. */
-static bool next_line(struct lines *lines, char *line)
-{
-	size_t length = 0;
-	char byte;
-
-	do {
-		if (lines->at == lines->length && !fill(lines))
-			return false;
-		byte = lines->bytes[lines->at++];
-		if (length < LINE - 1)
-			line[length++] = byte;
-	} while (byte != '\n');
-	line[length] = '\0';
-	return true;
-}
-
-/* "/proc/self/fdinfo/" and the number, without printf, which may lock. */
-static void write_path(char *path, int fd)
-{
-	static const char folder[] = "/proc/self/fdinfo/";
-	char *end = path + sizeof(folder) - 1;
-	int rest = fd;
-
-	memcpy(path, folder, sizeof(folder));
-	do
-		end++;
-	while ((rest /= 10) > 0);
+	/* without printf, which may lock; below END there are four digits */
+	for (int unit = 1000; unit > 0; unit /= 10)
+		if (epoll >= unit || unit == 1)
+			*end++ = (char)('0' + epoll / unit % 10);
 	*end = '\0';
-	do
-		*--end = (char)('0' + fd % 10);
-	while ((fd /= 10) > 0);
+	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Is the descriptor registered with the epoll, and how? */
+/*
+ * Is the descriptor registered with the epoll, and how? By name open(2) and
+ * read(2) would be cancellation points.
+ */
 static bool find(int epoll, const struct sought *sought,
 		 struct epoll_event *event)
 {
-	struct lines lines = { .at = 0 };
-	char path[40], line[LINE];
+	int listing = open_listing(epoll);
+	char text[1024], *line, *end;
+	size_t length = 0;
 	bool found = false;
+	long got = 0;
 
-	write_path(path, epoll);
-	lines.fd = (int)syscall(SYS_openat, AT_FDCWD, path,
-				O_RDONLY | O_CLOEXEC);
-	if (lines.fd < 0)
-		return false;
-	while (!found && next_line(&lines, line))
-		found = parse(line, sought, event);
-	syscall(SYS_close, lines.fd);
+	while (listing >= 0 && !found &&
+	       (got = syscall(SYS_read, listing, text + length,
+			      sizeof(text) - 1 - length)) > 0) {
+		length += (size_t)got;
+		text[length] = '\0';
+		for (line = text; !found && (end = strchr(line, '\n')) != NULL;
+		     line = end + 1) {
+			*end = '\0';
+			found = parse(line, sought, event);
+		}
+		/* the rest is of a line that has not ended */
+		length -= (size_t)(line - text);
+		memmove(text, line, length);
+	}
+	if (listing >= 0)
+		syscall(SYS_close, listing);
 	return found;
 }
 
@@ -172,7 +123,8 @@ static void note_found(struct pp_listener *listener, int epoll,
 {
 	if (event->events & EPOLLONESHOT)
 		event->events = EPOLLIN | EPOLLET;
-	pp_registrations_note(listener, epoll, EPOLL_CTL_ADD, event);
+	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+			      epoll, EPOLL_CTL_ADD, event);
 }
 
 /*

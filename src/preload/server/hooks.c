@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The hooks of libproxyproto.so by which a program gets connections; what they
- * do is in accept.c, listeners.c and poll.c. Those by which it asks about
- * one are in names.c.
+ * do is in accept.c and listeners.c. Those by which it waits for one are in
+ * poll.c and select.c, those by which it asks about one in names.c.
  */
 #include <config.h>
 
@@ -16,7 +16,6 @@
 #include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/poll.h"
 #include "preload/server/threads.h"
 
 #include <errno.h>
@@ -147,59 +146,6 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	if (result == 0 && pp_is_on())
 		pp_listeners_note_epoll(epoll, operation, fd, event);
 	return result;
-}
-
-PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-	return pp_poll(fds, count, timeout);
-}
-
-PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
-		    const struct timespec *timeout, const sigset_t *mask)
-{
-	return pp_ppoll(fds, count, timeout, mask);
-}
-
-/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
-#ifdef HAVE___POLL_CHK
-int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
-
-PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
-			 size_t size)
-{
-	if (size / sizeof(*fds) < count)
-		return real___poll_chk(fds, count, timeout, size);
-	return pp_poll(fds, count, timeout);
-}
-#endif
-
-#ifdef HAVE___PPOLL_CHK
-int __ppoll_chk(struct pollfd *fds, nfds_t count,
-		const struct timespec *timeout, const sigset_t *mask,
-		size_t size);
-
-PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
-			  const struct timespec *timeout, const sigset_t *mask,
-			  size_t size)
-{
-	if (size / sizeof(*fds) < count)
-		return real___ppoll_chk(fds, count, timeout, mask, size);
-	return pp_ppoll(fds, count, timeout, mask);
-}
-#endif
-
-PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
-		     fd_set *exceptional, struct timeval *timeout)
-{
-	return pp_select(count, readable, writable, exceptional, timeout);
-}
-
-PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
-		      fd_set *exceptional, const struct timespec *timeout,
-		      const sigset_t *mask)
-{
-	return pp_pselect(count, readable, writable, exceptional, timeout,
-			  mask);
 }
 
 PP_EXPORT int proxyproto_get_proxy(int fd, struct sockaddr *address,

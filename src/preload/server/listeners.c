@@ -22,12 +22,18 @@
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 
+/*
+ * Registrations of a descriptor that may turn out to be a listener: the latest.
+ * Connections are registered, too, and take this memory each.
+ */
+#define EARLY_EPOLLS 2
+
 /* What is known of a descriptor. */
 struct entry {
 	_Atomic int kind;
 	struct pp_listener *_Atomic listener;	/* NULL if it never was one */
 	/* for an inherited listener that is not known as one yet */
-	struct pp_early early;
+	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
 	struct pp_listener *_Atomic duplicate;
 	/* pp_rooms_opened when it was compared with all that are open */
@@ -50,12 +56,6 @@ void pp_listeners_note_watched(struct pp_listener *listener)
 	if (!atomic_load(&listener->watched) &&
 	    !atomic_exchange(&listener->watched, true))
 		atomic_fetch_sub(&unwatched_count, 1);
-}
-
-void pp_listeners_note_polled(struct pp_listener *listener)
-{
-	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
-	pp_listeners_note_watched(listener);
 }
 
 bool pp_listeners_any_unwatched(void)
@@ -105,7 +105,7 @@ static void note_listener(struct entry *entry, int fd)
 		return;
 	renew(listener);
 	if (atomic_load(&entry->kind) != LISTENER &&
-	    pp_registrations_adopt(listener, &entry->early))
+	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
 		pp_listeners_note_watched(listener);
 	atomic_store(&entry->kind, LISTENER);
 	atomic_store(&any_listener, true);
@@ -155,24 +155,18 @@ static bool is_listening(int fd)
 			  &length) == 0 && listens;
 }
 
-/* The record of another descriptor of fd's socket, if it is one still. */
-static struct pp_listener *check_duplicate(struct entry *entry, int fd)
+/*
+ * The record of another descriptor of fd's socket, if that has an open room.
+ * It is looked for once of each room that is opened.
+ */
+static struct pp_listener *find_duplicate(int fd)
 {
-	struct pp_listener *listener = atomic_load(&entry->duplicate);
-
-	if (listener == NULL || atomic_load(&listener->wake) == 0)
-		return NULL;
-	if (pp_cookie_of(fd) == atomic_load(&listener->cookie))
-		return listener;
-	atomic_store(&entry->duplicate, NULL);
-	return NULL;
-}
-
-/* The same, looked for among those with an open room, once of each. */
-static struct pp_listener *find_duplicate(struct entry *entry, int fd)
-{
+	struct entry *entry = get_entry(fd, true);
 	unsigned opened = pp_rooms_opened();
+	struct pp_listener *listener;
 
+	if (entry == NULL)
+		return NULL;
 	if (atomic_load(&entry->compared) != opened) {
 		atomic_store(&entry->compared, opened);
 		atomic_store(&entry->duplicate,
@@ -180,22 +174,42 @@ static struct pp_listener *find_duplicate(struct entry *entry, int fd)
 				     ? pp_rooms_find(pp_cookie_of(fd))
 				     : NULL);
 	}
-	return check_duplicate(entry, fd);
+	listener = atomic_load(&entry->duplicate);
+	if (listener == NULL || atomic_load(&listener->wake) == 0)
+		return NULL;
+	if (pp_cookie_of(listener->fd) != atomic_load(&listener->cookie))
+		pp_rooms_check(listener);
+	if (pp_cookie_of(fd) == atomic_load(&listener->cookie))
+		return listener;
+	atomic_store(&entry->duplicate, NULL);
+	return NULL;
+}
+
+/* The record of fd, or that of a duplicate which has an open room. */
+static struct pp_listener *find_with_room(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find(fd);
+	struct pp_listener *duplicate = NULL;
+
+	if (listener == NULL || atomic_load(&listener->wake) == 0)
+		duplicate = find_duplicate(fd);
+	return duplicate == NULL ? listener : duplicate;
 }
 
 struct pp_listener *pp_listeners_find_polled(int fd)
 {
-	struct pp_listener *listener = pp_listeners_find(fd);
-	struct pp_listener *duplicate = NULL;
-	struct entry *entry;
+	return pp_rooms_any_used() ? find_with_room(fd) : pp_listeners_find(fd);
+}
 
-	if ((listener != NULL && atomic_load(&listener->wake) != 0) ||
-	    !pp_rooms_any_used())
-		return listener;
-	entry = get_entry(fd, true);
-	if (entry != NULL)
-		duplicate = find_duplicate(entry, fd);
-	return duplicate == NULL ? listener : duplicate;
+bool pp_listeners_note_polled(int fd)
+{
+	struct pp_listener *listener = pp_listeners_find_polled(fd);
+
+	if (listener == NULL)
+		return false;
+	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
+	pp_listeners_note_watched(listener);
+	return atomic_load(&listener->wake) != 0;
 }
 
 struct pp_listener *pp_listeners_get(int fd)
@@ -207,6 +221,8 @@ struct pp_listener *pp_listeners_get(int fd)
 		pp_listeners_note(fd);
 		listener = pp_listeners_find(fd);
 	}
+	if (listener != NULL && pp_listeners_any_open())
+		listener = find_with_room(fd);
 	if (listener != NULL &&
 	    atomic_load_explicit(&listener->polled, memory_order_relaxed) &&
 	    atomic_load(&listener->wake) == 0 && pp_has_threads())
@@ -215,22 +231,50 @@ struct pp_listener *pp_listeners_get(int fd)
 	return listener;
 }
 
+bool pp_listeners_move(struct pp_listener *listener, int fd)
+{
+	struct entry *from = get_entry(listener->fd, true);
+	struct entry *to = get_entry(fd, true);
+	struct pp_listener *other;
+
+	if (from == NULL || to == NULL)
+		return false;
+	other = atomic_load(&to->listener);
+	if (other != NULL) {
+		if (atomic_load(&other->used))
+			return false;
+		if (atomic_load(&other->wake) != 0)
+			pp_listeners_discard_room(other);
+		pp_listeners_note_watched(other);
+		pp_registrations_move(listener, other->registrations,
+				      PP_LISTENER_EPOLLS);
+		other->fd = listener->fd;
+	}
+	if (pp_registrations_move(listener, to->early, EARLY_EPOLLS))
+		pp_listeners_note_watched(listener);
+	listener->fd = fd;
+	atomic_store(&to->listener, listener);
+	atomic_store(&to->kind, LISTENER);
+	atomic_store(&from->listener, other);
+	atomic_store(&from->kind, UNKNOWN);
+	return true;
+}
+
 void pp_listeners_note_epoll(int epoll, int operation, int fd,
 			     const struct epoll_event *event)
 {
 	struct entry *entry = get_entry(fd, operation != EPOLL_CTL_DEL);
-	struct pp_listener *listener;
+	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
-	if (entry == NULL)
-		return;
-	listener = atomic_load(&entry->listener);
-	if (atomic_load(&entry->kind) != LISTENER) {
-		pp_registrations_note_early(&entry->early, epoll, operation,
-					    event);
+	if (listener == NULL) {
+		if (entry != NULL)
+			pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
+					      operation, event);
 		return;
 	}
-	pp_registrations_note(listener, epoll, operation, event);
+	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+			      epoll, operation, event);
 	if (operation != EPOLL_CTL_DEL)
 		pp_listeners_note_watched(listener);
 	pp_rooms_follow(listener, epoll, operation, event);
@@ -249,10 +293,11 @@ void pp_listeners_note_close(int fd)
 	/* a child of vfork has our memory for a while */
 	if (listener == NULL || pp_process_is_guest())
 		return;
-	pp_listeners_note_watched(listener);
 	atomic_store(&entry->kind, UNKNOWN);
-	pp_rooms_close(listener);
-	pp_registrations_clear(listener);
+	if (pp_rooms_close(listener)) {
+		pp_listeners_note_watched(listener);
+		pp_registrations_clear(listener);
+	}
 	errno = error;
 }
 

@@ -26,19 +26,11 @@ struct pp_registration {
 /* Registrations of one listener that are kept; it takes a page of memory. */
 #define PP_LISTENER_EPOLLS 220
 
-/* Those of a descriptor that may turn out to be one: the latest. Connections
-   are registered, too, and take this memory each. */
-#define PP_EARLY_EPOLLS 2
-struct pp_early {
-	struct pp_registration registrations[PP_EARLY_EPOLLS];
-	_Atomic unsigned turn;	/* which gives way to the next one */
-};
-
 /* Whether accept on it blocks, as far as is known without asking. */
 enum pp_blocking { PP_BLOCKING_UNKNOWN, PP_BLOCKING, PP_NONBLOCKING };
 
 struct pp_listener {
-	int fd;
+	_Atomic int fd;	/* another one's after pp_listeners_move */
 	_Atomic bool used;	/* a connection is in the room */
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
@@ -54,18 +46,18 @@ struct pp_listener {
 	struct pp_room room;
 	struct pp_listener *next_open;
 	bool forked;	/* children may share the room's registrations */
-	/* the room of the parent, as long as this process has it open, see parents_room.h */
+	/* the room of the parent, as long as this process has it open, see rooms.h */
 	struct pp_room parents;
 	_Atomic bool has_parents;
 	int useless;	/* times that it woke this process */
-	int64_t useless_since;
 	/* but these are atomic, each for itself */
 	struct pp_registration registrations[PP_LISTENER_EPOLLS];
 };
 
 /*
  * For accept(2): the record of a TCP listener, made at its first accept if
- * listen was not seen. NULL where the descriptor is known to be something else.
+ * listen was not seen; that of a duplicate of it where that has an open room.
+ * NULL where the descriptor is known to be something else.
  * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
  * the room is opened before it is needed. Keeps errno.
  */
@@ -131,8 +123,11 @@ int pp_listeners_threads_epoll(struct pp_listener *listener);
 /* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
 
-/* The same by poll(2) or select(2). */
-void pp_listeners_note_polled(struct pp_listener *listener);
+/*
+ * The same by poll(2) or select(2), if fd is a listener. Has it a room that is
+ * open? Changes errno.
+ */
+bool pp_listeners_note_polled(int fd);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_unwatched(void);
@@ -146,18 +141,9 @@ void pp_listeners_after_fork(void);
 void pp_listeners_in_child(void);
 
 /*
- * Is any of the listeners with an open room what is asked? *is may discard the
- * room that it is asked about, and is called locked. Keeps errno.
- */
-bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
-				      void *argument),
-			   void *argument);
-
-/*
  * accept(2) found nothing. Where an epoll is shared with the parent, and its
- * room has woken this process in vain several times, this sleeps for up to 5 ms,
- * and after a second ends it: see parents_room.h. One load where nothing is
- * shared; keeps errno.
+ * room has woken this process, this sleeps for 5 ms, and after a second ends it:
+ * see rooms.h. One load where nothing is shared; keeps errno.
  */
 void pp_listeners_note_nobody(struct pp_listener *listener);
 
@@ -173,6 +159,13 @@ bool pp_listeners_have_own_rooms(void);
  * Locked.
  */
 bool pp_listeners_room_holds(struct pp_listener *listener);
+
+/*
+ * The descriptor of a listener that has an open room is gone, or will be: fd is
+ * another one of the socket, and the record that one's from now on. False where
+ * connections wait in a room of fd's own. Locked.
+ */
+bool pp_listeners_move(struct pp_listener *listener, int fd);
 
 /* Closes the room and all that wait in it. Locked. */
 void pp_listeners_discard_room(struct pp_listener *listener);

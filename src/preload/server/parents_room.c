@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* A room of the parent's that may wake this process; see parents_room.h. */
+/* A room of the parent's that may wake this process; see rooms.h. */
 #include <config.h>
 
-#include "preload/server/parents_room.h"
+#include "preload/server/rooms.h"
 
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/registrations.h"
 
+#include <errno.h>
 #include <poll.h>
 
-/* It has woken this process so often in vain, and for so long. */
-#define USELESS_TRIES 16
-#define USELESS_SLEEP 5		/* milliseconds */
-#define USELESS_TIME 1000
+/* It may wake this process in vain so often, which sleeps so long each time. */
+#define TRIES 200
+#define SLEEP 5		/* milliseconds */
 
 void pp_parents_room_close(struct pp_listener *listener)
 {
@@ -39,26 +39,35 @@ void pp_parents_room_keep(struct pp_listener *listener)
 	atomic_store(&listener->has_parents, true);
 }
 
-int pp_parents_room_sleep(struct pp_listener *listener)
+/* Is this process to give the parent time? */
+static bool wakes_in_vain(struct pp_listener *listener)
 {
-	struct pollfd room = { .fd = listener->parents.epoll, .events = POLLIN };
-	int64_t now = pp_now();
+	struct pollfd room = { .events = POLLIN };
 
+	PP_HOLD_ROOMS(held);
+	room.fd = listener->parents.epoll;
+	if (!atomic_load(&listener->has_parents))
+		return false;
 	if (!pp_room_stands(&listener->parents)) {
 		pp_parents_room_close(listener);
-		return 0;
+		return false;
 	}
 	if (real_poll(&room, 1, 0) != 1) {
 		listener->useless = 0;
-		return 0;
+		return false;
 	}
-	if (listener->useless++ == 0)
-		listener->useless_since = now;
-	if (listener->useless <= USELESS_TRIES)
-		return 0;
-	if (now - listener->useless_since < USELESS_TIME)
-		return USELESS_SLEEP;
-	pp_registrations_quieten_room(listener, room.fd);
+	if (++listener->useless < TRIES)
+		return true;
+	pp_registrations_change_room(listener, room.fd, EPOLL_CTL_MOD, EPOLLET);
 	pp_parents_room_close(listener);
-	return 0;
+	return false;
+}
+
+void pp_listeners_note_nobody(struct pp_listener *listener)
+{
+	int error = errno;
+
+	if (atomic_load(&listener->has_parents) && wakes_in_vain(listener))
+		real_poll(NULL, 0, SLEEP);
+	errno = error;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting for rooms with poll(2); see poll.h. */
+/* The hooks of poll(2) and ppoll(2), and waiting for rooms; see poll.h. */
 #include <config.h>
 
 #include "preload/server/poll.h"
 
+#include "api/proxyproto.h"
 #include "memory.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
@@ -23,22 +24,10 @@ static bool is_readable_asked(const struct pollfd *fd)
 	return fd->fd >= 0 && (fd->events & READABLE);
 }
 
-bool pp_poll_has_room(int fd)
+/* The listener that is waited for until it is readable, if it is one. */
+static struct pp_listener *get_listener(const struct pollfd *fd)
 {
-	struct pp_listener *listener = pp_listeners_find_polled(fd);
-
-	if (listener == NULL)
-		return false;
-	pp_listeners_note_polled(listener);
-	return atomic_load(&listener->wake) != 0;
-}
-
-void pp_poll_note(int fd)
-{
-	struct pp_listener *listener = pp_listeners_find(fd);
-
-	if (listener != NULL)
-		pp_listeners_note_polled(listener);
+	return is_readable_asked(fd) ? pp_listeners_find_polled(fd->fd) : NULL;
 }
 
 /* Adds the rooms of those listeners that have one. How many there are in all. */
@@ -47,13 +36,11 @@ static nfds_t add_rooms(struct pp_polling *polling)
 	nfds_t all = polling->count;
 
 	for (nfds_t i = 0; i < polling->count && all < polling->size; i++) {
-		struct pp_listener *listener;
-		int room;
+		struct pp_listener *listener = get_listener(&polling->fds[i]);
+		int room = listener == NULL
+				   ? -1
+				   : atomic_load(&listener->wake) - 1;
 
-		if (!is_readable_asked(&polling->fds[i]))
-			continue;
-		listener = pp_listeners_find(polling->fds[i].fd);
-		room = listener == NULL ? -1 : atomic_load(&listener->wake) - 1;
 		if (room >= 0)
 			polling->fds[all++] = (struct pollfd){
 				.fd = room, .events = POLLIN
@@ -67,11 +54,8 @@ static void show_room(const struct pp_polling *polling, int room)
 {
 	for (nfds_t i = 0; i < polling->count; i++) {
 		struct pollfd *fd = &polling->fds[i];
-		struct pp_listener *listener;
+		struct pp_listener *listener = get_listener(fd);
 
-		if (!is_readable_asked(fd))
-			continue;
-		listener = pp_listeners_find(fd->fd);
 		if (listener != NULL &&
 		    atomic_load(&listener->wake) == room + 1 &&
 		    pp_listeners_ready(listener))
@@ -79,7 +63,12 @@ static void show_room(const struct pp_polling *polling, int room)
 	}
 }
 
-int pp_poll_once(struct pp_polling *polling)
+/*
+ * Waits once, for what is left of the timeout. Above 0: the answers are in the
+ * revents of the program's descriptors, none if only a room has changed. 0: the
+ * time is over. -1 with the errno of ppoll(2).
+ */
+static int poll_once(struct pp_polling *polling)
 {
 	nfds_t all = add_rooms(polling);
 	struct timespec left;
@@ -115,9 +104,23 @@ static void free_memory(void *argument)
 	errno = error;
 }
 
-int pp_poll_run(struct pp_polling *polling,
-		int (*wait)(struct pp_polling *polling, void *argument),
-		void *argument)
+static int poll_until_answered(struct pp_polling *polling)
+{
+	int result, answers = 0;
+
+	polling->fill(polling);
+	do {
+		result = poll_once(polling);
+		if (result >= 0)
+			answers = polling->answer(polling);
+		if (result < 0 || answers < 0)
+			return -1;
+	} while (answers == 0 && result > 0 &&
+		 !pp_timeout_is_over(&polling->timeout));
+	return answers;
+}
+
+int pp_poll_run(struct pp_polling *polling)
 {
 	struct pollfd near[NEAR];
 	struct memory memory = { .size = polling->size * sizeof(*near) };
@@ -125,7 +128,7 @@ int pp_poll_run(struct pp_polling *polling,
 
 	polling->fds = near;
 	if (polling->size <= NEAR)
-		return wait(polling, argument);
+		return poll_until_answered(polling);
 	memory.at = pp_memory_map(memory.size);
 	polling->fds = memory.at;
 	if (memory.at == NULL) {
@@ -133,7 +136,7 @@ int pp_poll_run(struct pp_polling *polling,
 		return -1;
 	}
 	pthread_cleanup_push(free_memory, &memory);
-	result = wait(polling, argument);
+	result = poll_until_answered(polling);
 	pthread_cleanup_pop(1);
 	return result;
 }
@@ -149,18 +152,19 @@ struct polled {
  * kernel takes no more than the program may open, which may be as many as it
  * has here.
  */
-static void copy_asked(struct pp_polling *polling, const struct polled *polled)
+static void copy_asked(struct pp_polling *polling)
 {
-	polling->count = 0;
+	const struct polled *polled = polling->call;
+
 	for (nfds_t i = 0; i < polled->count; i++)
 		if (polled->fds[i].fd >= 0)
 			polling->fds[polling->count++] = polled->fds[i];
 }
 
 /* Hands the answers to the program. How many there are. */
-static int copy_answers(const struct pp_polling *polling,
-			const struct polled *polled)
+static int copy_answers(struct pp_polling *polling)
 {
+	const struct polled *polled = polling->call;
 	const struct pollfd *from = polling->fds;
 	const struct pollfd *end = from + polling->count;
 	int answers = 0;
@@ -174,48 +178,34 @@ static int copy_answers(const struct pp_polling *polling,
 	return answers;
 }
 
-static int poll_rooms(struct pp_polling *polling, void *argument)
-{
-	const struct polled *polled = argument;
-	int result, answers = 0;
-
-	copy_asked(polling, polled);
-	do {
-		result = pp_poll_once(polling);
-		if (result < 0)
-			return result;
-		answers = copy_answers(polling, polled);
-	} while (answers == 0 && result > 0 &&
-		 !pp_timeout_is_over(&polling->timeout));
-	return answers;
-}
-
-/* How many of the listeners among them have a room. Keeps errno. */
-static nfds_t count_rooms(const struct pollfd *fds, nfds_t count)
-{
-	int error = errno;
-	nfds_t rooms = 0;
-
-	if (!pp_is_address(fds))
-		return 0;
-	for (nfds_t i = 0; i < count; i++)
-		if (is_readable_asked(&fds[i]))
-			rooms += pp_poll_has_room(fds[i].fd);
-	errno = error;
-	return rooms;
-}
-
-/* ppoll(2) with so many rooms, at least one. */
-static int poll_with_rooms(struct pollfd *fds, nfds_t count, nfds_t rooms,
-			   const struct timespec *timeout,
-			   const sigset_t *mask)
+/*
+ * While a room is open: polls, if one of the listeners has one and timeout is a
+ * timeout, and leaves *result. Keeps errno if it does not poll.
+ */
+static bool polls_rooms(struct pollfd *fds, nfds_t count,
+			const struct timespec *timeout, const sigset_t *mask,
+			int *result)
 {
 	struct polled polled = { .fds = fds, .count = count };
-	struct pp_polling polling = { .size = count + rooms,
+	struct pp_polling polling = { .size = count,
 				      .mask = mask,
-				      .timeout = pp_timeout_start(timeout) };
+				      .fill = copy_asked,
+				      .answer = copy_answers,
+				      .call = &polled };
+	int error = errno;
 
-	return pp_poll_run(&polling, poll_rooms, &polled);
+	if (!pp_listeners_any_open() || !pp_timeout_is_valid(timeout) ||
+	    !pp_is_address(fds))
+		return false;
+	for (nfds_t i = 0; i < count; i++)
+		if (is_readable_asked(&fds[i]))
+			polling.size += pp_listeners_note_polled(fds[i].fd);
+	errno = error;
+	if (polling.size == count)
+		return false;
+	polling.timeout = pp_timeout_start(timeout);
+	*result = pp_poll_run(&polling);
+	return true;
 }
 
 /* Notes which listeners the program waited for, where poll(2) is content. */
@@ -224,38 +214,68 @@ static int note_polled(int result, const struct pollfd *fds, nfds_t count)
 	if (result >= 0 && pp_listeners_any_unwatched())
 		for (nfds_t i = 0; i < count; i++)
 			if (is_readable_asked(&fds[i]))
-				pp_poll_note(fds[i].fd);
+				pp_listeners_note_polled(fds[i].fd);
 	return result;
 }
 
-int pp_poll(struct pollfd *fds, nfds_t count, int timeout)
+static int poll_or_rooms(struct pollfd *fds, nfds_t count, int timeout)
 {
 	const struct timespec time = {
 		.tv_sec = timeout / 1000,
 		.tv_nsec = timeout % 1000 * 1000000L,
 	};
-	nfds_t rooms;
+	int result;
 
-	if (!pp_listeners_any_open())
-		return note_polled(real_poll(fds, count, timeout), fds, count);
-	rooms = count_rooms(fds, count);
-	if (rooms == 0)
-		return real_poll(fds, count, timeout);
-	return poll_with_rooms(fds, count, rooms, timeout < 0 ? NULL : &time,
-			       NULL);
+	if (polls_rooms(fds, count, timeout < 0 ? NULL : &time, NULL, &result))
+		return result;
+	return note_polled(real_poll(fds, count, timeout), fds, count);
 }
 
-int pp_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-	     const sigset_t *mask)
+static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask)
 {
-	nfds_t rooms = 0;
+	int result;
 
-	if (!pp_listeners_any_open())
-		return note_polled(real_ppoll(fds, count, timeout, mask), fds,
-				   count);
-	if (pp_timeout_is_valid(timeout))
-		rooms = count_rooms(fds, count);
-	if (rooms == 0)
-		return real_ppoll(fds, count, timeout, mask);
-	return poll_with_rooms(fds, count, rooms, timeout, mask);
+	if (polls_rooms(fds, count, timeout, mask, &result))
+		return result;
+	return note_polled(real_ppoll(fds, count, timeout, mask), fds, count);
 }
+
+PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return poll_or_rooms(fds, count, timeout);
+}
+
+PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
+		    const struct timespec *timeout, const sigset_t *mask)
+{
+	return ppoll_or_rooms(fds, count, timeout, mask);
+}
+
+/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
+#ifdef HAVE___POLL_CHK
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+
+PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
+			 size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___poll_chk(fds, count, timeout, size);
+	return poll_or_rooms(fds, count, timeout);
+}
+#endif
+
+#ifdef HAVE___PPOLL_CHK
+int __ppoll_chk(struct pollfd *fds, nfds_t count,
+		const struct timespec *timeout, const sigset_t *mask,
+		size_t size);
+
+PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
+			  const struct timespec *timeout, const sigset_t *mask,
+			  size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk(fds, count, timeout, mask, size);
+	return ppoll_or_rooms(fds, count, timeout, mask);
+}
+#endif

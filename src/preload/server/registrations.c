@@ -23,23 +23,7 @@ static struct epoll_event for_room(uint32_t events, uint64_t data)
 	return event;
 }
 
-static void note(struct pp_registration *registration, int epoll,
-		 int operation, const struct epoll_event *event)
-{
-	if (operation == EPOLL_CTL_DEL) {
-		if (atomic_load(&registration->epoll) == epoll + 1)
-			atomic_store(&registration->epoll, 0);
-		return;
-	}
-	atomic_store_explicit(&registration->events, event->events,
-			      memory_order_relaxed);
-	atomic_store_explicit(&registration->data, event->data.u64,
-			      memory_order_relaxed);
-	atomic_store_explicit(&registration->epoll, epoll + 1,
-			      memory_order_seq_cst);
-}
-
-/* The place of an epoll among count of them, or with make a free one. */
+/* The place of an epoll among count of them, or with make one for it. */
 static struct pp_registration *find_place(struct pp_registration *places,
 					  size_t count, int epoll, bool make)
 {
@@ -48,64 +32,54 @@ static struct pp_registration *find_place(struct pp_registration *places,
 	for (size_t i = 0; i < count; i++)
 		if (atomic_load(&places[i].epoll) == epoll + 1)
 			return &places[i];
-	for (size_t i = 0; make && i < count; i++) {
+	if (!make)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
 		none = 0;
 		if (atomic_compare_exchange_strong(&places[i].epoll, &none,
 						   epoll + 1))
 			return &places[i];
 	}
-	return NULL;
+	/* what was registered by another file of the number gives way */
+	return &places[(size_t)epoll % count];
 }
 
-/*
- * Nobody tells when the descriptor is closed: those of others that had its
- * number are here as well, and give way.
- */
-void pp_registrations_note_early(struct pp_early *early, int epoll,
-				 int operation, const struct epoll_event *event)
+void pp_registrations_note(struct pp_registration *places, size_t count,
+			   int epoll, int operation,
+			   const struct epoll_event *event)
 {
 	bool make = operation != EPOLL_CTL_DEL;
-	struct pp_registration *place = find_place(
-		early->registrations, PP_EARLY_EPOLLS, epoll, make);
+	struct pp_registration *place = find_place(places, count, epoll, make);
 
-	if (place == NULL && make)
-		place = &early->registrations[atomic_fetch_add(&early->turn,
-							       1) %
-					      PP_EARLY_EPOLLS];
-	if (place != NULL)
-		note(place, epoll, operation, event);
-}
-
-void pp_registrations_note(struct pp_listener *listener, int epoll,
-			   int operation, const struct epoll_event *event)
-{
-	struct pp_registration *place =
-		find_place(listener->registrations, PP_LISTENER_EPOLLS, epoll,
-			   operation != EPOLL_CTL_DEL);
-
-	if (place != NULL)
-		note(place, epoll, operation, event);
-}
-
-bool pp_registrations_adopt(struct pp_listener *listener,
-			    struct pp_early *early)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < PP_EARLY_EPOLLS; i++) {
-		struct pp_registration *from = &early->registrations[i];
-		struct pp_registration *to = &listener->registrations[i];
-		/* whoever has the number next has others */
-		int epoll = atomic_exchange(&from->epoll, 0);
-
-		if (epoll != 0) {
-			atomic_store(&to->events, atomic_load(&from->events));
-			atomic_store(&to->data, atomic_load(&from->data));
-			atomic_store(&to->epoll, epoll);
-		}
-		any |= atomic_load(&to->epoll) != 0;
+	if (place == NULL)
+		return;
+	if (make) {
+		atomic_store_explicit(&place->events, event->events,
+				      memory_order_relaxed);
+		atomic_store_explicit(&place->data, event->data.u64,
+				      memory_order_relaxed);
 	}
-	return any;
+	atomic_store(&place->epoll, make ? epoll + 1 : 0);
+}
+
+bool pp_registrations_move(struct pp_listener *listener,
+			   struct pp_registration *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct epoll_event event = {
+			.events = atomic_load(&from[i].events),
+			.data.u64 = atomic_load(&from[i].data),
+		};
+		int epoll = atomic_load(&from[i].epoll) - 1;
+
+		if (epoll < 0)
+			continue;
+		atomic_store(&from[i].epoll, 0);
+		pp_registrations_note(listener->registrations,
+				      PP_LISTENER_EPOLLS, epoll, EPOLL_CTL_ADD,
+				      &event);
+	}
+	return pp_registrations_any(listener);
 }
 
 void pp_registrations_clear(struct pp_listener *listener)
@@ -146,76 +120,64 @@ static bool is_registered(const struct pp_listener *listener, int epoll)
 	return errno == EEXIST;
 }
 
+/* The epoll in a place, and the room's part of the event; -1 for none. */
+static int get_registration(const struct pp_registration *place,
+			    struct epoll_event *event)
+{
+	*event = for_room(atomic_load(&place->events),
+			  atomic_load(&place->data));
+	return atomic_load(&place->epoll) - 1;
+}
+
+static void set_room(int epoll, int room, struct epoll_event *event)
+{
+	if (real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, event) != 0 &&
+	    errno == ENOENT)
+		real_epoll_ctl(epoll, EPOLL_CTL_ADD, room, event);
+}
+
 void pp_registrations_add_room(struct pp_listener *listener)
 {
 	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
 		struct pp_registration *place = &listener->registrations[i];
-		int epoll = atomic_load(&place->epoll) - 1;
-		struct epoll_event event = for_room(
-			atomic_load(&place->events), atomic_load(&place->data));
+		struct epoll_event event;
+		int epoll = get_registration(place, &event);
 
-		if (epoll < 0)
-			continue;
-		if (is_registered(listener, epoll))
-			real_epoll_ctl(epoll, EPOLL_CTL_ADD,
-				       listener->room.epoll, &event);
-		else
+		if (epoll >= 0 && is_registered(listener, epoll))
+			set_room(epoll, listener->room.epoll, &event);
+		else if (epoll >= 0)
 			atomic_store(&place->epoll, 0);
 	}
 }
 
-void pp_registrations_remove_room(struct pp_listener *listener)
+void pp_registrations_change_room(struct pp_listener *listener, int room,
+				  int operation, uint32_t added)
 {
+	const uint32_t once = operation == EPOLL_CTL_DEL
+				      ? 0
+				      : EPOLLET | EPOLLONESHOT;
+
 	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
-		int epoll = atomic_load(&listener->registrations[i].epoll) - 1;
+		struct epoll_event event;
+		int epoll = get_registration(&listener->registrations[i],
+					     &event);
 
-		if (epoll >= 0)
-			real_epoll_ctl(epoll, EPOLL_CTL_DEL,
-				       listener->room.epoll, NULL);
-	}
-}
-
-/*
- * Registers an epoll that is registered already, with these events added, where
- * it is level triggered: to others that would be one more event.
- */
-static void change_room(struct pp_listener *listener, int room, uint32_t added)
-{
-	for (size_t i = 0; i < PP_LISTENER_EPOLLS; i++) {
-		struct pp_registration *place = &listener->registrations[i];
-		int epoll = atomic_load(&place->epoll) - 1;
-		struct epoll_event event = for_room(
-			atomic_load(&place->events), atomic_load(&place->data));
-
-		if (epoll < 0 || (event.events & (EPOLLET | EPOLLONESHOT)))
+		if (epoll < 0 || (event.events & once))
 			continue;
 		event.events |= added;
-		real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &event);
+		real_epoll_ctl(epoll, operation, room, &event);
 	}
-}
-
-void pp_registrations_renew_room(struct pp_listener *listener)
-{
-	change_room(listener, listener->room.epoll, 0);
-}
-
-void pp_registrations_quieten_room(struct pp_listener *listener, int room)
-{
-	change_room(listener, room, EPOLLET);
 }
 
 void pp_registrations_follow(struct pp_listener *listener, int epoll,
 			     int operation, const struct epoll_event *event)
 {
-	int room = listener->room.epoll;
 	struct epoll_event own;
 
 	if (operation == EPOLL_CTL_DEL) {
-		real_epoll_ctl(epoll, EPOLL_CTL_DEL, room, NULL);
+		real_epoll_ctl(epoll, operation, listener->room.epoll, NULL);
 		return;
 	}
 	own = for_room(event->events, event->data.u64);
-	if (real_epoll_ctl(epoll, EPOLL_CTL_MOD, room, &own) != 0 &&
-	    errno == ENOENT)
-		real_epoll_ctl(epoll, EPOLL_CTL_ADD, room, &own);
+	set_room(epoll, listener->room.epoll, &own);
 }

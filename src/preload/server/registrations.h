@@ -2,25 +2,24 @@
 /*
  * With which of the program's epolls a listener is registered, and the same
  * registrations for its waiting room: so a program that waits with epoll is
- * woken when somebody in the room can be handed over.
+ * woken when a connection in the room can be handed over.
  */
 #ifndef PP_PRELOAD_SERVER_REGISTRATIONS_H
 #define PP_PRELOAD_SERVER_REGISTRATIONS_H
 
 #include "preload/server/listeners.h"
 
-/* Notes a successful epoll_ctl(2) of what is not known as a listener. */
-void pp_registrations_note_early(struct pp_early *early, int epoll,
-				 int operation,
-				 const struct epoll_event *event);
+/* Notes a successful epoll_ctl(2) in one of count places. */
+void pp_registrations_note(struct pp_registration *places, size_t count,
+			   int epoll, int operation,
+			   const struct epoll_event *event);
 
-/* The same of a listener. */
-void pp_registrations_note(struct pp_listener *listener, int epoll,
-			   int operation, const struct epoll_event *event);
-
-/* Takes what was noted before the listener was known as one. Was anything? */
-bool pp_registrations_adopt(struct pp_listener *listener,
-			    struct pp_early *early);
+/*
+ * Gives the listener what was noted in other places. Has it any registration
+ * now?
+ */
+bool pp_registrations_move(struct pp_listener *listener,
+			   struct pp_registration *from, size_t count);
 
 /* The listener is closed. */
 void pp_registrations_clear(struct pp_listener *listener);
@@ -28,23 +27,21 @@ void pp_registrations_clear(struct pp_listener *listener);
 /* Is any registration of the listener known? */
 bool pp_registrations_any(const struct pp_listener *listener);
 
-/* Registers the room, just opened, wherever the listener is. Locked. */
+/*
+ * Registers the room wherever the listener is, and forgets where it is not any
+ * more. Locked.
+ */
 void pp_registrations_add_room(struct pp_listener *listener);
 
 /*
- * Takes the room out of them again: where a forked child has it open, too,
- * closing it would not be enough. Locked.
+ * With EPOLL_CTL_DEL takes a room, whose epoll is given, out of them again:
+ * where a forked process has it open, too, closing it would not be enough. With
+ * EPOLL_CTL_MOD makes them once more what the program asked for, and adds these
+ * events, where they are level triggered: for others that would be one more
+ * event. Locked.
  */
-void pp_registrations_remove_room(struct pp_listener *listener);
-
-/* Makes the room's registrations once more what the program asked for. Locked. */
-void pp_registrations_renew_room(struct pp_listener *listener);
-
-/*
- * Makes those of a room of the parent's, whose epoll is given, edge triggered.
- * Locked.
- */
-void pp_registrations_quieten_room(struct pp_listener *listener, int room);
+void pp_registrations_change_room(struct pp_listener *listener, int room,
+				  int operation, uint32_t added);
 
 /* Does with the room what the program did with the listener. Locked. */
 void pp_registrations_follow(struct pp_listener *listener, int epoll,

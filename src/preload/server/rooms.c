@@ -16,11 +16,11 @@
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/epolls.h"
-#include "preload/server/parents_room.h"
 #include "preload/server/registrations.h"
 #include "preload/server/threads.h"
 
 #include <errno.h>
+#include <sys/select.h>
 
 static struct pp_lock lock;
 static struct pp_listener *open_listeners;
@@ -28,6 +28,29 @@ static _Atomic int open_count;
 static _Atomic int used_count;	/* those with a connection in them */
 static _Atomic unsigned opened_count = 1;	/* ever, see rooms.h */
 static _Atomic uintptr_t forking;	/* the thread that does, with the lock */
+static struct pp_rooms_held held_to_fork;
+
+struct pp_rooms_held pp_rooms_hold(void)
+{
+	struct pp_rooms_held held = { .error = errno };
+
+	pp_lock_take(&lock, &held.signals);
+	return held;
+}
+
+void pp_rooms_release(struct pp_rooms_held *held)
+{
+	/* which may be of the next holder by then */
+	const struct pp_rooms_held before = *held;
+
+	pp_lock_release(&lock, &before.signals);
+	errno = before.error;
+}
+
+struct pp_listener *pp_rooms_first(void)
+{
+	return open_listeners;
+}
 
 static void set_used(struct pp_listener *listener, bool used)
 {
@@ -75,7 +98,8 @@ static void discard_room(struct pp_listener *listener,
 	unlink_open(listener);
 	if (how == pp_room_close && listener->forked &&
 	    pp_room_stands(&listener->room))
-		pp_registrations_remove_room(listener);
+		pp_registrations_change_room(listener, listener->room.epoll,
+					     EPOLL_CTL_DEL, 0);
 	listener->forked = false;
 	how(&listener->room);
 }
@@ -101,16 +125,14 @@ static void abandon_rooms(void)
 }
 
 /* Signals are blocked from here to pp_listeners_after_fork or _in_child. */
-static sigset_t before_fork;
-
 void pp_listeners_before_fork(void)
 {
-	sigset_t before;
+	struct pp_rooms_held held;
 
 	if (!pp_listeners_any())
 		return;
-	pp_lock_take(&lock, &before);
-	before_fork = before;
+	held = pp_rooms_hold();
+	held_to_fork = held;
 	for (struct pp_listener *l = open_listeners; l != NULL; l = l->next_open)
 		l->forked = true;
 	atomic_store(&forking, (uintptr_t)pthread_self());
@@ -118,13 +140,10 @@ void pp_listeners_before_fork(void)
 
 void pp_listeners_after_fork(void)
 {
-	sigset_t before;
-
 	if (atomic_load(&forking) != (uintptr_t)pthread_self())
 		return;
 	atomic_store(&forking, 0);
-	before = before_fork;
-	pp_lock_release(&lock, &before);
+	pp_rooms_release(&held_to_fork);
 }
 
 void pp_listeners_in_child(void)
@@ -141,16 +160,46 @@ bool pp_listeners_have_own_rooms(void)
 	return pp_listeners_any_open() && !pp_process_is_guest();
 }
 
+/*
+ * Is the socket open by another number, as dup(2) makes one? Then those that
+ * wait in the room are for accept(2) on that. In the table the two records
+ * change places.
+ */
+static bool move_to_duplicate(struct pp_listener *listener)
+{
+	struct epoll_event connection = { .events = EPOLLIN | EPOLLONESHOT,
+					  .data.ptr = listener };
+	int fd = 0;
+
+	if (!pp_room_is_used(&listener->room) ||
+	    !pp_room_stands(&listener->room))
+		return false;
+	while (fd < FD_SETSIZE &&
+	       (fd == listener->fd || pp_cookie_of(fd) != listener->cookie ||
+		!pp_listeners_move(listener, fd)))
+		fd++;
+	if (fd == FD_SETSIZE)
+		return false;
+	if (atomic_load(&listener->threads_epoll) != 0)
+		real_epoll_ctl(atomic_load(&listener->threads_epoll) - 1,
+			       EPOLL_CTL_ADD, fd, &connection);
+	pp_registrations_add_room(listener);
+	return true;
+}
+
 bool pp_listeners_room_holds(struct pp_listener *listener)
 {
+	uint64_t cookie;
+
 	if (open_listeners != NULL && !pp_listeners_have_own_rooms())
 		abandon_rooms();
 	if (atomic_load(&listener->wake) == 0)
 		return false;
-	if (listener->cookie == pp_cookie_of(listener->fd) &&
-	    pp_room_stands(&listener->room))
+	cookie = pp_cookie_of(listener->fd);
+	if (cookie == listener->cookie && pp_room_stands(&listener->room))
 		return true;
-	pp_listeners_discard_room(listener);
+	if (cookie != 0 || !move_to_duplicate(listener))
+		pp_listeners_discard_room(listener);
 	return false;
 }
 
@@ -162,7 +211,9 @@ static bool open_room(struct pp_listener *listener)
 		.forget = pp_descriptors_forget,
 	};
 
-	if (pp_listeners_room_holds(listener))
+	/* one that has moved is open all the same */
+	if (pp_listeners_room_holds(listener) ||
+	    atomic_load(&listener->wake) != 0)
 		return true;
 	if (!pp_room_open(&listener->room, &policy))
 		return false;
@@ -180,12 +231,16 @@ static bool open_room(struct pp_listener *listener)
 	return true;
 }
 
-/* A room that turns out to be lost gives its descriptors up as well. */
+/*
+ * Closes the connection that has waited longest. A room that turns out to be
+ * lost gives its descriptors up as well: then there is none in *given_up.
+ */
 static bool give_up_oldest(struct pp_waiting *given_up)
 {
 	struct pp_listener *oldest = NULL;
 
 	given_up->receive.fd = -1;
+	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = open_listeners; l != NULL; l = l->next_open)
 		if (l->room.oldest != NULL &&
 		    (oldest == NULL || l->room.oldest->deadline <
@@ -200,14 +255,19 @@ static bool give_up_oldest(struct pp_waiting *given_up)
 	return true;
 }
 
-/* Not locked: where nobody reads stderr that takes for ever. */
-static void tell_given_up(const struct pp_waiting *given_up)
+bool pp_listeners_give_up_oldest(void)
 {
-	if (given_up->receive.fd >= 0)
+	struct pp_waiting given_up;
+
+	if (!pp_listeners_any_open() || !give_up_oldest(&given_up))
+		return false;
+	/* not locked: where nobody reads stderr that takes for ever */
+	if (given_up.receive.fd >= 0)
 		pp_report_outcome(pp_configuration(), "accept",
-				  given_up->receive.fd, &given_up->proxy,
+				  given_up.receive.fd, &given_up.proxy,
 				  "dropped",
 				  "given up, descriptors are short");
+	return true;
 }
 
 /*
@@ -227,36 +287,20 @@ static bool close_empty_room(const struct pp_listener *but)
 	return true;
 }
 
-bool pp_listeners_give_up_oldest(void)
-{
-	struct pp_waiting given_up;
-	sigset_t before;
-	bool any;
-
-	if (!pp_listeners_any_open())
-		return false;
-	pp_lock_take(&lock, &before);
-	any = give_up_oldest(&given_up);
-	pp_lock_release(&lock, &before);
-	if (any)
-		tell_given_up(&given_up);
-	return any;
-}
-
 static bool enter_room(struct pp_listener *listener,
 		       const struct pp_waiting *waiting)
 {
-	sigset_t before;
 	bool entered;
 
-	pp_lock_take(&lock, &before);
+	PP_HOLD_ROOMS(held);
 	do
 		entered = open_room(listener) &&
 			  pp_room_enter(&listener->room, waiting);
 	while (!entered && errno == EMFILE && close_empty_room(listener));
 	if (entered)
 		note_used(listener);
-	pp_lock_release(&lock, &before);
+	else
+		held.error = errno;
 	return entered;
 }
 
@@ -272,66 +316,40 @@ bool pp_listeners_enter(struct pp_listener *listener,
 int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
 		       struct pp_room_look *look)
 {
-	sigset_t before;
-	int left = 0, error = errno;
+	int left;
 
-	pp_lock_take(&lock, &before);
-	if (pp_listeners_room_holds(listener)) {
-		if (listener->forked)
-			pp_registrations_renew_room(listener);
-		pp_room_advance(&listener->room, look);
-		left = pp_room_leave(&listener->room, waiting);
-		if (left < 0)
-			error = errno;
-		note_used(listener);
-	}
-	pp_lock_release(&lock, &before);
-	errno = error;
+	PP_HOLD_ROOMS(held);
+	if (!pp_listeners_room_holds(listener))
+		return 0;
+	if (listener->forked)
+		pp_registrations_change_room(listener, listener->room.epoll,
+					     EPOLL_CTL_MOD, 0);
+	pp_room_advance(&listener->room, look);
+	left = pp_room_leave(&listener->room, waiting);
+	if (left < 0)
+		held.error = errno;
+	note_used(listener);
 	return left;
-}
-
-void pp_listeners_note_nobody(struct pp_listener *listener)
-{
-	int error = errno;
-	sigset_t before;
-	int sleep = 0;
-
-	if (!atomic_load(&listener->has_parents))
-		return;
-	pp_lock_take(&lock, &before);
-	if (atomic_load(&listener->has_parents))
-		sleep = pp_parents_room_sleep(listener);
-	pp_lock_release(&lock, &before);
-	if (sleep > 0)
-		real_poll(NULL, 0, sleep);
-	errno = error;
 }
 
 bool pp_listeners_ready(struct pp_listener *listener)
 {
 	struct pp_room_look look;
-	bool ready = false;
-	sigset_t before;
+	bool ready;
 
-	pp_lock_take(&lock, &before);
-	if (pp_listeners_room_holds(listener)) {
-		ready = pp_room_advance(&listener->room, &look);
-		pp_room_show_ready(&listener->room);
-		note_used(listener);
-	}
-	pp_lock_release(&lock, &before);
+	PP_HOLD_ROOMS(held);
+	if (!pp_listeners_room_holds(listener))
+		return false;
+	ready = pp_room_advance(&listener->room, &look);
+	pp_room_show_ready(&listener->room);
+	note_used(listener);
 	return ready;
 }
 
 bool pp_listeners_open(struct pp_listener *listener)
 {
-	sigset_t before;
-	bool opened;
-
-	pp_lock_take(&lock, &before);
-	opened = open_room(listener);
-	pp_lock_release(&lock, &before);
-	return opened;
+	PP_HOLD_ROOMS(held);
+	return open_room(listener);
 }
 
 static int make_threads_epoll(struct pp_listener *listener)
@@ -360,41 +378,16 @@ static int make_threads_epoll(struct pp_listener *listener)
 
 int pp_listeners_threads_epoll(struct pp_listener *listener)
 {
-	int epoll = -1;
-	sigset_t before;
+	int epoll;
 
-	pp_lock_take(&lock, &before);
-	if (open_room(listener)) {
-		epoll = atomic_load(&listener->threads_epoll) - 1;
-		if (epoll < 0 || !pp_room_knows(&listener->room, epoll)) {
-			close_threads_epoll(listener);
-			epoll = make_threads_epoll(listener);
-		}
-	}
-	pp_lock_release(&lock, &before);
-	return epoll;
-}
-
-bool pp_listeners_any_room(bool (*is)(struct pp_listener *listener,
-				      void *argument),
-			   void *argument)
-{
-	struct pp_listener *next = NULL;
-	int error = errno;
-	sigset_t before;
-	bool found = false;
-
-	if (!pp_listeners_any_open())
-		return false;
-	pp_lock_take(&lock, &before);
-	for (struct pp_listener *l = open_listeners; l != NULL && !found;
-	     l = next) {
-		next = l->next_open;
-		found = is(l, argument);
-	}
-	pp_lock_release(&lock, &before);
-	errno = error;
-	return found;
+	PP_HOLD_ROOMS(held);
+	if (!open_room(listener))
+		return -1;
+	epoll = atomic_load(&listener->threads_epoll) - 1;
+	if (epoll >= 0 && pp_room_knows(&listener->room, epoll))
+		return epoll;
+	close_threads_epoll(listener);
+	return make_threads_epoll(listener);
 }
 
 bool pp_listeners_any_open(void)
@@ -414,49 +407,44 @@ unsigned pp_rooms_opened(void)
 
 struct pp_listener *pp_rooms_find(uint64_t cookie)
 {
-	struct pp_listener *listener;
-	sigset_t before;
+	struct pp_listener *listener = NULL;
 
-	pp_lock_take(&lock, &before);
-	listener = open_listeners;
+	PP_HOLD_ROOMS(held);
+	if (cookie != 0)
+		listener = open_listeners;
 	while (listener != NULL && atomic_load(&listener->cookie) != cookie)
 		listener = listener->next_open;
-	pp_lock_release(&lock, &before);
-	return cookie == 0 ? NULL : listener;
+	return listener;
 }
 
 void pp_rooms_check(struct pp_listener *listener)
 {
-	sigset_t before;
-
-	pp_lock_take(&lock, &before);
+	PP_HOLD_ROOMS(held);
 	pp_listeners_room_holds(listener);
-	pp_lock_release(&lock, &before);
 }
 
 void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
 		     const struct epoll_event *event)
 {
-	sigset_t before;
-
 	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
 		return;
-	pp_lock_take(&lock, &before);
+	PP_HOLD_ROOMS(held);
 	if (pp_listeners_room_holds(listener))
 		pp_registrations_follow(listener, epoll, operation, event);
-	pp_lock_release(&lock, &before);
 }
 
-void pp_rooms_close(struct pp_listener *listener)
+bool pp_rooms_close(struct pp_listener *listener)
 {
-	sigset_t before;
-
 	if (atomic_load(&listener->wake) == 0 &&
 	    !atomic_load(&listener->has_parents))
-		return;
-	pp_lock_take(&lock, &before);
-	if (atomic_load(&listener->wake) != 0)
-		pp_listeners_discard_room(listener);
+		return true;
+	PP_HOLD_ROOMS(held);
 	pp_parents_room_close(listener);
-	pp_lock_release(&lock, &before);
+	if (atomic_load(&listener->wake) == 0)
+		return true;
+	if (pp_cookie_of(listener->fd) == listener->cookie &&
+	    move_to_duplicate(listener))
+		return false;
+	pp_listeners_discard_room(listener);
+	return true;
 }

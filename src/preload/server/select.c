@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * select(2) where a room is concerned, by poll(2): a room's descriptor may be
- * one that no set of the program's has a place for. See poll.h.
+ * The hooks of select(2) and pselect(2). Where a room is concerned they wait by
+ * poll(2): its descriptor may be one that no set of the program's has a place
+ * for. See poll.h.
  */
 #include <config.h>
 
 #include "preload/server/poll.h"
 
+#include "api/proxyproto.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/select.h>
 
 #define WORD_BITS ((int)(8 * sizeof(unsigned long)))
 
@@ -47,10 +50,10 @@ static short get_events(const struct selection *selection, int fd)
 	return events;
 }
 
-static void fill_polling(const struct selection *selection,
-			 struct pp_polling *polling)
+static void copy_selected(struct pp_polling *polling)
 {
-	polling->count = 0;
+	const struct selection *selection = polling->call;
+
 	for (int fd = 0; fd < selection->count; fd++) {
 		short events = get_events(selection, fd);
 
@@ -68,12 +71,31 @@ static bool is_answer(const struct pollfd *fd, size_t set)
 	       (fd->revents & meanings[set].answers);
 }
 
+/* Writes the answers over what the program asked, as whole words. */
+static void write_sets(const struct pp_polling *polling)
+{
+	const struct selection *selection = polling->call;
+
+	for (size_t set = 0; set < 3; set++) {
+		unsigned long *words = selection->sets[set];
+
+		if (words == NULL)
+			continue;
+		for (int fd = 0; fd < selection->count; fd += WORD_BITS)
+			words[fd / WORD_BITS] = 0;
+		for (nfds_t i = 0; i < polling->count; i++)
+			if (is_answer(&polling->fds[i], set))
+				words[polling->fds[i].fd / WORD_BITS] |=
+					1UL << (polling->fds[i].fd % WORD_BITS);
+	}
+}
+
 /*
- * How many answers there are in the sets; -1 with EBADF where one is not open.
+ * How many answers the sets have now; -1 with EBADF where one is not open.
  * poll(2) tells more than select(2) asks: who only did that is left out from
  * then on, as it would again.
  */
-static int count_answers(const struct pp_polling *polling)
+static int write_answers(struct pp_polling *polling)
 {
 	int answers = 0;
 
@@ -90,42 +112,8 @@ static int count_answers(const struct pp_polling *polling)
 		if (fd->fd >= 0 && fd->revents != 0 && answers == before)
 			fd->fd = ~fd->fd;
 	}
-	return answers;
-}
-
-/* Writes the answers over what the program asked, as whole words. */
-static void write_sets(const struct selection *selection,
-		       const struct pp_polling *polling)
-{
-	for (size_t set = 0; set < 3; set++) {
-		unsigned long *words = selection->sets[set];
-
-		if (words == NULL)
-			continue;
-		for (int fd = 0; fd < selection->count; fd += WORD_BITS)
-			words[fd / WORD_BITS] = 0;
-		for (nfds_t i = 0; i < polling->count; i++)
-			if (is_answer(&polling->fds[i], set))
-				words[polling->fds[i].fd / WORD_BITS] |=
-					1UL << (polling->fds[i].fd % WORD_BITS);
-	}
-}
-
-static int select_rooms(struct pp_polling *polling, void *argument)
-{
-	const struct selection *selection = argument;
-	int result, answers = 0;
-
-	fill_polling(selection, polling);
-	do {
-		result = pp_poll_once(polling);
-		if (result >= 0)
-			answers = count_answers(polling);
-		if (result < 0 || answers < 0)
-			return -1;
-	} while (answers == 0 && result > 0 &&
-		 !pp_timeout_is_over(&polling->timeout));
-	write_sets(selection, polling);
+	if (answers > 0)
+		write_sets(polling);
 	return answers;
 }
 
@@ -150,7 +138,8 @@ static bool has_large_descriptor(int count)
 static int get_given_count(int count)
 {
 	int error = errno;
-	bool usual = count > FD_SETSIZE && !has_large_descriptor(count);
+	bool usual = pp_listeners_any_open() && count > FD_SETSIZE &&
+		     !has_large_descriptor(count);
 
 	errno = error;
 	return usual ? FD_SETSIZE : count;
@@ -165,11 +154,15 @@ static bool selects_rooms(struct selection *selection,
 			  const struct timespec *time, const sigset_t *mask,
 			  struct pp_timeout *until, int *result)
 {
-	struct pp_polling polling = { .mask = mask };
+	struct pp_polling polling = { .mask = mask,
+				      .fill = copy_selected,
+				      .answer = write_answers,
+				      .call = selection };
 	int error = errno;
 	nfds_t rooms = 0;
 
-	if (selection->sets[0] == NULL || !pp_timeout_is_valid(time))
+	if (!pp_listeners_any_open() || selection->sets[0] == NULL ||
+	    !pp_timeout_is_valid(time))
 		return false;
 	for (size_t set = 0; set < 3; set++)
 		if (selection->sets[set] != NULL &&
@@ -179,7 +172,7 @@ static bool selects_rooms(struct selection *selection,
 		short events = get_events(selection, fd);
 
 		polling.size += events != 0;
-		if ((events & POLLIN) && pp_poll_has_room(fd))
+		if ((events & POLLIN) && pp_listeners_note_polled(fd))
 			rooms++;
 	}
 	errno = error;
@@ -188,7 +181,10 @@ static bool selects_rooms(struct selection *selection,
 	*until = pp_timeout_start(time);
 	polling.timeout = *until;
 	polling.size += rooms;
-	*result = pp_poll_run(&polling, select_rooms, selection);
+	*result = pp_poll_run(&polling);
+	polling.count = 0;
+	if (*result == 0)
+		write_sets(&polling);
 	return true;
 }
 
@@ -198,30 +194,27 @@ static int note_selected(int result, int count, const fd_set *readable)
 	if (result > 0 && readable != NULL && pp_listeners_any_unwatched())
 		for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++)
 			if (FD_ISSET(fd, readable))
-				pp_poll_note(fd);
+				pp_listeners_note_polled(fd);
 	return result;
 }
 
-int pp_pselect(int count, fd_set *readable, fd_set *writable,
-	       fd_set *exceptional, const struct timespec *timeout,
-	       const sigset_t *mask)
+PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
+		      fd_set *exceptional, const struct timespec *timeout,
+		      const sigset_t *mask)
 {
 	struct selection selection = {
+		.count = get_given_count(count),
 		.sets = { (void *)readable, (void *)writable,
 			  (void *)exceptional },
 	};
 	struct pp_timeout until;
 	int result;
 
-	if (!pp_listeners_any_open())
-		return note_selected(real_pselect(count, readable, writable,
-						  exceptional, timeout, mask),
-				     count, readable);
-	selection.count = get_given_count(count);
 	if (selects_rooms(&selection, timeout, mask, &until, &result))
 		return result;
-	return real_pselect(selection.count, readable, writable, exceptional,
-			    timeout, mask);
+	return note_selected(real_pselect(selection.count, readable, writable,
+					  exceptional, timeout, mask),
+			     selection.count, readable);
 }
 
 /* The timeout of select(2), which takes microseconds beyond a second. */
@@ -235,10 +228,11 @@ static struct timespec get_time(const struct timeval *timeout)
 	return time;
 }
 
-int pp_select(int count, fd_set *readable, fd_set *writable,
-	      fd_set *exceptional, struct timeval *timeout)
+PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
+		     fd_set *exceptional, struct timeval *timeout)
 {
 	struct selection selection = {
+		.count = get_given_count(count),
 		.sets = { (void *)readable, (void *)writable,
 			  (void *)exceptional },
 	};
@@ -246,17 +240,14 @@ int pp_select(int count, fd_set *readable, fd_set *writable,
 	struct pp_timeout until;
 	int result;
 
-	if (!pp_listeners_any_open())
-		return note_selected(real_select(count, readable, writable,
-						 exceptional, timeout),
-				     count, readable);
-	selection.count = get_given_count(count);
 	if (timeout != NULL)
 		time = get_time(timeout);
 	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
 			   &until, &result))
-		return real_select(selection.count, readable, writable,
-				   exceptional, timeout);
+		return note_selected(real_select(selection.count, readable,
+						 writable, exceptional,
+						 timeout),
+				     selection.count, readable);
 	/* as select(2) of Linux, and not pselect(2), does */
 	if (timeout != NULL && pp_timeout_left(&until, &time) != NULL) {
 		timeout->tv_sec = time.tv_sec;
