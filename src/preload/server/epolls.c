@@ -116,7 +116,7 @@ static bool find(int epoll, const struct sought *sought,
 
 /*
  * A registration for one event may have had it, and will be renewed with
- * nobody telling: the room then is for each time that somebody moves.
+ * no hook called: the room then is for each time that a connection moves.
  */
 static void note_found(struct pp_listener *listener, int epoll,
 		       struct epoll_event *event)

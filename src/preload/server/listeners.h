@@ -2,7 +2,7 @@
 /*
  * What is known of the program's listeners, by descriptor: which are TCP,
  * with which epolls they are registered, and the waiting room of each. A
- * record ends with close(2), but nobody need tell of that: whatever is done with
+ * record ends with close(2), also where no hook sees that: whatever is done with
  * a room asks the kernel first whether the listener is the same socket.
  */
 #ifndef PP_PRELOAD_SERVER_LISTENERS_H

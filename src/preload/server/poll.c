@@ -49,7 +49,7 @@ static nfds_t add_rooms(struct pp_polling *polling)
 	return all;
 }
 
-/* Looks into a room that has changed; shows who is ready as readable. */
+/* Looks into a room that has changed: is its listener readable? */
 static void show_room(const struct pp_polling *polling, int room)
 {
 	for (nfds_t i = 0; i < polling->count; i++) {

@@ -407,11 +407,10 @@ unsigned pp_rooms_opened(void)
 
 struct pp_listener *pp_rooms_find(uint64_t cookie)
 {
-	struct pp_listener *listener = NULL;
+	struct pp_listener *listener;
 
 	PP_HOLD_ROOMS(held);
-	if (cookie != 0)
-		listener = open_listeners;
+	listener = cookie == 0 ? NULL : open_listeners;
 	while (listener != NULL && atomic_load(&listener->cookie) != cookie)
 		listener = listener->next_open;
 	return listener;

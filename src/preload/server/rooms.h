@@ -62,7 +62,7 @@ bool pp_rooms_close(struct pp_listener *listener);
 
 /*
  * Keeps the epoll of the listener's room, which is abandoned, as that of the
- * parent's. It is marked no longer: whoever closes it may. Locked.
+ * parent's. It is marked no longer: the program may close it. Locked.
  */
 void pp_parents_room_keep(struct pp_listener *listener);
 

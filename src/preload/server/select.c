@@ -92,8 +92,8 @@ static void write_sets(const struct pp_polling *polling)
 
 /*
  * How many answers the sets have now; -1 with EBADF where one is not open.
- * poll(2) tells more than select(2) asks: who only did that is left out from
- * then on, as it would again.
+ * poll(2) tells more than select(2) asks: a descriptor of which it told only
+ * that is left out from then on, as it would again.
  */
 static int write_answers(struct pp_polling *polling)
 {
