@@ -199,23 +199,23 @@ static enum pp_accepted accept_failed(struct pp_arrival *arrival,
 }
 
 /* Accepts from the kernel's queue, where that is to be looked at next. */
-static enum pp_accepted accept_new(struct pp_arrival *arrival,
-				   struct pp_wait *wait)
+static enum pp_accepted accept_new(struct pp_arrival *arrival)
 {
+	struct pp_listener *listener = arrival->listener;
 	enum pp_wait_for what = PP_WAIT_KERNEL;
 	enum pp_accepted accepted;
 	int state;
 
-	if (arrival->listener != NULL)
-		what = pp_was_told_readable(arrival)
-			       ? PP_WAIT_KERNEL_NOW
-			       : pp_wait_next(arrival->listener, wait);
+	if (listener != NULL && !pp_was_told_readable(arrival))
+		what = pp_wait_next(listener, &arrival->wait);
+	else if (listener != NULL && pp_wait_blocks(listener))
+		what = PP_WAIT_KERNEL_NOW;
 	if (what == PP_WAIT_FAILED)
 		return PP_ACCEPT_FAILED;
 	if (what == PP_WAIT_ROOM)
 		return PP_ACCEPT_ON;
 	arrival->name.length = sizeof(arrival->name.storage);
-	arrival->fd = pp_wait_accept(arrival->call, what, wait,
+	arrival->fd = pp_wait_accept(arrival->call, what, &arrival->wait,
 				     &arrival->name.sa, &arrival->name.length);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	accepted = arrival->fd < 0 ? accept_failed(arrival, what)
@@ -246,7 +246,6 @@ static int hand_over(const struct pp_accept_call *call, int fd,
 int pp_accept(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
-	struct pp_wait wait = { .started = false };
 	enum pp_accepted accepted;
 	int error = errno;
 
@@ -257,13 +256,13 @@ int pp_accept(const struct pp_accept_call *call)
 	pp_configuration_report("accept", call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
+		return pp_wait_accept(call, PP_WAIT_KERNEL, &arrival.wait,
 				      call->address, call->length);
 	arrival.listener = pp_listeners_get(call->listener);
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_ON)
-			accepted = accept_new(&arrival, &wait);
+			accepted = accept_new(&arrival);
 	} while (accepted == PP_ACCEPT_ON);
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;

@@ -128,9 +128,7 @@ static bool get_destination(int fd, union pp_address *destination)
 			pp_note_parse(&bytes, &kernel, &note) &&
 			note.kind == PP_NOTE_CLIENT;
 	} else {
-		found = errno == ENOTCONN &&
-			pp_note_parse(&bytes, NULL, &note) &&
-			is_trusted(&note.source);
+		found = errno == ENOTCONN && pp_note_parse(&bytes, NULL, &note);
 	}
 	if (found)
 		*destination = note.destination;

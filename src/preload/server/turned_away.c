@@ -9,7 +9,6 @@
 #include "connection/reset.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +32,12 @@ static bool may_go_on(struct pp_arrival *arrival)
 
 	if (listener == NULL)
 		return false;
-	if (pp_wait_blocks(listener))
-		return !atomic_load(&listener->watched);
+	if (pp_wait_blocks(listener)) {
+		if (atomic_load(&listener->watched))
+			return false;
+		pp_wait_start(listener, &arrival->wait);
+		return true;
+	}
 	return atomic_load(&listener->takes_again) &&
 	       ++arrival->turned_away <= TRIES;
 }
@@ -173,7 +176,8 @@ bool pp_was_told_readable(const struct pp_arrival *arrival)
 {
 	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
 	       atomic_load(&arrival->listener->watched) &&
-	       !atomic_load(&arrival->listener->takes_again);
+	       (!atomic_load(&arrival->listener->takes_again) ||
+		pp_wait_blocks(arrival->listener));
 }
 
 /* Hands over what stands in for a connection that is in the room. */

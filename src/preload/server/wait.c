@@ -85,8 +85,7 @@ static int64_t receive_timeout(int fd)
 	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
 }
 
-static void start_waiting(const struct pp_listener *listener,
-			  struct pp_wait *wait)
+void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait)
 {
 	int64_t timeout;
 
@@ -237,13 +236,14 @@ enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 	enum pp_wait_for next;
 	int epoll = -1;
 
-	if (!shared && !wait->started && !atomic_load(&listener->used))
+	if (!shared && !atomic_load(&listener->used) &&
+	    (!wait->started || wait->deadline < 0))
 		return PP_WAIT_KERNEL;
 	if (shared && take_event_at_once(listener, wait, &next))
 		return next;
 	if (!pp_wait_blocks(listener))
 		return PP_WAIT_KERNEL;
-	start_waiting(listener, wait);
+	pp_wait_start(listener, wait);
 	if (shared)
 		epoll = pp_listeners_threads_epoll(listener);
 	return epoll >= 0 ? wait_with_threads(listener, epoll, wait)
