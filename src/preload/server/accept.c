@@ -9,8 +9,6 @@
 #include "preload/server/accept.h"
 
 #include "connection/admission.h"
-#include "connection/note.h"
-#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
@@ -24,38 +22,18 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 /*
- * Its header was taken off: shows whom it states, and leaves a note. peeked is
- * where the header is, if that has no memory of its own.
+ * Does what was decided of a connection. Ends *receive, or the room has it.
+ * peeked is where its header is, if that has no memory of its own.
  */
-static void take_over(struct pp_arrival *arrival,
-		      const struct pp_receive *receive, const uint8_t *peeked)
-{
-	const struct pp_header *header = &receive->header;
-	const struct pp_accept_call *call = arrival->call;
-	int fd = arrival->fd;
-
-	pp_report_header(pp_configuration(), "accept", fd, &arrival->proxy,
-			 header);
-	if (!pp_note_write_header(fd, &arrival->proxy, header))
-		pp_arrival_report(arrival, "not remembered",
-				"its socket takes no note");
-	pp_header_keep(fd, &arrival->proxy, header,
-		       pp_receive_bytes(receive, peeked));
-	if (header->source.sa.sa_family != AF_UNSPEC)
-		pp_name_show(&arrival->name, &header->source,
-			     call->address == NULL ? NULL : call->length);
-}
-
-/* Does what was decided of a connection. Ends *receive, or the room has it. */
 static enum pp_accepted carry_out(struct pp_arrival *arrival,
 				  struct pp_decision decision,
 				  struct pp_receive *receive,
 				  const uint8_t *peeked)
 {
+	const struct pp_accept_call *call = arrival->call;
 	enum pp_accepted accepted = PP_ACCEPTED;
 
 	switch (decision.admission) {
@@ -69,7 +47,12 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		pp_arrival_report(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
-		take_over(arrival, receive, peeked);
+		pp_header_note("accept", arrival->fd, &arrival->proxy, receive,
+			       peeked);
+		if (receive->header.source.sa.sa_family != AF_UNSPEC)
+			pp_name_show(&arrival->name, &receive->header.source,
+				     call->address == NULL ? NULL
+							   : call->length);
 		break;
 	case PP_ADMIT_UNKNOWN:
 		break;
@@ -123,13 +106,10 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 /* Makes a connection that waited what this call of accept would have made. */
 static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 {
-	int asked = call->accept4 ? call->flags : 0;
-
-	if (!(asked & SOCK_CLOEXEC))
+	if (!(call->flags & SOCK_CLOEXEC))
 		fcntl(fd, F_SETFD, 0);
-	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
-		fcntl(fd, F_SETFL,
-			   fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+	if (((call->flags & SOCK_NONBLOCK) != 0) != nonblock)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
 }
 
 /* Hands the connection over that has left the waiting room, or refuses it. */
@@ -139,9 +119,7 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	const struct pp_settings *settings = pp_configuration();
 
 	arrival->fd = waiting->receive.fd;
-	arrival->proxy = waiting->proxy;
-	arrival->name.length = pp_address_length(&waiting->proxy);
-	memcpy(&arrival->name.storage, &waiting->proxy, sizeof(waiting->proxy));
+	pp_arrival_set_proxy(arrival, &waiting->proxy);
 	set_flags(arrival->fd, arrival->call, waiting->nonblock);
 	pp_patience_note(arrival->listener,
 			 waiting->deadline - settings->timeout);
@@ -224,30 +202,11 @@ static enum pp_accepted accept_new(struct pp_arrival *arrival)
 	return accepted;
 }
 
-/*
- * Gives an accepted connection and its name to the program. Only now is its
- * *length looked at: whatever else is wrong with a call the kernel says first.
- */
-static int hand_over(const struct pp_accept_call *call, int fd,
-		     const struct pp_kernel_name *name)
-{
-	int state;
-
-	if (pp_sockaddr_copy_out(&name->sa, name->length, call->address,
-				 call->length))
-		return fd;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	real_close(fd);
-	pthread_setcancelstate(state, NULL);
-	errno = EINVAL;
-	return -1;
-}
-
 int pp_accept(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
 	enum pp_accepted accepted;
-	int error = errno;
+	int error = errno, state;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
 	    !pp_configuration_allows(call->listener))
@@ -267,5 +226,13 @@ int pp_accept(const struct pp_accept_call *call)
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;
-	return hand_over(call, arrival.fd, &arrival.name);
+	/* only now: whatever else is wrong with a call the kernel says first */
+	if (pp_sockaddr_copy_out(&arrival.name.sa, arrival.name.length,
+				 call->address, call->length))
+		return arrival.fd;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	real_close(arrival.fd);
+	pthread_setcancelstate(state, NULL);
+	errno = EINVAL;
+	return -1;
 }

@@ -44,6 +44,10 @@ struct pp_arrival {
 	struct pp_wait wait;
 };
 
+/* It is the connection of this peer, as the kernel names it. */
+void pp_arrival_set_proxy(struct pp_arrival *arrival,
+			  const union pp_address *proxy);
+
 /* In debug mode, tells what becomes of the connection, and why. */
 void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
 		     const char *reason);
