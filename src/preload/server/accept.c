@@ -13,7 +13,6 @@
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/patience.h"
 #include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -23,6 +22,60 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+/*
+ * How long accept itself waits for a header. A proxy sends it at once, a moment
+ * behind the connection; where TCP_DEFER_ACCEPT does not have the kernel wait
+ * for it (TRUSTED without MUST_USE: a client that is no proxy may be silent),
+ * nearly all connections would go through the waiting room. Some proxies hold
+ * it back until the client speaks: there accept does not wait for it.
+ *
+ * What is known of a listener's headers is one number: each that came in time
+ * adds one, each that did not takes eight. It is waited for as long as that is
+ * positive, so nine in ten must have come in time.
+ */
+#define PATIENCE 5	/* milliseconds */
+#define IN_TIME 1
+#define TOO_LATE (-8)
+#define MOST 32
+#define AT_FIRST 16	/* a listener has 0: it is added here */
+
+static void note_patience(struct pp_listener *listener, bool in_time)
+{
+	int record = atomic_load(&listener->patience) +
+		     (in_time ? IN_TIME : TOO_LATE);
+
+	/* one that another thread adds meanwhile may be lost */
+	if (record > MOST - AT_FIRST)
+		record = MOST - AT_FIRST;
+	if (record < -MOST - AT_FIRST)
+		record = -MOST - AT_FIRST;
+	atomic_store(&listener->patience, record);
+}
+
+/*
+ * Goes on with a connection whose header is not whole, where waiting for that
+ * has been paying off on this listener. What has become of it. A signal ends
+ * the wait.
+ */
+static enum pp_received wait_for_header(struct pp_listener *listener,
+					struct pp_receive *receive,
+					uint8_t *peeked)
+{
+	const struct pp_settings *settings = pp_configuration();
+	struct pollfd connection = { .fd = receive->fd,
+				     .events = POLLIN | POLLRDHUP };
+	enum pp_received received = PP_RECEIVED_MORE;
+
+	if (settings->trusted.ranges == NULL || settings->must_use ||
+	    atomic_load(&listener->patience) + AT_FIRST <= 0)
+		return received;
+	if (real_poll(&connection, 1, PATIENCE) == 1)
+		received = pp_receive_step(
+			receive, connection.revents != POLLIN, peeked);
+	note_patience(listener, received != PP_RECEIVED_MORE);
+	return received;
+}
 
 /*
  * Does what was decided of a connection. Ends *receive, or the room has it.
@@ -98,8 +151,7 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	if (decision.admission == PP_ADMIT_WAIT)
 		decision = pp_admission_end(
 			settings, &receive,
-			pp_patience_wait(arrival->listener, settings, &receive,
-					 peeked));
+			wait_for_header(arrival->listener, &receive, peeked));
 	return carry_out(arrival, decision, &receive, peeked);
 }
 
@@ -121,8 +173,9 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	arrival->fd = waiting->receive.fd;
 	pp_arrival_set_proxy(arrival, &waiting->proxy);
 	set_flags(arrival->fd, arrival->call, waiting->nonblock);
-	pp_patience_note(arrival->listener,
-			 waiting->deadline - settings->timeout);
+	note_patience(arrival->listener,
+		      pp_now() - (waiting->deadline - settings->timeout) <=
+			      PATIENCE);
 	return carry_out(arrival,
 			 pp_admission_end(settings, &waiting->receive,
 					  waiting->received),

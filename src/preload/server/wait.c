@@ -201,12 +201,11 @@ static bool take_event_at_once(struct pp_listener *listener,
 {
 	int epoll = atomic_load(&listener->threads_epoll) - 1;
 	struct epoll_event event;
-	int result, state;
+	int result = 0, state;
 
-	if (epoll < 0)
-		return false;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	result = epoll_wait(epoll, &event, 1, 0);
+	if (epoll >= 0)
+		result = epoll_wait(epoll, &event, 1, 0);
 	pthread_setcancelstate(state, NULL);
 	if (result == 1)
 		*next = take_event(listener, epoll, &event, wait);
@@ -293,38 +292,28 @@ static bool lock_flags(int listener, bool patient)
 	return false;
 }
 
-/* Nothing may come in between: the flags are seen by other processes. */
+/* How the thread was before. */
 struct undisturbed {
 	sigset_t signals;
 	int cancel_state;
 };
 
-static void begin_undisturbed(struct undisturbed *before)
+/*
+ * Nothing may come in between: the flags are seen by other processes. Waits
+ * with signals open. After a second or so, a process that has the record lock
+ * is taken to be stopped, and not waited for any longer.
+ */
+static void begin_flags(int listener, struct undisturbed *before)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before->signals);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel_state);
-}
-
-static void end_undisturbed(const struct undisturbed *before)
-{
-	pthread_setcancelstate(before->cancel_state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-}
-
-/*
- * Waits with signals open. After a second or so, a process that has the record
- * lock is taken to be stopped, and not waited for any longer.
- */
-static void begin_flags(int listener, struct undisturbed *before)
-{
 	for (int tries = 0;; tries++) {
-		begin_undisturbed(before);
+		pthread_sigmask(SIG_SETMASK, &all, &before->signals);
 		if (lock_flags(listener, tries < BORROW_TRIES))
 			return;
-		end_undisturbed(before);
+		pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
 		if (tries < BORROW_TRIES / 2)
 			sched_yield();
 		else
@@ -336,7 +325,8 @@ static void end_flags(int listener, const struct undisturbed *before)
 {
 	lock_record(listener, F_UNLCK);
 	atomic_store(&borrower, 0);
-	end_undisturbed(before);
+	pthread_setcancelstate(before->cancel_state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
 }
 
 /*
@@ -368,18 +358,9 @@ static int accept_now(const struct pp_accept_call *call,
 	return fd;
 }
 
-/* Waits for the end of another call's, and ends that of a killed process. */
-static void await_program_flags(int listener)
-{
-	struct undisturbed before;
-
-	begin_flags(listener, &before);
-	fcntl(listener, F_SETFL, program_flags(listener));
-	end_flags(listener, &before);
-}
-
 bool pp_wait_was_borrowed(struct pp_listener *listener)
 {
+	struct undisturbed before;
 	int flags;
 	bool borrowed;
 
@@ -387,10 +368,14 @@ bool pp_wait_was_borrowed(struct pp_listener *listener)
 		return false;
 	flags = fcntl(listener->fd, F_GETFL, 0);
 	borrowed = (flags & BORROWED) == BORROWED;
-	if (borrowed)
-		await_program_flags(listener->fd);
-	else if (pp_wait_blocks(listener))
+	if (borrowed) {
+		/* waits for that call's end, or ends a killed process's */
+		begin_flags(listener->fd, &before);
+		fcntl(listener->fd, F_SETFL, program_flags(listener->fd));
+		end_flags(listener->fd, &before);
+	} else if (pp_wait_blocks(listener)) {
 		borrowed = receive_timeout(listener->fd) == 0;
+	}
 	errno = EAGAIN;
 	return borrowed;
 }
