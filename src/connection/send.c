@@ -10,10 +10,6 @@
 #include <stdint.h>
 #include <time.h>
 
-#define MS_PER_S 1000
-#define NS_PER_MS 1000000L
-#define NS_PER_S 1000000000L
-
 /* The bytes that the next write has. */
 static size_t piece_of(const struct pp_send_way *way, size_t left)
 {
@@ -48,17 +44,12 @@ static int wait_writable(int fd, const struct pp_send_way *way)
 
 static void wait_delay(int milliseconds)
 {
-	struct timespec end;
+	struct timespec left = {
+		.tv_sec = milliseconds / 1000,
+		.tv_nsec = milliseconds % 1000 * 1000000L,
+	};
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += milliseconds / MS_PER_S;
-	end.tv_nsec += milliseconds % MS_PER_S * NS_PER_MS;
-	if (end.tv_nsec >= NS_PER_S) {
-		end.tv_sec++;
-		end.tv_nsec -= NS_PER_S;
-	}
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) ==
-	       EINTR)
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
 		;
 }
 
