@@ -53,16 +53,6 @@ static void pick_destination(const struct pp_settings *settings,
 	pp_address_set_port(destination, port);
 }
 
-static size_t format(const struct pp_settings *settings, uint8_t *bytes,
-		     size_t size, const struct pp_stated *stated)
-{
-	if (settings->command == PP_COMMAND_LOCAL)
-		return pp_header_format_unspec(settings->send_version,
-					       PP_COMMAND_LOCAL, bytes, size);
-	return pp_header_format(settings->send_version, &stated->source,
-				&stated->destination, bytes, size);
-}
-
 /*
  * Appends the vectors as they are, a checksum among them too: it may be wrong
  * on purpose. False where there is no room.
@@ -86,6 +76,7 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 			  size_t size, struct pp_stated *stated)
 {
 	struct pp_draft draft = { .bytes = bytes, .room = size };
+	unsigned version = settings->send_version;
 
 	memset(stated, 0, sizeof(*stated));
 	if (settings->raw.at != NULL) {
@@ -97,9 +88,14 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 	if (settings->command == PP_COMMAND_PROXY) {
 		pick_source(settings, place, &stated->source);
 		pick_destination(settings, connected, &stated->destination);
+		draft.length = pp_header_format(version, &stated->source,
+						&stated->destination, bytes,
+						size);
+	} else {
+		draft.length = pp_header_format_unspec(
+			version, PP_COMMAND_LOCAL, bytes, size);
 	}
-	draft.length = format(settings, bytes, size, stated);
-	if (draft.length == 0 || settings->send_version == 1)
+	if (draft.length == 0 || version == 1)
 		return draft.length;
 	if (!append(&draft, &settings->vectors) ||
 	    (settings->crc32c && !pp_draft_append_crc32c(&draft)))

@@ -159,16 +159,6 @@ static bool has_listen_fds(void)
 	       atoi(count) > 0;
 }
 
-/* A value that is not valid asks, too: for a complaint, and no connection. */
-static bool is_asked_for(void)
-{
-	const char *value = secure_getenv(INETD);
-	bool on;
-
-	return value != NULL && (pp_configuration()->inetd ||
-				 !pp_settings_boolean(value, &on));
-}
-
 /*
  * Programs that are executed later are not asked. bash has an unsetenv(3) of
  * its own, which does not do before main.
@@ -207,9 +197,13 @@ static void examine_all(void)
 
 void pp_inetd_start(void)
 {
+	const char *value = secure_getenv(INETD);
 	int error = errno;
+	bool on;
 
-	if (is_asked_for())
+	/* one that is not valid asks for a complaint, and no connection */
+	if (value != NULL && (pp_configuration()->inetd ||
+			      !pp_settings_boolean(value, &on)))
 		examine_all();
 	errno = error;
 }

@@ -29,8 +29,6 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 	memcpy(&name->storage, &shown, name->length);
 }
 
-#ifdef PP_GETPEERNAME_CACHE
-
 static struct pp_kept kept;
 
 /* Do the settings, as far as they are read, let this peer state a client? */
@@ -67,6 +65,8 @@ static bool read_note(int fd, const union pp_address *kernel,
 	       is_trusted(kernel) && pp_note_fetch(fd, &bytes) &&
 	       pp_note_parse(&bytes, kernel, note);
 }
+
+#ifdef PP_GETPEERNAME_CACHE
 
 /*
  * The kernel names no peer, perhaps because the connection was reset on behalf
@@ -161,6 +161,8 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	return copy_out(&name, address, length);
 }
 
+#endif
+
 bool pp_header_is_kept(void)
 {
 	return pp_kept_is_started(&kept);
@@ -187,12 +189,17 @@ void pp_header_note_fork(void)
 
 PP_EXPORT int proxyproto_keep_headers(void)
 {
+#ifdef PP_GETPEERNAME_CACHE
 	int error = errno;
 
 	if (!pp_kept_start(&kept))
 		return -1;
 	errno = error;
 	return 0;
+#else
+	errno = ENOTSUP;
+	return -1;
+#endif
 }
 
 /* Writes the header again that says no more than its note; 0 if it cannot. */
@@ -246,38 +253,6 @@ PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	errno = length > 0 ? error : ENOBUFS;
 	return length > 0 ? (ssize_t)length : -1;
 }
-
-#else
-
-bool pp_header_is_kept(void)
-{
-	return false;
-}
-
-static void keep_header(int fd, const union pp_address *kernel,
-			const struct pp_header *header, const uint8_t *bytes)
-{
-	(void)fd, (void)kernel, (void)header, (void)bytes;
-}
-
-void pp_header_note_fork(void)
-{
-}
-
-PP_EXPORT int proxyproto_keep_headers(void)
-{
-	errno = ENOTSUP;
-	return -1;
-}
-
-PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
-{
-	(void)fd, (void)bytes, (void)size;
-	errno = ENODATA;
-	return -1;
-}
-
-#endif
 
 void pp_header_note(const char *by, int fd, const union pp_address *kernel,
 		    const struct pp_receive *receive, const uint8_t *peeked)
