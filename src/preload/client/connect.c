@@ -349,19 +349,23 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 }
 
 /*
- * Begins a connection with a header where the program's call would begin it
- * with data. False where that failed; errno says so. Otherwise the call is to
- * be made, and *begun says whether it finds the connection under way.
+ * Begins a connection with a header where the program's call, with these flags,
+ * would begin it with data. False where that failed; errno says so. Otherwise
+ * the call is to be made, and *begun says whether it finds the connection under
+ * way.
  */
-static bool send_header_ahead(int fd, const struct sockaddr *address,
-			      socklen_t length, bool *begun)
+static bool send_header_ahead(int fd, int flags,
+			      const struct sockaddr *address, socklen_t length,
+			      bool *begun)
 {
+	enum beginning beginning = BEGINS_NOT;
 	struct header header;
 	int before = errno, error;
 	union pp_address to;
-	enum beginning beginning = beginning_of(fd, address, length, &to);
 
 	*begun = false;
+	if (flags & MSG_FASTOPEN)
+		beginning = beginning_of(fd, address, length, &to);
 	if (beginning != BEGINS)
 		return beginning == BEGINS_NOT;
 	if (!make_header(&header, &to))
@@ -384,36 +388,36 @@ static void adjust_error(bool begun, ssize_t result)
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 			 const struct sockaddr *address, socklen_t length)
 {
-	bool begun = false;
 	ssize_t result;
+	bool begun;
 
-	if ((flags & MSG_FASTOPEN) &&
-	    !send_header_ahead(fd, address, length, &begun))
+	if (!send_header_ahead(fd, flags, address, length, &begun))
 		return -1;
 	result = real_sendto(fd, bytes, size, flags, address, length);
 	adjust_error(begun, result);
 	return result;
 }
 
-/* The same for a message, whose address may not be where it should be. */
-static bool send_header_ahead_of(int fd, const struct msghdr *message,
-				 bool *begun)
+/* The same for a message. Where it is not in memory the kernel says so. */
+static bool send_header_ahead_of(int fd, int flags,
+				 const struct msghdr *message, bool *begun)
 {
 	struct msghdr copy;
 
-	/* the kernel says so */
-	if (!copy_memory(&copy, message, sizeof(copy)))
+	*begun = false;
+	if (!(flags & MSG_FASTOPEN) ||
+	    !copy_memory(&copy, message, sizeof(copy)))
 		return true;
-	return send_header_ahead(fd, copy.msg_name, copy.msg_namelen, begun);
+	return send_header_ahead(fd, flags, copy.msg_name, copy.msg_namelen,
+				 begun);
 }
 
 PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool begun = false;
 	ssize_t result;
+	bool begun;
 
-	if ((flags & MSG_FASTOPEN) &&
-	    !send_header_ahead_of(fd, message, &begun))
+	if (!send_header_ahead_of(fd, flags, message, &begun))
 		return -1;
 	result = real_sendmsg(fd, message, flags);
 	adjust_error(begun, result);
@@ -427,8 +431,8 @@ PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 	bool begun = false;
 	int result;
 
-	if ((flags & MSG_FASTOPEN) && count > 0 &&
-	    !send_header_ahead_of(fd, &messages->msg_hdr, &begun))
+	if (count > 0 &&
+	    !send_header_ahead_of(fd, flags, &messages->msg_hdr, &begun))
 		return -1;
 	result = real_sendmmsg(fd, messages, count, flags);
 	adjust_error(begun, result);

@@ -89,11 +89,10 @@ void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait)
 {
 	int64_t timeout;
 
-	if (wait->started)
+	if (wait->deadline != 0)
 		return;
 	timeout = receive_timeout(listener->fd);
 	wait->deadline = timeout == 0 ? -1 : pp_now() + timeout;
-	wait->started = true;
 }
 
 /* For poll(2): the milliseconds left, -1 for ever. */
@@ -235,8 +234,7 @@ enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 	enum pp_wait_for next;
 	int epoll = -1;
 
-	if (!shared && !atomic_load(&listener->used) &&
-	    (!wait->started || wait->deadline < 0))
+	if (!shared && !atomic_load(&listener->used) && wait->deadline <= 0)
 		return PP_WAIT_KERNEL;
 	if (shared && take_event_at_once(listener, wait, &next))
 		return next;

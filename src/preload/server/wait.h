@@ -18,8 +18,7 @@ enum pp_wait_for {
 
 /* What one call of accept keeps while it waits; zeroed at first. */
 struct pp_wait {
-	bool started;
-	int64_t deadline;	/* SO_RCVTIMEO's, once started; -1 for none */
+	int64_t deadline;	/* SO_RCVTIMEO's; -1 for none, 0 not started */
 	int threads_epoll;	/* to be armed again after accept(2), + 1 */
 };
 
