@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
+#include <time.h>
 
 /* The bytes that the next write has. */
 static size_t piece_of(const struct pp_send_way *way, size_t left)
@@ -46,11 +47,13 @@ static int wait_writable(int fd, const struct pp_send_way *way)
 /* Waits for so long, whatever signal comes. */
 static void wait_delay(const struct pp_send_way *way)
 {
-	int64_t end = pp_clock_now() + way->delay * INT64_C(1000000);
-	int64_t left;
+	struct timespec left = {
+		.tv_sec = way->delay / 1000,
+		.tv_nsec = way->delay % 1000 * 1000000L,
+	};
 
-	while ((left = end - pp_clock_now()) > 0)
-		way->poll(NULL, 0, (int)(left / 1000000 + 1));
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
 }
 
 /* Sends a piece; *taken counts what has gone, also before an error. */

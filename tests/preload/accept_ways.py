@@ -5,11 +5,14 @@ A kernel makes a listener readable and then gives a connection, maybe one that
 its client has reset. So does accept under the library, whatever clients do and
 however the program waits: accept_ways.c tells all that a program can see.
 """
+import contextlib
 import errno
 import itertools
 import os
 import select
 import signal
+import sys
+import time
 import unittest
 
 import fixture
@@ -47,7 +50,14 @@ SETTINGS = {
 }
 
 
-class Server(fixture.Program):
+class Program(fixture.Program):
+    def said(self, start):
+        with self._changed:
+            return [line for line in self.lines
+                    if line.split()[0] == start]
+
+
+class Server(Program):
     """accept_ways under the library."""
 
     def __init__(self, way, mode, library=fixture.SERVER_LIBRARY, **settings):
@@ -77,11 +87,6 @@ class Server(fixture.Program):
             self.port, fixture.v1(address) + f"{text}\n".encode(),
             source=GOOD_FROM)
         return client, f"{address} {text}\n".encode()
-
-    def said(self, start):
-        with self._changed:
-            return [line for line in self.lines
-                    if line.split()[0] == start]
 
 
 class Case(unittest.TestCase):
@@ -235,6 +240,111 @@ for _way, _mode in MODES:
     def _test(self, way=_way, mode=_mode):
         self.check(way, mode)
     setattr(Together, f"test_{_way.replace('-', '_')}_{_mode}", _test)
+
+
+class Script(Program):
+    """A server of a few lines, with its listener l."""
+
+    BEGIN = """
+import select, socket, struct, time
+l = socket.create_server(("127.0.0.1", 0))
+print("port", l.getsockname()[1], flush=True)
+"""
+
+    def __init__(self, text, before=(), **settings):
+        # given to the program alone, not to who traces it
+        preload = f"LD_PRELOAD={fixture.SERVER_LIBRARY}"
+        super().__init__([*before, "env", preload, sys.executable, "-u", "-c",
+                          self.BEGIN + text],
+                         fixture.environment(TIMEOUT=600, **settings))
+        self.port = int(self.wait_line(r"^port (\d+)$")[1])
+
+
+class Told(Case):
+    """The program was told "readable", of a header that is not whole yet."""
+
+    def test_blocking_again(self):
+        """What it takes where it does not block says nothing of this."""
+        with Script("""
+p = select.epoll()
+l.setblocking(False)
+p.register(l, select.EPOLLIN)
+try:
+    l.accept()
+except BlockingIOError:
+    print("again")
+l.setblocking(True)
+for i in range(3):
+    p.poll()
+    l.accept()[0].close()
+    print("accepted", i)
+""") as server:
+            with fixture.connect(server.port, HALF_V1[:15]) as client:
+                for i in range(3):
+                    server.wait_line(f"^accepted {i}$")
+                    if i < 2:
+                        client.sendall(HALF_V1[15 + i:16 + i])
+
+    def test_flags_of_a_nonblocking_listener_stay(self):
+        """Other processes see them, and take those meanwhile for blocking."""
+        fixture.need("strace")
+        with Script("""
+l.setblocking(False)
+for i in range(2):
+    p = select.epoll()
+    p.register(l, select.EPOLLIN)
+    p.poll()
+    l.accept()[0].close()
+    print("accepted", i)
+print("listener", l.fileno())
+time.sleep(0.1)
+""", before=("strace", "-f", "-e", "trace=fcntl")) as server:
+            with fixture.connect(server.port, HALF_V1[:15]) as client:
+                server.wait_line("accepted 0$")
+                client.sendall(HALF_V1[15:16])
+                server.wait_line("accepted 1$")
+                number = server.wait_line(r"listener (\d+)$")[1]
+                self.assertNotRegex(server.output(),
+                                    rf"fcntl\({number}, F_SETFL.*O_APPEND")
+
+
+class Timeout(Case):
+    def test_goes_on_no_longer(self):
+        """SO_RCVTIMEO ends an accept that goes on and on with the next one."""
+        with Script("""
+l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
+try:
+    l.accept()
+except OSError as error:
+    print("errno", error.errno)
+time.sleep(1)
+""") as server:
+            for _ in range(50):
+                if server.process.poll() is not None:
+                    break
+                with contextlib.suppress(OSError):
+                    fixture.connect(server.port, MALFORMED[0]).close()
+                time.sleep(0.2)
+            else:
+                self.fail("it goes on and on")
+            self.assertEqual(server.wait(), 0)
+            self.assertEqual(server.said("errno"), [f"errno {errno.EAGAIN}"])
+
+
+class Local(Case):
+    def test_name_of_a_refused_one(self):
+        """Where the listener has no address of its own, and whoever it is."""
+        for settings in {}, {"TRUSTED": "192.0.2.1"}:
+            with self.subTest(settings), Script("""
+a = socket.create_server(("", 0))
+print("any", a.getsockname()[1])
+select.select([a], [], [])
+c, _ = a.accept()
+print("local", *c.getsockname())
+""", MUST_USE_PROTOCOL_HEADER=1, **settings) as server:
+                port = int(server.wait_line(r"^any (\d+)$")[1])
+                with fixture.connect(port, BARE):
+                    server.wait_line(rf"^local 127\.0\.0\.1 {port}$")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,149 @@
  */
 #include <config.h>
 
-#include "preload/client/header.h"
+#include "connection/destinations.h"
+#include "connection/report.h"
+#include "connection/send.h"
+#include "connection/stated.h"
+#include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>	/* glibc's own lags behind the kernel's */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
+
+#define HEADER_NEAR 512
+
+/* A header on its way; one longer than near holds has memory of its own. */
+struct header {
+	struct pp_stated stated;
+	size_t length;
+	size_t taken;			/* by the kernel, to be sent */
+	uint8_t *bytes;
+	size_t size;			/* of that memory */
+	uint8_t near[HEADER_NEAR];
+};
+
+/*
+ * Which address of a network is next: one behind the other, from a start that
+ * differs from process to process, forked ones included.
+ */
+static uint64_t next_place(const struct pp_settings *settings)
+{
+	static _Atomic unsigned said;
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t secret[2] = { 0 }, process;
+
+	if (settings->source_count == 1)
+		return 0;
+	process = (uint64_t)getpid();
+	if (random != NULL)
+		memcpy(secret, random, sizeof(secret));
+	return pp_digest(secret, &process, 1) +
+	       atomic_fetch_add_explicit(&said, 1, memory_order_relaxed);
+}
+
+/*
+ * Makes the header of a connection to there. False without memory; errno says
+ * so. Signal-safe, as are the others.
+ */
+static bool make_header(struct header *header,
+			const union pp_address *connected)
+{
+	const struct pp_settings *settings = pp_configuration();
+
+	header->taken = 0;
+	header->bytes = header->near;
+	header->size = pp_outgoing_size(settings);
+	if (header->size > sizeof(header->near)) {
+		header->bytes = pp_memory_map(header->size);
+		if (header->bytes == NULL)
+			return false;
+	}
+	header->length = pp_outgoing_format(settings, next_place(settings),
+					    connected, header->bytes,
+					    header->size, &header->stated);
+	return true;
+}
+
+static struct pp_send_way send_way(void)
+{
+	return (struct pp_send_way){ .sendto = real_sendto,
+				     .poll = real_poll,
+				     .split = pp_configuration()->split,
+				     .delay = pp_configuration()->delay };
+}
+
+static void free_bytes(struct header *header)
+{
+	if (header->bytes != header->near)
+		munmap(header->bytes, header->size);
+	header->bytes = header->near;
+}
+
+/*
+ * Begins the connection with it, as far as the kernel takes it. Returns 0
+ * where the connection is under way, or -errno; see pp_send_begin.
+ */
+static int begin_with_header(struct header *header, int fd,
+			     const struct sockaddr *address, socklen_t length)
+{
+	const struct pp_send_way way = send_way();
+	ssize_t taken = pp_send_begin(fd, &way, header->bytes, header->length,
+				      address, length);
+
+	if (taken < 0)
+		return (int)taken;
+	header->taken = (size_t)taken;
+	/* the call may wait now, and be cancelled */
+	if (header->taken == header->length)
+		free_bytes(header);
+	return 0;
+}
+
+static void report_sent(const struct header *header, int fd, int error)
+{
+	const struct pp_settings *settings = pp_configuration();
+	char from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
+	const char *what = "raw";
+
+	if (settings->raw.at == NULL)
+		what = settings->send_version == 1 ? "v1" : "v2";
+	pp_report(pp_library,
+	       "connect: fd %d: %s header of %zu bytes: client %s, "
+	       "destination %s: %s",
+	       fd, what, header->length,
+	       pp_address_text(&header->stated.source, from, sizeof(from)),
+	       pp_address_text(&header->stated.destination, to, sizeof(to)),
+	       error == 0 ? "sent" : strerror(-error));
+}
+
+/*
+ * Where a connection is under way, waits for it and sends what is left, if
+ * anything is, and in debug mode tells of it. No cancellation point; keeps
+ * errno. The last call, wherever a header was made.
+ */
+static void end_header(struct header *header, int fd, bool under_way)
+{
+	const struct pp_send_way way = send_way();
+	int before = errno, error = 0, cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (under_way && header->taken < header->length)
+		error = pp_send_rest(fd, &way, header->bytes, header->length,
+				     header->taken);
+	if (under_way && pp_configuration()->debug)
+		report_sent(header, fd, error);
+	free_bytes(header);
+	pthread_setcancelstate(cancel, NULL);
+	errno = before;
+}
 
 /*
  * Copies memory of the program's. False with EFAULT where there is none, as the
@@ -146,8 +280,8 @@ static bool is_deferred(int fd)
 	int deferred = 0;
 	socklen_t length = sizeof(deferred);
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred,
-			  &length) == 0 && deferred != 0;
+	getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred, &length);
+	return deferred != 0;
 }
 
 /* What connect(2) returns of a connection that this call has begun. */
@@ -155,16 +289,15 @@ static int finish_connect(int fd, const struct sockaddr *address,
 			  socklen_t length)
 {
 	int before = errno, result;
+	bool deferred = is_deferred(fd);
 
-	if (is_deferred(fd)) {
-		errno = before;
+	errno = before;
+	if (deferred)
 		return 0;
-	}
 	if (fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
 		errno = EINPROGRESS;
 		return -1;
 	}
-	errno = before;
 	result = real_connect(fd, address, length);
 	/* SO_SNDTIMEO; the kernel takes it for a second call */
 	if (result != 0 && errno == EALREADY)
@@ -172,21 +305,15 @@ static int finish_connect(int fd, const struct sockaddr *address,
 	return result;
 }
 
-/* Is there a connection, or may there still be one, after a connect(2)? */
-static bool is_under_way(int result)
-{
-	return result == 0 || errno == EINPROGRESS || errno == EINTR;
-}
-
 static int connect_with_header(int fd, const struct sockaddr *address,
 			       socklen_t length, const union pp_address *to)
 {
-	struct pp_client_header header;
+	struct header header;
 	int before = errno, begun, result;
 
-	if (!pp_client_header_make(&header, to))
+	if (!make_header(&header, to))
 		return -1;
-	begun = pp_client_header_begin(&header, fd, address, length);
+	begun = begin_with_header(&header, fd, address, length);
 	errno = before;
 	if (begun == 0) {
 		result = finish_connect(fd, address, length);
@@ -196,7 +323,9 @@ static int connect_with_header(int fd, const struct sockaddr *address,
 		errno = -begun;
 		result = -1;
 	}
-	pp_client_header_end(&header, fd, is_under_way(result));
+	/* is there a connection, or may there still be one? */
+	end_header(&header, fd,
+		   result == 0 || errno == EINPROGRESS || errno == EINTR);
 	return result;
 }
 
@@ -220,25 +349,29 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 }
 
 /*
- * Begins a connection with a header where the program's call would begin it
- * with data. False where that failed; errno says so. Otherwise the call is to
- * be made, and *begun says whether it finds the connection under way.
+ * Begins a connection with a header where the program's call, with these flags,
+ * would begin it with data. False where that failed; errno says so. Otherwise
+ * the call is to be made, and *begun says whether it finds the connection under
+ * way.
  */
-static bool send_header_ahead(int fd, const struct sockaddr *address,
-			      socklen_t length, bool *begun)
+static bool send_header_ahead(int fd, int flags,
+			      const struct sockaddr *address, socklen_t length,
+			      bool *begun)
 {
-	struct pp_client_header header;
+	enum beginning beginning = BEGINS_NOT;
+	struct header header;
 	int before = errno, error;
 	union pp_address to;
-	enum beginning beginning = beginning_of(fd, address, length, &to);
 
 	*begun = false;
+	if (flags & MSG_FASTOPEN)
+		beginning = beginning_of(fd, address, length, &to);
 	if (beginning != BEGINS)
 		return beginning == BEGINS_NOT;
-	if (!pp_client_header_make(&header, &to))
+	if (!make_header(&header, &to))
 		return false;
-	error = pp_client_header_begin(&header, fd, address, length);
-	pp_client_header_end(&header, fd, error == 0);
+	error = begin_with_header(&header, fd, address, length);
+	end_header(&header, fd, error == 0);
 	errno = error == 0 ? before : -error;
 	*begun = error == 0;
 	/* it is told itself that Fast Open is off */
@@ -255,36 +388,36 @@ static void adjust_error(bool begun, ssize_t result)
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 			 const struct sockaddr *address, socklen_t length)
 {
-	bool begun = false;
 	ssize_t result;
+	bool begun;
 
-	if ((flags & MSG_FASTOPEN) &&
-	    !send_header_ahead(fd, address, length, &begun))
+	if (!send_header_ahead(fd, flags, address, length, &begun))
 		return -1;
 	result = real_sendto(fd, bytes, size, flags, address, length);
 	adjust_error(begun, result);
 	return result;
 }
 
-/* The same for a message, whose address may not be where it should be. */
-static bool send_header_ahead_of(int fd, const struct msghdr *message,
-				 bool *begun)
+/* The same for a message. Where it is not in memory the kernel says so. */
+static bool send_header_ahead_of(int fd, int flags,
+				 const struct msghdr *message, bool *begun)
 {
 	struct msghdr copy;
 
-	/* the kernel says so */
-	if (!copy_memory(&copy, message, sizeof(copy)))
+	*begun = false;
+	if (!(flags & MSG_FASTOPEN) ||
+	    !copy_memory(&copy, message, sizeof(copy)))
 		return true;
-	return send_header_ahead(fd, copy.msg_name, copy.msg_namelen, begun);
+	return send_header_ahead(fd, flags, copy.msg_name, copy.msg_namelen,
+				 begun);
 }
 
 PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool begun = false;
 	ssize_t result;
+	bool begun;
 
-	if ((flags & MSG_FASTOPEN) &&
-	    !send_header_ahead_of(fd, message, &begun))
+	if (!send_header_ahead_of(fd, flags, message, &begun))
 		return -1;
 	result = real_sendmsg(fd, message, flags);
 	adjust_error(begun, result);
@@ -298,8 +431,8 @@ PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 	bool begun = false;
 	int result;
 
-	if ((flags & MSG_FASTOPEN) && count > 0 &&
-	    !send_header_ahead_of(fd, &messages->msg_hdr, &begun))
+	if (count > 0 &&
+	    !send_header_ahead_of(fd, flags, &messages->msg_hdr, &begun))
 		return -1;
 	result = real_sendmmsg(fd, messages, count, flags);
 	adjust_error(begun, result);

@@ -9,13 +9,10 @@
 #include "preload/server/accept.h"
 
 #include "connection/admission.h"
-#include "connection/note.h"
-#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/patience.h"
 #include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -24,38 +21,72 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 /*
- * Its header was taken off: shows whom it states, and leaves a note. peeked is
- * where the header is, if that has no memory of its own.
+ * How long accept itself waits for a header. A proxy sends it at once, a moment
+ * behind the connection; where TCP_DEFER_ACCEPT does not have the kernel wait
+ * for it (TRUSTED without MUST_USE: a client that is no proxy may be silent),
+ * nearly all connections would go through the waiting room. Some proxies hold
+ * it back until the client speaks: there accept does not wait for it.
+ *
+ * What is known of a listener's headers is one number: each that came in time
+ * adds one, each that did not takes eight. It is waited for as long as that is
+ * positive, so nine in ten must have come in time.
  */
-static void take_over(struct pp_arrival *arrival,
-		      const struct pp_receive *receive, const uint8_t *peeked)
-{
-	const struct pp_header *header = &receive->header;
-	const struct pp_accept_call *call = arrival->call;
-	int fd = arrival->fd;
+#define PATIENCE 5	/* milliseconds */
+#define IN_TIME 1
+#define TOO_LATE (-8)
+#define MOST 32
+#define AT_FIRST 16	/* a listener has 0: it is added here */
 
-	pp_report_header(pp_configuration(), "accept", fd, &arrival->proxy,
-			 header);
-	if (!pp_note_write_header(fd, &arrival->proxy, header))
-		pp_arrival_report(arrival, "not remembered",
-				"its socket takes no note");
-	pp_header_keep(fd, &arrival->proxy, header,
-		       pp_receive_bytes(receive, peeked));
-	if (header->source.sa.sa_family != AF_UNSPEC)
-		pp_name_show(&arrival->name, &header->source,
-			     call->address == NULL ? NULL : call->length);
+static void note_patience(struct pp_listener *listener, bool in_time)
+{
+	int record = atomic_load(&listener->patience) +
+		     (in_time ? IN_TIME : TOO_LATE);
+
+	/* one that another thread adds meanwhile may be lost */
+	if (record > MOST - AT_FIRST)
+		record = MOST - AT_FIRST;
+	if (record < -MOST - AT_FIRST)
+		record = -MOST - AT_FIRST;
+	atomic_store(&listener->patience, record);
 }
 
-/* Does what was decided of a connection. Ends *receive, or the room has it. */
+/*
+ * Goes on with a connection whose header is not whole, where waiting for that
+ * has been paying off on this listener. What has become of it. A signal ends
+ * the wait.
+ */
+static enum pp_received wait_for_header(struct pp_listener *listener,
+					struct pp_receive *receive,
+					uint8_t *peeked)
+{
+	const struct pp_settings *settings = pp_configuration();
+	struct pollfd connection = { .fd = receive->fd,
+				     .events = POLLIN | POLLRDHUP };
+	enum pp_received received = PP_RECEIVED_MORE;
+
+	if (settings->trusted.at == NULL || settings->must_use ||
+	    atomic_load(&listener->patience) + AT_FIRST <= 0)
+		return received;
+	if (real_poll(&connection, 1, PATIENCE) == 1)
+		received = pp_receive_step(
+			receive, connection.revents != POLLIN, peeked);
+	note_patience(listener, received != PP_RECEIVED_MORE);
+	return received;
+}
+
+/*
+ * Does what was decided of a connection. Ends *receive, or the room has it.
+ * peeked is where its header is, if that has no memory of its own.
+ */
 static enum pp_accepted carry_out(struct pp_arrival *arrival,
 				  struct pp_decision decision,
 				  struct pp_receive *receive,
 				  const uint8_t *peeked)
 {
+	const struct pp_accept_call *call = arrival->call;
 	enum pp_accepted accepted = PP_ACCEPTED;
 
 	switch (decision.admission) {
@@ -69,7 +100,12 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		pp_arrival_report(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
-		take_over(arrival, receive, peeked);
+		pp_header_note("accept", arrival->fd, &arrival->proxy, receive,
+			       peeked);
+		if (receive->header.source.sa.sa_family != AF_UNSPEC)
+			pp_name_show(&arrival->name, &receive->header.source,
+				     call->address == NULL ? NULL
+							   : call->length);
 		break;
 	case PP_ADMIT_UNKNOWN:
 		break;
@@ -115,21 +151,17 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	if (decision.admission == PP_ADMIT_WAIT)
 		decision = pp_admission_end(
 			settings, &receive,
-			pp_patience_wait(arrival->listener, settings, &receive,
-					 peeked));
+			wait_for_header(arrival->listener, &receive, peeked));
 	return carry_out(arrival, decision, &receive, peeked);
 }
 
 /* Makes a connection that waited what this call of accept would have made. */
 static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
 {
-	int asked = call->accept4 ? call->flags : 0;
-
-	if (!(asked & SOCK_CLOEXEC))
+	if (!(call->flags & SOCK_CLOEXEC))
 		fcntl(fd, F_SETFD, 0);
-	if (((asked & SOCK_NONBLOCK) != 0) != nonblock)
-		fcntl(fd, F_SETFL,
-			   fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+	if (((call->flags & SOCK_NONBLOCK) != 0) != nonblock)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
 }
 
 /* Hands the connection over that has left the waiting room, or refuses it. */
@@ -139,12 +171,11 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	const struct pp_settings *settings = pp_configuration();
 
 	arrival->fd = waiting->receive.fd;
-	arrival->proxy = waiting->proxy;
-	arrival->name.length = pp_address_length(&waiting->proxy);
-	memcpy(&arrival->name.storage, &waiting->proxy, sizeof(waiting->proxy));
+	pp_arrival_set_proxy(arrival, &waiting->proxy);
 	set_flags(arrival->fd, arrival->call, waiting->nonblock);
-	pp_patience_note(arrival->listener,
-			 waiting->deadline - settings->timeout);
+	note_patience(arrival->listener,
+		      pp_now() - (waiting->deadline - settings->timeout) <=
+			      PATIENCE);
 	return carry_out(arrival,
 			 pp_admission_end(settings, &waiting->receive,
 					  waiting->received),
@@ -211,23 +242,23 @@ static enum pp_accepted accept_failed(struct pp_arrival *arrival,
 }
 
 /* Accepts from the kernel's queue, where that is to be looked at next. */
-static enum pp_accepted accept_new(struct pp_arrival *arrival,
-				   struct pp_wait *wait)
+static enum pp_accepted accept_new(struct pp_arrival *arrival)
 {
+	struct pp_listener *listener = arrival->listener;
 	enum pp_wait_for what = PP_WAIT_KERNEL;
 	enum pp_accepted accepted;
 	int state;
 
-	if (arrival->listener != NULL)
-		what = pp_was_told_readable(arrival)
-			       ? PP_WAIT_KERNEL_NOW
-			       : pp_wait_next(arrival->listener, wait);
+	if (listener != NULL && !pp_was_told_readable(arrival))
+		what = pp_wait_next(listener, &arrival->wait);
+	else if (listener != NULL && pp_wait_blocks(listener))
+		what = PP_WAIT_KERNEL_NOW;
 	if (what == PP_WAIT_FAILED)
 		return PP_ACCEPT_FAILED;
 	if (what == PP_WAIT_ROOM)
 		return PP_ACCEPT_ON;
 	arrival->name.length = sizeof(arrival->name.storage);
-	arrival->fd = pp_wait_accept(arrival->call, what, wait,
+	arrival->fd = pp_wait_accept(arrival->call, what, &arrival->wait,
 				     &arrival->name.sa, &arrival->name.length);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	accepted = arrival->fd < 0 ? accept_failed(arrival, what)
@@ -236,31 +267,11 @@ static enum pp_accepted accept_new(struct pp_arrival *arrival,
 	return accepted;
 }
 
-/*
- * Gives an accepted connection and its name to the program. Only now is its
- * *length looked at: whatever else is wrong with a call the kernel says first.
- */
-static int hand_over(const struct pp_accept_call *call, int fd,
-		     const struct pp_kernel_name *name)
-{
-	int state;
-
-	if (pp_sockaddr_copy_out(&name->sa, name->length, call->address,
-				 call->length))
-		return fd;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	real_close(fd);
-	pthread_setcancelstate(state, NULL);
-	errno = EINVAL;
-	return -1;
-}
-
 int pp_accept(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
-	struct pp_wait wait = { .started = false };
 	enum pp_accepted accepted;
-	int error = errno;
+	int error = errno, state;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
 	    !pp_configuration_allows(call->listener))
@@ -269,16 +280,24 @@ int pp_accept(const struct pp_accept_call *call)
 	pp_configuration_report("accept", call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return pp_wait_accept(call, PP_WAIT_KERNEL, &wait,
+		return pp_wait_accept(call, PP_WAIT_KERNEL, &arrival.wait,
 				      call->address, call->length);
 	arrival.listener = pp_listeners_get(call->listener);
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_ON)
-			accepted = accept_new(&arrival, &wait);
+			accepted = accept_new(&arrival);
 	} while (accepted == PP_ACCEPT_ON);
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;
-	return hand_over(call, arrival.fd, &arrival.name);
+	/* only now: whatever else is wrong with a call the kernel says first */
+	if (pp_sockaddr_copy_out(&arrival.name.sa, arrival.name.length,
+				 call->address, call->length))
+		return arrival.fd;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	real_close(arrival.fd);
+	pthread_setcancelstate(state, NULL);
+	errno = EINVAL;
+	return -1;
 }

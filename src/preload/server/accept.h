@@ -12,7 +12,7 @@ struct pp_accept_call {
 	struct sockaddr *address;
 	socklen_t *length;
 	bool accept4;	/* called by that name, with flags */
-	int flags;
+	int flags;	/* otherwise 0 */
 };
 
 /*

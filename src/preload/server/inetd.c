@@ -42,41 +42,7 @@ static bool peer_of(int fd, union pp_address *peer)
 	return pp_family_is_internet(peer->sa.sa_family);
 }
 
-static bool is_same(int fd, const struct start *start)
-{
-	union pp_address peer;
-
-	return fd != start->fd && peer_of(fd, &peer) &&
-	       pp_address_equal(&peer, &start->proxy);
-}
-
-/*
- * The program reads end of file. What has arrived would still be there to be
- * read after shutdown(2).
- */
-static void drop(const struct start *start, const char *reason)
-{
-	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "dropped", reason);
-	shutdown(start->fd, SHUT_RDWR);
-	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
-		;
-}
-
-/* Its header was taken off. peeked is where that is, or it has own memory. */
-static void take_over(const struct start *start,
-		      const struct pp_receive *receive, const uint8_t *peeked)
-{
-	const struct pp_header *header = &receive->header;
-
-	pp_report_header(pp_configuration(), by, start->fd, &start->proxy, header);
-	if (!pp_note_write_header(start->fd, &start->proxy, header))
-		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "not remembered",
-				"its socket takes no note");
-	pp_header_keep(start->fd, &start->proxy, header,
-		       pp_receive_bytes(receive, peeked));
-}
-
-/* For programs that are executed with it later: they look no more. */
+/* Programs that are executed with it later look no more. */
 static void note_examined(const struct start *start)
 {
 	const struct pp_note note = { .kind = PP_NOTE_EXAMINED };
@@ -84,24 +50,18 @@ static void note_examined(const struct start *start)
 	pp_note_write(start->fd, &start->proxy, &note);
 }
 
-static void carry_out(const struct start *start, struct pp_decision decision,
-		      const struct pp_receive *receive, const uint8_t *peeked)
+/*
+ * The program reads end of file. What has arrived would still be there to be
+ * read after shutdown(2).
+ */
+static void refuse_connection(const struct start *start, const char *reason)
 {
-	switch (decision.admission) {
-	case PP_ADMIT_HEADER:
-		take_over(start, receive, peeked);
-		break;
-	case PP_ADMIT_BARE:
-		pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy, "handed over",
-				decision.reason);
-		note_examined(start);
-		break;
-	case PP_ADMIT_UNKNOWN:
-		break;
-	default:
-		drop(start, decision.reason);
-		note_examined(start);
-	}
+	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
+			  "dropped", reason);
+	shutdown(start->fd, SHUT_RDWR);
+	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
+		;
+	note_examined(start);
 }
 
 /*
@@ -134,9 +94,8 @@ static void look_at(const struct start *start)
 	struct pp_decision decision;
 	struct pp_receive receive;
 
-	decision = pp_admission_begin(settings,
-				      &start->proxy, start->fd, &receive,
-				      peeked);
+	decision = pp_admission_begin(settings, &start->proxy, start->fd,
+				      &receive, peeked);
 	while (decision.admission == PP_ADMIT_WAIT) {
 		bool last = !wait_for(start->fd, receive.header.length,
 				      deadline);
@@ -145,7 +104,15 @@ static void look_at(const struct start *start)
 			settings, &receive,
 			pp_receive_step(&receive, last, peeked));
 	}
-	carry_out(start, decision, &receive, peeked);
+	if (decision.admission == PP_ADMIT_HEADER) {
+		pp_header_note(by, start->fd, &start->proxy, &receive, peeked);
+	} else if (decision.admission == PP_ADMIT_BARE) {
+		pp_report_outcome(settings, by, start->fd, &start->proxy,
+				  "handed over", decision.reason);
+		note_examined(start);
+	} else if (decision.admission == PP_ADMIT_REFUSED) {
+		refuse_connection(start, decision.reason);
+	}
 	pp_receive_end(&receive);
 }
 
@@ -158,33 +125,28 @@ static bool find_connection(int fd, struct start *start)
 /* What is wrong with them is told, but not to the client. */
 static bool settings_allow(const struct start *start)
 {
-	if (!is_same(STDERR_FILENO, start))
+	union pp_address peer;
+
+	if (!peer_of(STDERR_FILENO, &peer) ||
+	    !pp_address_equal(&peer, &start->proxy))
 		return pp_configuration_allows(start->fd);
 	pp_report_end();
 	return pp_configuration_is_valid();
 }
 
-/* Was it looked at before an exec? */
-static bool is_examined(const struct start *start)
+static void examine(const struct start *start)
 {
 	struct pp_note_bytes bytes;
 	struct pp_note note;
 
-	return pp_note_fetch(start->fd, &bytes) &&
-	       pp_note_parse(&bytes, &start->proxy, &note);
-}
-
-static void examine(const struct start *start)
-{
-	if (is_examined(start))
+	/* it was looked at before an exec */
+	if (pp_note_fetch(start->fd, &bytes) &&
+	    pp_note_parse(&bytes, &start->proxy, &note))
 		return;
-	if (settings_allow(start)) {
-		if (pp_is_on())
-			look_at(start);
-		return;
-	}
-	drop(start, "a setting is bad");
-	note_examined(start);
+	if (!settings_allow(start))
+		refuse_connection(start, "a setting is bad");
+	else if (pp_is_on())
+		look_at(start);
 }
 
 /* Does systemd hand descriptors over to this very process? */
@@ -195,16 +157,6 @@ static bool has_listen_fds(void)
 
 	return pid != NULL && count != NULL && atol(pid) == getpid() &&
 	       atoi(count) > 0;
-}
-
-/* A value that is not valid asks, too: for a complaint, and no connection. */
-static bool is_asked_for(void)
-{
-	const char *value = secure_getenv(INETD);
-	bool on;
-
-	return value != NULL && (pp_configuration()->inetd ||
-				 !pp_settings_boolean(value, &on));
 }
 
 /*
@@ -245,9 +197,13 @@ static void examine_all(void)
 
 void pp_inetd_start(void)
 {
+	const char *value = secure_getenv(INETD);
 	int error = errno;
+	bool on;
 
-	if (is_asked_for())
+	/* one that is not valid asks for a complaint, and no connection */
+	if (value != NULL && (pp_configuration()->inetd ||
+			      !pp_settings_boolean(value, &on)))
 		examine_all();
 	errno = error;
 }

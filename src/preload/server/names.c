@@ -5,7 +5,9 @@
 #include "preload/server/names.h"
 
 #include "api/proxyproto.h"
+#include "connection/cookie.h"
 #include "connection/note.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/kept.h"
@@ -27,8 +29,6 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 	memcpy(&name->storage, &shown, name->length);
 }
 
-#ifdef PP_GETPEERNAME_CACHE
-
 static struct pp_kept kept;
 
 /* Do the settings, as far as they are read, let this peer state a client? */
@@ -38,19 +38,6 @@ static bool is_trusted(const union pp_address *kernel)
 	       pp_networks_have(&pp_configuration()->trusted, kernel);
 }
 
-/* The note on fd, whose peer the kernel names so. */
-static bool read_note(int fd, const struct pp_kernel_name *peer,
-		      struct pp_note *note)
-{
-	struct pp_note_bytes bytes;
-	union pp_address kernel;
-
-	pp_address_from_kernel(&kernel, &peer->sa, peer->length);
-	return pp_family_is_internet(kernel.sa.sa_family) &&
-	       is_trusted(&kernel) && pp_note_fetch(fd, &bytes) &&
-	       pp_note_parse(&bytes, &kernel, note);
-}
-
 static bool get_name(int (*function)(int, struct sockaddr *, socklen_t *),
 		     int fd, struct pp_kernel_name *name)
 {
@@ -58,22 +45,49 @@ static bool get_name(int (*function)(int, struct sockaddr *, socklen_t *),
 	return function(fd, &name->sa, &name->length) == 0;
 }
 
+/* The kernel's peer, in both forms. */
+static bool get_peer(int fd, struct pp_kernel_name *name,
+		     union pp_address *kernel)
+{
+	if (!get_name(real_getpeername, fd, name))
+		return false;
+	pp_address_from_kernel(kernel, &name->sa, name->length);
+	return true;
+}
+
+/* The note on fd, whose peer the kernel names so. */
+static bool read_note(int fd, const union pp_address *kernel,
+		      struct pp_note *note)
+{
+	struct pp_note_bytes bytes;
+
+	return pp_family_is_internet(kernel->sa.sa_family) &&
+	       is_trusted(kernel) && pp_note_fetch(fd, &bytes) &&
+	       pp_note_parse(&bytes, kernel, note);
+}
+
+#ifdef PP_GETPEERNAME_CACHE
+
 /*
  * The kernel names no peer, perhaps because the connection was reset on behalf
  * of its client (connection/reset.h). TRUSTED has no say: it is of an address
- * that the kernel named, and one outside may be why it was reset.
+ * that the kernel named, and one outside may be why it was reset. Keeps errno
+ * where that is not so.
  */
 static bool get_name_of_reset(int fd, struct pp_kernel_name *name)
 {
 	struct pp_note_bytes bytes;
 	struct pp_note note;
+	int error = errno;
 
-	if (errno != ENOTCONN || !pp_note_fetch(fd, &bytes) ||
-	    !pp_note_parse(&bytes, NULL, &note) ||
-	    !get_name(real_getsockname, fd, name))
-		return false;
-	pp_name_show(name, &note.source, NULL);
-	return true;
+	if (error == ENOTCONN && pp_note_fetch(fd, &bytes) &&
+	    pp_note_parse(&bytes, NULL, &note) &&
+	    get_name(real_getsockname, fd, name)) {
+		pp_name_show(name, &note.source, NULL);
+		return true;
+	}
+	errno = error;
+	return false;
 }
 
 static int copy_out(const struct pp_kernel_name *name,
@@ -88,21 +102,18 @@ static int copy_out(const struct pp_kernel_name *name,
 PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 {
 	struct pp_kernel_name name;
+	union pp_address kernel;
 	struct pp_note note;
 	int error = errno;
 
 	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
-	if (get_name(real_getpeername, fd, &name)) {
-		if (read_note(fd, &name, &note) && note.kind == PP_NOTE_CLIENT)
+	if (get_peer(fd, &name, &kernel)) {
+		if (read_note(fd, &kernel, &note) &&
+		    note.kind == PP_NOTE_CLIENT)
 			pp_name_show(&name, &note.source, length);
-	} else {
-		int failed = errno;
-
-		if (!get_name_of_reset(fd, &name)) {
-			errno = failed;
-			return -1;
-		}
+	} else if (!get_name_of_reset(fd, &name)) {
+		return -1;
 	}
 	errno = error;
 	return copy_out(&name, address, length);
@@ -122,16 +133,12 @@ static bool get_destination(int fd, union pp_address *destination)
 
 	if (!pp_note_fetch(fd, &bytes))
 		return false;
-	if (get_name(real_getpeername, fd, &peer)) {
-		pp_address_from_kernel(&kernel, &peer.sa, peer.length);
+	if (get_peer(fd, &peer, &kernel))
 		found = is_trusted(&kernel) &&
 			pp_note_parse(&bytes, &kernel, &note) &&
 			note.kind == PP_NOTE_CLIENT;
-	} else {
-		found = errno == ENOTCONN &&
-			pp_note_parse(&bytes, NULL, &note) &&
-			is_trusted(&note.source);
-	}
+	else
+		found = errno == ENOTCONN && pp_note_parse(&bytes, NULL, &note);
 	if (found)
 		*destination = note.destination;
 	return found && pp_family_is_internet(destination->sa.sa_family);
@@ -154,31 +161,23 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	return copy_out(&name, address, length);
 }
 
-/* SO_COOKIE, by which no two sockets are the same; 0 before Linux 4.6. */
-static uint64_t cookie_of(int fd)
-{
-	uint64_t cookie;
-	socklen_t length = sizeof(cookie);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0)
-		return 0;
-	return cookie;
-}
+#endif
 
 bool pp_header_is_kept(void)
 {
 	return pp_kept_is_started(&kept);
 }
 
-void pp_header_keep(int fd, const union pp_address *kernel,
-		    const struct pp_header *header, const uint8_t *bytes)
+/* bytes is NULL where there was no memory for them. */
+static void keep_header(int fd, const union pp_address *kernel,
+			const struct pp_header *header, const uint8_t *bytes)
 {
 	uint64_t cookie;
 
 	if (!pp_kept_is_started(&kept) || bytes == NULL ||
 	    !pp_header_has_more(header))
 		return;
-	cookie = cookie_of(fd);
+	cookie = pp_cookie_of(fd);
 	if (cookie != 0)
 		pp_kept_put(&kept, cookie, kernel, bytes, header->length);
 }
@@ -190,12 +189,17 @@ void pp_header_note_fork(void)
 
 PP_EXPORT int proxyproto_keep_headers(void)
 {
+#ifdef PP_GETPEERNAME_CACHE
 	int error = errno;
 
 	if (!pp_kept_start(&kept))
 		return -1;
 	errno = error;
 	return 0;
+#else
+	errno = ENOTSUP;
+	return -1;
+#endif
 }
 
 /* Writes the header again that says no more than its note; 0 if it cannot. */
@@ -222,7 +226,8 @@ static size_t copy_header(int fd, const union pp_address *kernel,
 	size_t length;
 
 	if (note->header == PP_NOTE_MORE)
-		return pp_kept_get(&kept, cookie_of(fd), kernel, bytes, size);
+		return pp_kept_get(&kept, pp_cookie_of(fd), kernel, bytes,
+				   size);
 	length = format_header(note, header, sizeof(header));
 	if (size > 0)
 		memcpy(bytes, header, size < length ? size : length);
@@ -237,47 +242,27 @@ PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	int error = errno;
 	size_t length;
 
-	if (!get_name(real_getpeername, fd, &peer))
+	if (!get_peer(fd, &peer, &kernel))
 		return -1;
-	if (!read_note(fd, &peer, &note) ||
+	if (!read_note(fd, &kernel, &note) ||
 	    note.header == PP_NOTE_NO_HEADER) {
 		errno = ENODATA;
 		return -1;
 	}
-	pp_address_from_kernel(&kernel, &peer.sa, peer.length);
 	length = copy_header(fd, &kernel, &note, bytes, size);
 	errno = length > 0 ? error : ENOBUFS;
 	return length > 0 ? (ssize_t)length : -1;
 }
 
-#else
-
-bool pp_header_is_kept(void)
+void pp_header_note(const char *by, int fd, const union pp_address *kernel,
+		    const struct pp_receive *receive, const uint8_t *peeked)
 {
-	return false;
-}
+	const struct pp_settings *settings = pp_configuration();
+	const struct pp_header *header = &receive->header;
 
-void pp_header_keep(int fd, const union pp_address *kernel,
-		    const struct pp_header *header, const uint8_t *bytes)
-{
-	(void)fd, (void)kernel, (void)header, (void)bytes;
+	pp_report_header(settings, by, fd, kernel, header);
+	if (!pp_note_write_header(fd, kernel, header))
+		pp_report_outcome(settings, by, fd, kernel, "not remembered",
+				  "its socket takes no note");
+	keep_header(fd, kernel, header, pp_receive_bytes(receive, peeked));
 }
-
-void pp_header_note_fork(void)
-{
-}
-
-PP_EXPORT int proxyproto_keep_headers(void)
-{
-	errno = ENOTSUP;
-	return -1;
-}
-
-PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
-{
-	(void)fd, (void)bytes, (void)size;
-	errno = ENODATA;
-	return -1;
-}
-
-#endif

@@ -9,7 +9,6 @@
 #include "connection/reset.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +17,14 @@
 
 /* So often the kernel's queue is tried once more, in one call of accept. */
 #define TRIES 8
+
+void pp_arrival_set_proxy(struct pp_arrival *arrival,
+			  const union pp_address *proxy)
+{
+	arrival->proxy = *proxy;
+	arrival->name.length = pp_address_length(proxy);
+	memcpy(&arrival->name.storage, proxy, sizeof(*proxy));
+}
 
 void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
 		     const char *reason)
@@ -33,15 +40,14 @@ static bool may_go_on(struct pp_arrival *arrival)
 
 	if (listener == NULL)
 		return false;
-	if (pp_wait_blocks(listener))
-		return !atomic_load(&listener->watched);
+	if (pp_wait_blocks(listener)) {
+		if (atomic_load(&listener->watched))
+			return false;
+		pp_wait_start(listener, &arrival->wait);
+		return true;
+	}
 	return atomic_load(&listener->takes_again) &&
 	       ++arrival->turned_away <= TRIES;
-}
-
-static int flags_of(const struct pp_accept_call *call)
-{
-	return call->accept4 ? call->flags : 0;
 }
 
 /* The kernel's own addresses of a connection, for the note of kind reset. */
@@ -57,40 +63,30 @@ static struct pp_note note_of(const struct pp_arrival *arrival)
 	return note;
 }
 
-static void close_refused(const struct pp_arrival *arrival)
+enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
+				      const char *reason)
 {
-	pp_receive_stop_linger(arrival->fd);
-	real_close(arrival->fd);
-}
+	struct pp_note note;
 
-/* Hands the connection over as one that its client has reset. */
-static enum pp_accepted hand_over_reset(struct pp_arrival *arrival)
-{
-	struct pp_note note = note_of(arrival);
-
+	pp_arrival_report(arrival, "dropped", reason);
+	if (may_go_on(arrival)) {
+		pp_receive_stop_linger(arrival->fd);
+		real_close(arrival->fd);
+		return PP_ACCEPT_ON;
+	}
+	note = note_of(arrival);
 	pp_reset_connection(arrival->fd);
 	pp_note_write(arrival->fd, &arrival->proxy, &note);
 	return PP_ACCEPTED;
 }
 
-enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
-				      const char *reason)
-{
-	pp_arrival_report(arrival, "dropped", reason);
-	if (!may_go_on(arrival))
-		return hand_over_reset(arrival);
-	close_refused(arrival);
-	return PP_ACCEPT_ON;
-}
-
 static bool enter_room(const struct pp_arrival *arrival,
 		       struct pp_receive *receive)
 {
-	int flags = flags_of(arrival->call);
 	struct pp_waiting waiting = {
 		.receive = *receive,
 		.proxy = arrival->proxy,
-		.nonblock = (flags & SOCK_NONBLOCK) != 0,
+		.nonblock = (arrival->call->flags & SOCK_NONBLOCK) != 0,
 		.deadline = pp_now() + pp_configuration()->timeout,
 	};
 
@@ -99,49 +95,44 @@ static bool enter_room(const struct pp_arrival *arrival,
 }
 
 /* The stand-in for a connection, that of this call's flags, or -1. */
-static int open_stand_in(const struct pp_arrival *arrival,
-			 const struct pp_note *note)
+static int open_stand_in(const struct pp_arrival *arrival)
 {
+	struct pp_note note = note_of(arrival);
 	int fd = pp_reset_stand_in(arrival->proxy.sa.sa_family,
-				   flags_of(arrival->call));
+				   arrival->call->flags);
 
 	if (fd >= 0)
-		pp_note_write(fd, &arrival->proxy, note);
+		pp_note_write(fd, &arrival->proxy, &note);
 	return fd;
 }
 
 /* Moves it to the lowest number that is free, as accept(2) would have it. */
 static int move_to_lowest(int fd, int flags)
 {
-	int lowest = fcntl(fd,
-				flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC
-						     : F_DUPFD,
-				0);
+	int command = flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD;
+	int lowest = fcntl(fd, command, 0);
 
 	if (lowest < 0)
 		return fd;
-	if (lowest > fd) {
-		real_close(lowest);
-		return fd;
-	}
-	real_close(fd);
-	return lowest;
+	real_close(lowest > fd ? lowest : fd);
+	return lowest > fd ? fd : lowest;
 }
 
-/*
- * One that cannot wait is refused. Its stand-in is made first: there may be no
- * descriptor for that, and then it is refused, too.
- */
-static enum pp_accepted turn_late_away_by(struct pp_arrival *arrival,
-					  struct pp_receive *receive,
-					  int stand_in)
+enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
+				   struct pp_receive *receive,
+				   const char *reason)
 {
-	if (enter_room(arrival, receive)) {
-		arrival->fd = stand_in < 0 ? -1
-					   : move_to_lowest(
-						     stand_in,
-						     flags_of(arrival->call));
-		return stand_in < 0 ? PP_ACCEPT_ON : PP_ACCEPTED;
+	bool goes_on = may_go_on(arrival);
+	int stand_in;
+
+	pp_arrival_report(arrival, "waits", reason);
+	/* made first: there may be no descriptor for it */
+	stand_in = goes_on ? -1 : open_stand_in(arrival);
+	if ((goes_on || stand_in >= 0) && enter_room(arrival, receive)) {
+		if (goes_on)
+			return PP_ACCEPT_ON;
+		arrival->fd = move_to_lowest(stand_in, arrival->call->flags);
+		return PP_ACCEPTED;
 	}
 	if (stand_in >= 0)
 		real_close(stand_in);
@@ -150,44 +141,21 @@ static enum pp_accepted turn_late_away_by(struct pp_arrival *arrival,
 				    "it cannot wait, descriptors are short");
 }
 
-enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
-				   struct pp_receive *receive,
-				   const char *reason)
-{
-	struct pp_note note;
-	int stand_in;
-
-	pp_arrival_report(arrival, "waits", reason);
-	if (may_go_on(arrival))
-		return turn_late_away_by(arrival, receive, -1);
-	note = note_of(arrival);
-	stand_in = open_stand_in(arrival, &note);
-	if (stand_in >= 0)
-		return turn_late_away_by(arrival, receive, stand_in);
-	pp_receive_end(receive);
-	pp_arrival_report(arrival, "dropped", "no descriptor to stand in for it");
-	return hand_over_reset(arrival);
-}
-
 bool pp_was_told_readable(const struct pp_arrival *arrival)
 {
 	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
 	       atomic_load(&arrival->listener->watched) &&
-	       !atomic_load(&arrival->listener->takes_again);
+	       (!atomic_load(&arrival->listener->takes_again) ||
+		pp_wait_blocks(arrival->listener));
 }
 
 /* Hands over what stands in for a connection that is in the room. */
 static enum pp_accepted stand_in_for_waiting(struct pp_arrival *arrival)
 {
-	struct pp_note note;
-
-	arrival->proxy = arrival->look.peer;
-	arrival->name.length = pp_address_length(&arrival->proxy);
-	memcpy(&arrival->name.storage, &arrival->proxy, sizeof(arrival->proxy));
+	pp_arrival_set_proxy(arrival, &arrival->look.peer);
 	/* its own descriptor is the room's: the listener's address will do */
 	arrival->fd = arrival->call->listener;
-	note = note_of(arrival);
-	arrival->fd = open_stand_in(arrival, &note);
+	arrival->fd = open_stand_in(arrival);
 	return arrival->fd < 0 ? PP_ACCEPT_FAILED : PP_ACCEPTED;
 }
 

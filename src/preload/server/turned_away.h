@@ -21,6 +21,7 @@
 #include "preload/server/accept.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
+#include "preload/server/wait.h"
 #include "settings/settings.h"
 
 /* How one call of accept goes on. */
@@ -40,7 +41,12 @@ struct pp_arrival {
 	/* of this call: */
 	int turned_away;		/* so many were not handed over */
 	struct pp_room_look look;	/* into the room, in vain */
+	struct pp_wait wait;
 };
+
+/* It is the connection of this peer, as the kernel names it. */
+void pp_arrival_set_proxy(struct pp_arrival *arrival,
+			  const union pp_address *proxy);
 
 /* In debug mode, tells what becomes of the connection, and why. */
 void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
@@ -57,7 +63,8 @@ enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
 
 /*
  * May the program have been told that the listener is readable because of a
- * connection in the room that still waits, and does it know no EAGAIN?
+ * connection in the room that still waits, and would it be hung by an accept
+ * that sleeps, or not know the EAGAIN of one that does not?
  */
 bool pp_was_told_readable(const struct pp_arrival *arrival);
 

@@ -85,16 +85,14 @@ static int64_t receive_timeout(int fd)
 	return (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
 }
 
-static void start_waiting(const struct pp_listener *listener,
-			  struct pp_wait *wait)
+void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait)
 {
 	int64_t timeout;
 
-	if (wait->started)
+	if (wait->deadline != 0)
 		return;
 	timeout = receive_timeout(listener->fd);
 	wait->deadline = timeout == 0 ? -1 : pp_now() + timeout;
-	wait->started = true;
 }
 
 /* For poll(2): the milliseconds left, -1 for ever. */
@@ -202,12 +200,11 @@ static bool take_event_at_once(struct pp_listener *listener,
 {
 	int epoll = atomic_load(&listener->threads_epoll) - 1;
 	struct epoll_event event;
-	int result, state;
+	int result = 0, state;
 
-	if (epoll < 0)
-		return false;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	result = epoll_wait(epoll, &event, 1, 0);
+	if (epoll >= 0)
+		result = epoll_wait(epoll, &event, 1, 0);
 	pthread_setcancelstate(state, NULL);
 	if (result == 1)
 		*next = take_event(listener, epoll, &event, wait);
@@ -237,13 +234,13 @@ enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 	enum pp_wait_for next;
 	int epoll = -1;
 
-	if (!shared && !wait->started && !atomic_load(&listener->used))
+	if (!shared && !atomic_load(&listener->used) && wait->deadline <= 0)
 		return PP_WAIT_KERNEL;
 	if (shared && take_event_at_once(listener, wait, &next))
 		return next;
 	if (!pp_wait_blocks(listener))
 		return PP_WAIT_KERNEL;
-	start_waiting(listener, wait);
+	pp_wait_start(listener, wait);
 	if (shared)
 		epoll = pp_listeners_threads_epoll(listener);
 	return epoll >= 0 ? wait_with_threads(listener, epoll, wait)
@@ -293,38 +290,28 @@ static bool lock_flags(int listener, bool patient)
 	return false;
 }
 
-/* Nothing may come in between: the flags are seen by other processes. */
+/* How the thread was before. */
 struct undisturbed {
 	sigset_t signals;
 	int cancel_state;
 };
 
-static void begin_undisturbed(struct undisturbed *before)
+/*
+ * Nothing may come in between: the flags are seen by other processes. Waits
+ * with signals open. After a second or so, a process that has the record lock
+ * is taken to be stopped, and not waited for any longer.
+ */
+static void begin_flags(int listener, struct undisturbed *before)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before->signals);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel_state);
-}
-
-static void end_undisturbed(const struct undisturbed *before)
-{
-	pthread_setcancelstate(before->cancel_state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-}
-
-/*
- * Waits with signals open. After a second or so, a process that has the record
- * lock is taken to be stopped, and not waited for any longer.
- */
-static void begin_flags(int listener, struct undisturbed *before)
-{
 	for (int tries = 0;; tries++) {
-		begin_undisturbed(before);
+		pthread_sigmask(SIG_SETMASK, &all, &before->signals);
 		if (lock_flags(listener, tries < BORROW_TRIES))
 			return;
-		end_undisturbed(before);
+		pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
 		if (tries < BORROW_TRIES / 2)
 			sched_yield();
 		else
@@ -336,7 +323,8 @@ static void end_flags(int listener, const struct undisturbed *before)
 {
 	lock_record(listener, F_UNLCK);
 	atomic_store(&borrower, 0);
-	end_undisturbed(before);
+	pthread_setcancelstate(before->cancel_state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
 }
 
 /*
@@ -368,18 +356,9 @@ static int accept_now(const struct pp_accept_call *call,
 	return fd;
 }
 
-/* Waits for the end of another call's, and ends that of a killed process. */
-static void await_program_flags(int listener)
-{
-	struct undisturbed before;
-
-	begin_flags(listener, &before);
-	fcntl(listener, F_SETFL, program_flags(listener));
-	end_flags(listener, &before);
-}
-
 bool pp_wait_was_borrowed(struct pp_listener *listener)
 {
+	struct undisturbed before;
 	int flags;
 	bool borrowed;
 
@@ -387,10 +366,14 @@ bool pp_wait_was_borrowed(struct pp_listener *listener)
 		return false;
 	flags = fcntl(listener->fd, F_GETFL, 0);
 	borrowed = (flags & BORROWED) == BORROWED;
-	if (borrowed)
-		await_program_flags(listener->fd);
-	else if (pp_wait_blocks(listener))
+	if (borrowed) {
+		/* waits for that call's end, or ends a killed process's */
+		begin_flags(listener->fd, &before);
+		fcntl(listener->fd, F_SETFL, program_flags(listener->fd));
+		end_flags(listener->fd, &before);
+	} else if (pp_wait_blocks(listener)) {
 		borrowed = receive_timeout(listener->fd) == 0;
+	}
 	errno = EAGAIN;
 	return borrowed;
 }

@@ -18,8 +18,7 @@ enum pp_wait_for {
 
 /* What one call of accept keeps while it waits; zeroed at first. */
 struct pp_wait {
-	bool started;
-	int64_t deadline;	/* SO_RCVTIMEO's, once started; -1 for none */
+	int64_t deadline;	/* SO_RCVTIMEO's; -1 for none, 0 not started */
 	int threads_epoll;	/* to be armed again after accept(2), + 1 */
 };
 
@@ -29,6 +28,12 @@ struct pp_wait {
  */
 enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 			      struct pp_wait *wait);
+
+/*
+ * The program's accept goes on, though a connection came: its SO_RCVTIMEO, if
+ * it has one, is counted from the first time on.
+ */
+void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait);
 
 /* The accept(2) that PP_WAIT_KERNEL and PP_WAIT_KERNEL_NOW ask for. */
 int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
