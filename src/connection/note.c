@@ -5,16 +5,12 @@
 #include "connection/note.h"
 
 #include "connection/destinations.h"
+#include "connection/fast_open.h"
 
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
-
-#ifndef TCP_FASTOPEN_KEY
-#define TCP_FASTOPEN_KEY 33
-#endif
 
 #ifdef PP_GETPEERNAME_CACHE
 #define PP_NOTES true
@@ -55,21 +51,21 @@ _Static_assert(offsetof(struct note_v6, destination) == 24, "no padding");
 #define TAG_HEADER_SHIFT 2
 #define TAG_CHECK (~0u << 5)
 
-/* The magic number, which has no room in the note: the check begins with it. */
-static const char magic[16] = "proxyproto note";
-#define FORMAT 1
+/*
+ * The magic number and the version of the format, which have no room in the
+ * note: the check is keyed by them, or by a secret.
+ */
+static const char magic[16] = "proxyproto note1";
 
-/* What the check is made of, but the key behind it. */
+/* What the check is made of, as much of the key as there is. */
 struct checked {
-	char magic[16];
-	uint32_t format, size;
 	uint16_t family, port;
 	uint32_t scope;
 	uint8_t address[16];
 	union key key;
 };
 
-_Static_assert(sizeof(struct checked) == 80, "whole words, no padding");
+_Static_assert(sizeof(struct checked) == 56, "whole words, no padding");
 
 static struct pp_destinations destinations;
 
@@ -91,13 +87,13 @@ static bool make_tag(const union key *key, socklen_t size,
 		     const union pp_address *kernel, uint32_t *tag)
 {
 	uint32_t meaning = key->tag & ~TAG_CHECK;
-	uint64_t secret[2] = { 0, 0 }, words[10];
-	struct checked checked = { .format = FORMAT, .size = size };
+	uint64_t secret[2], words[sizeof(struct checked) / 8];
+	struct checked checked = { .family = AF_UNSPEC };
 
+	memcpy(secret, magic, sizeof(secret));
 	/* whoever starts a setuid program must not steer what it believes */
 	if (getauxval(AT_SECURE) != 0 && !get_secret(secret))
 		return false;
-	memcpy(checked.magic, magic, sizeof(magic));
 	if (kernel != NULL && kernel->sa.sa_family == AF_INET) {
 		checked.family = AF_INET;
 		checked.port = kernel->in.sin_port;
@@ -111,7 +107,10 @@ static bool make_tag(const union key *key, socklen_t size,
 	memcpy(&checked.key, key, size);
 	checked.key.tag = meaning;
 	memcpy(words, &checked, sizeof(words));
-	*tag = ((uint32_t)pp_digest(secret, words, 10) & TAG_CHECK) | meaning;
+	*tag = ((uint32_t)pp_digest(secret, words,
+				    offsetof(struct checked, key) / 8 +
+					    size / 8) &
+		TAG_CHECK) | meaning;
 	return true;
 }
 

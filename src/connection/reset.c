@@ -5,20 +5,11 @@
 #include "connection/reset.h"
 
 #include "connection/calls.h"
+#include "connection/fast_open.h"
 #include "protocol/address.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
-
-/* Since Linux 4.11 and 5.12 (its second form); some C libraries lack them. */
-#ifndef TCP_FASTOPEN_CONNECT
-#define TCP_FASTOPEN_CONNECT 30
-#endif
-#ifndef TCP_FASTOPEN_NO_COOKIE
-#define TCP_FASTOPEN_NO_COOKIE 34
-#endif
 
 #define DISCARD_PORT 9
 #define DISCARD_SIZE (1 << 20)

@@ -35,7 +35,7 @@ class Instructions(unittest.TestCase):
         self.assertLess(more, limit)
 
     def test_with_a_header(self):
-        self.check(2850, "v2")
+        self.check(3800, "v2")
 
     def test_without_a_header(self):
         self.check(1880, "none")

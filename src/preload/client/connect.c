@@ -10,6 +10,7 @@
 #include <config.h>
 
 #include "connection/destinations.h"
+#include "connection/fast_open.h"
 #include "connection/report.h"
 #include "connection/send.h"
 #include "connection/stated.h"
@@ -19,7 +20,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tcp.h>	/* glibc's own lags behind the kernel's */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
