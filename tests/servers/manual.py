@@ -20,8 +20,8 @@ TABLES = {"server": "src/settings/settings.c",
           "client": "src/settings/client.c"}
 
 # Defaults that the source has a name for.
-WORDS = {"PP_SETTINGS_FILE": manual.settings_file(fixture.SERVER_LIBRARY),
-         "PP_BYTES_NONE": "none", "ACTUAL": "actual"}
+WORDS = {"PP_BYTES_NONE": "none", "ACTUAL": "actual",
+         "PP_NETWORKS_EVERYONE": "everyone", "PP_PORTS_ALL": "all"}
 
 # Depends on what is installed, and on whether that has an index; and what the
 # pages of a BSD's own programs leave to it, as the name of the system.
@@ -46,7 +46,9 @@ def table(side):
     """{name: default} of one library, from the source."""
     text = re.search(rf"pp_{side}_settings\[\] = {{(.*?)^}};",
                      read(TABLES[side]), re.M | re.S).group(1)
-    text = re.sub("|".join(WORDS), lambda word: f'"{WORDS[word.group()]}"',
+    words = WORDS | {
+        "PP_SETTINGS_FILE": manual.settings_file(fixture.SERVER_LIBRARY)}
+    text = re.sub("|".join(words), lambda word: f'"{words[word.group()]}"',
                   text)
     return {"LIBPROXYPROTO_" + name: default for name, default
             in re.findall(r'{ "(\w+)", "([^"]*)"', text)}

@@ -37,7 +37,7 @@ struct pp_listener {
 	_Atomic int blocking;	/* enum pp_blocking */
 	_Atomic bool watched;	/* the program has waited for it, not in accept */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
-	_Atomic int patience;	/* see patience.c */
+	_Atomic int patience;	/* see accept.c */
 	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
