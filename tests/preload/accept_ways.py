@@ -224,6 +224,21 @@ class Together(Case):
                 server.clients = []
             self.check_told(server, way, mode, count)
 
+    def test_refused_together(self):
+        """Edge triggered: thirty that wait turn out malformed at once."""
+        with Server("epoll-edge", "all") as server:
+            self.ask(server)
+            waiting = [server.bad(HALF_V1) for _ in range(30)]
+            self.ask(server)
+            os.kill(server.process.pid, signal.SIGSTOP)
+            for client in waiting:
+                client.sendall(b"nonsense\r\n")
+            os.kill(server.process.pid, signal.SIGCONT)
+            for client in waiting:
+                self.assertEqual(fixture.read_all(client), b"")
+            self.ask(server)
+            self.check_told(server, "epoll-edge", "all", 60)
+
     def test_more_than_a_call_tries(self):
         """Edge triggered: forty late ones are ahead of the good one."""
         for kind in "late", "refused":

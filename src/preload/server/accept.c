@@ -182,16 +182,20 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 			 &waiting->receive, NULL);
 }
 
-/* The next one out of the waiting room, if there is one. */
+/*
+ * The next one out of the waiting room, if there is one. Where it is refused the
+ * room may have others: EAGAIN must not be said before they were looked at, as
+ * an edge-triggered program would not be told of them again.
+ */
 static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 {
 	struct pp_waiting waiting;
-	enum pp_accepted accepted = PP_ACCEPT_ON;
+	enum pp_accepted accepted = PP_ACCEPT_NEW;
 	int left, state;
 
 	if (arrival->listener == NULL ||
 	    !atomic_load(&arrival->listener->used))
-		return PP_ACCEPT_ON;
+		return PP_ACCEPT_NEW;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	left = pp_listeners_leave(arrival->listener, &waiting,
 				  &arrival->look);
@@ -285,7 +289,7 @@ int pp_accept(const struct pp_accept_call *call)
 	arrival.listener = pp_listeners_get(call->listener);
 	do {
 		accepted = accept_waiting(&arrival);
-		if (accepted == PP_ACCEPT_ON)
+		if (accepted == PP_ACCEPT_NEW)
 			accepted = accept_new(&arrival);
 	} while (accepted == PP_ACCEPT_ON);
 	if (accepted == PP_ACCEPT_FAILED)

@@ -26,7 +26,8 @@
 
 /* How one call of accept goes on. */
 enum pp_accepted {
-	PP_ACCEPT_ON,		/* with the next connection */
+	PP_ACCEPT_ON,		/* with the next connection, wherever it is */
+	PP_ACCEPT_NEW,		/* the room has none: with the kernel's */
 	PP_ACCEPTED,		/* it returns the arrival's descriptor */
 	PP_ACCEPT_FAILED,	/* it fails with errno */
 };
