@@ -25,6 +25,7 @@ class Inetd(StartedCase):
 
 
 class Preloaded(Inetd, unittest.TestCase):
+    hands_on = True
     program = "openbsd-inetd"
     note = "with -E: it clears LD_PRELOAD for what it starts otherwise"
 

@@ -56,6 +56,7 @@ class Cluster(ServerCase):
 
 
 class RoundRobin(Cluster, unittest.TestCase):
+    hands_on = True
     program = "Node.js cluster, round robin"
     policy = "SCHED_RR"
 

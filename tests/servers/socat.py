@@ -34,11 +34,13 @@ class Socat(StartedCase):
 
 
 class Exec(Socat, unittest.TestCase):
+    hands_on = True
     program = "socat EXEC,nofork"
     way = "EXEC"
 
 
 class System(Socat, unittest.TestCase):
+    hands_on = True
     program = "socat SYSTEM,nofork"
     way = "SYSTEM"
 

@@ -25,11 +25,13 @@ class Activate(StartedCase):
 
 
 class Inetd(Activate, unittest.TestCase):
+    hands_on = True
     program = "systemd-socket-activate --accept --inetd"
     options = ("--inetd",)
 
 
 class Plain(Activate, unittest.TestCase):
+    hands_on = True
     program = "systemd-socket-activate --accept"
     fd = 3
 

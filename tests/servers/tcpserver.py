@@ -34,6 +34,7 @@ class Tcpserver(StartedCase):
 
 
 class Preloaded(Tcpserver, unittest.TestCase):
+    hands_on = True
     program = "tcpserver"
     tells = ("rules by address, TCPREMOTEIP and the like; "
              + StartedCase.tells)
