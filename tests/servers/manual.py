@@ -126,7 +126,8 @@ class Rendered(unittest.TestCase):
         """Not that of the system, which .Os alone would name."""
         self.both(lambda text: self.assertRegex(
             text.rstrip().rpartition("\n")[2],
-            r"^libproxyproto +\w+ \d+, \d+ +libproxyproto$"))
+            r"^libproxyproto +\w+ \d+, \d+ +"
+            r"(libproxyproto|[\w.]+\(\d\))$"))
 
 
 class Recipes(unittest.TestCase):
