@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define DISCARD_PORT 9
-#define DISCARD_SIZE (1 << 20)
 
 /* Ends the connection of a socket, if it has one, by a reset. */
 static bool disconnect(int fd)
@@ -25,11 +24,12 @@ static bool disconnect(int fd)
 void pp_reset_connection(int fd)
 {
 	bool gone = disconnect(fd);
+	char bytes[512];
 
 	/* without it POLLIN would be missing */
 	shutdown(fd, SHUT_RDWR);
-	while (!gone && pp_calls.recv(fd, NULL, DISCARD_SIZE,
-				      MSG_TRUNC | MSG_DONTWAIT) > 0)
+	while (!gone &&
+	       pp_calls.recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 }
 
