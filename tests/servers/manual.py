@@ -82,9 +82,16 @@ class Lint(unittest.TestCase):
         for page in linted():
             with self.subTest(page):
                 output, errors = run(*command, manual.path(page))
-                self.assertEqual(errors, "")
+                self.assertEqual([line for line in errors.splitlines()
+                                  if not self.is_long_path(line)], [])
                 self.assertIn(page.rpartition(".")[0],
                               re.sub(".\b", "", output))
+
+    @staticmethod
+    def is_long_path(line):
+        """Is it about a settings file that is longer than a line?"""
+        path = manual.settings_file(fixture.SERVER_LIBRARY)
+        return line.endswith("can't break line") and len(path) > 40
 
     def test_man(self):
         self.check("man", "--warnings", "-E", "UTF-8", "-l")
