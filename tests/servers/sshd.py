@@ -72,7 +72,9 @@ class Sshd(RecipeCase, ServerCase):
     def prepare(self, text):
         """Its configuration, and a log."""
         with open(CONFIG, "w", encoding="ascii") as file:
-            file.write(f"{text}LogLevel DEBUG\n{self.match}")
+            # each one that stands in for a late client is a start, too
+            file.write(f"{text}LogLevel DEBUG\nMaxStartups 1000\n"
+                       f"{self.match}")
         os.makedirs("/run/sshd", exist_ok=True)
         if not self.log:
             self.log = Syslog(self)
