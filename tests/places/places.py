@@ -53,21 +53,7 @@ hostname places
 [ -z "$layers" ] || mount -t overlay overlay "$root" -o "$layers"
 cd "$root"
 mount --bind "$PP_DEBS" var/cache/apt/archives
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t tmpfs -o mode=755 tmpfs dev
-for name in full null random tty urandom zero; do
-	: >"dev/$name"
-	mount --bind "/dev/$name" "dev/$name"
-done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
-mount -t tmpfs -o mode=1777 tmpfs dev/shm
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-ln -s /proc/self/fd/0 dev/stdin
-ln -s /proc/self/fd/1 dev/stdout
-ln -s /proc/self/fd/2 dev/stderr
+""" + root.MOUNTS + r"""
 exec chroot . env -i "$@"
 """
 
