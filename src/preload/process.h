@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Whose memory is it that the hooks find? */
+/* Whose memory is it that the hooks find, and has it other threads? */
 #ifndef PP_PRELOAD_PROCESS_H
 #define PP_PRELOAD_PROCESS_H
 
 #include <stdbool.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+#include <sys/single_threaded.h>
+#endif
 
 /*
  * To be called before the first pp_process_is_guest that counts: one system
@@ -21,5 +24,15 @@ void pp_process_note_fork(void);
  * their process namespaces. Signal-safe.
  */
 bool pp_process_is_guest(void);
+
+/* False as long as the process certainly has one thread. One load. */
+static inline bool pp_has_threads(void)
+{
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+	return !__libc_single_threaded;
+#else
+	return true;
+#endif
+}
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The program's epolls; see epolls.h. The kernel lists what is registered with
- * one in /proc/self/fdinfo, see proc_pid_fdinfo(5), a line each:
+ * The program's epolls; see registrations.h. The kernel lists what is
+ * registered with one in /proc/self/fdinfo, see proc_pid_fdinfo(5), a line each:
  *
  *	tfd:       10 events:       19 data:               2a  pos:0 ino:...
  *
@@ -9,10 +9,9 @@
  */
 #include <config.h>
 
-#include "preload/server/epolls.h"
+#include "preload/server/registrations.h"
 
 #include "preload/real.h"
-#include "preload/server/registrations.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -16,7 +16,6 @@
 #include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <limits.h>

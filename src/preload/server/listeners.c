@@ -12,10 +12,9 @@
 #include "preload/real.h"
 #include "preload/server/registrations.h"
 #include "preload/server/rooms.h"
-#include "preload/server/threads.h"
-#include "preload/table.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -40,15 +39,49 @@ struct entry {
 	_Atomic unsigned compared;
 };
 
-static struct entry near_entries[PP_TABLE_NEAR];
-static struct pp_table table;
+/* The near descriptors', and of the others pages that are mapped, and stay. */
+#define NEAR 1024
+#define PAGE 4096
+static struct entry near_entries[NEAR];
+static void *_Atomic directory;
 static _Atomic bool any_listener;
 static _Atomic int unwatched_count;
 
+/* The memory that a pointer points to; with make it is mapped if it is not. */
+static void *get_memory(void *_Atomic *pointer, size_t size, bool make)
+{
+	void *memory = atomic_load_explicit(pointer, memory_order_acquire);
+	void *fresh;
+
+	if (memory != NULL || !make)
+		return memory;
+	fresh = pp_memory_map(size);
+	if (fresh == NULL ||
+	    atomic_compare_exchange_strong(pointer, &memory, fresh))
+		return fresh;
+	munmap(fresh, size);
+	return memory;
+}
+
+/*
+ * NULL for a negative fd, where none was made yet, or with make where there is
+ * no memory. Lock-free, signal-safe.
+ */
 static struct entry *get_entry(int fd, bool make)
 {
-	return pp_table_slot(&table, near_entries, sizeof(*near_entries), fd,
-			     make);
+	const size_t pages = (size_t)INT_MAX / PAGE + 1;
+	void *_Atomic *all;
+	struct entry *page;
+
+	if (fd < 0)
+		return NULL;
+	if (fd < NEAR)
+		return &near_entries[fd];
+	all = get_memory(&directory, pages * sizeof(*all), make);
+	if (all == NULL)
+		return NULL;
+	page = get_memory(&all[fd / PAGE], PAGE * sizeof(*page), make);
+	return page == NULL ? NULL : &page[fd % PAGE];
 }
 
 void pp_listeners_note_watched(struct pp_listener *listener)

@@ -15,9 +15,7 @@
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/epolls.h"
 #include "preload/server/registrations.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <sys/select.h>

@@ -21,9 +21,9 @@
 
 #include "preload/server/wait.h"
 
+#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
