@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Making a header from settings; see stated.h. */
+/* Making a header from settings; see send.h. */
 #include <config.h>
 
-#include "connection/stated.h"
+#include "connection/send.h"
 
 #include "protocol/tlv.h"
 

@@ -12,7 +12,6 @@
 #include "connection/destinations.h"
 #include "connection/report.h"
 #include "connection/send.h"
-#include "connection/stated.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"

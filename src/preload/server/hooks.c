@@ -13,7 +13,6 @@
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 

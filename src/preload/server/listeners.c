@@ -5,7 +5,7 @@
 #include "preload/server/listeners.h"
 
 #include "connection/admission.h"
-#include "connection/cookie.h"
+#include "connection/calls.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/process.h"

@@ -8,7 +8,7 @@
 
 #include "preload/server/rooms.h"
 
-#include "connection/cookie.h"
+#include "connection/calls.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/lock.h"
