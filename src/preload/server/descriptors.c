@@ -24,8 +24,7 @@
  * memory.
  */
 static _Atomic bool marks[MARKS];
-/* Between these are all that are marked; from end on none is. */
-static _Atomic int start = INT_MAX, end;
+static _Atomic int end;	/* from here on none is marked */
 static rlim_t count;
 
 /* Reads memory only. */
@@ -37,8 +36,6 @@ static bool is_marked(int fd)
 /* Locked. */
 static void mark_descriptor(int fd)
 {
-	if (fd < atomic_load(&start))
-		atomic_store(&start, fd);
 	if (fd >= atomic_load(&end))
 		atomic_store(&end, fd + 1);
 	/* one that the program has closed may have left it */
@@ -102,7 +99,7 @@ void pp_descriptors_close_all(void)
 	const int stop = atomic_load(&end);
 	int next;
 
-	for (int fd = atomic_load(&start); fd < stop; fd = next + 1) {
+	for (int fd = 0; fd < stop; fd = next + 1) {
 		for (next = fd; next < stop && is_marked(next); next++)
 			pp_descriptors_forget(next);
 		if (next > fd)
@@ -172,8 +169,6 @@ static int next_hidden(unsigned first, unsigned last)
 {
 	const unsigned stop = (unsigned)atomic_load(&end);
 
-	if (first < (unsigned)atomic_load(&start))
-		first = (unsigned)atomic_load(&start);
 	for (unsigned fd = first; fd < stop && fd <= last; fd++)
 		if (pp_descriptors_has((int)fd))
 			return (int)fd;

@@ -50,7 +50,7 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 /*
  * The listener's room was opened. Where the program was never seen to wait for
  * it, though it must (by raw system calls, or by io_uring(7), as libuv does),
- * its registrations are looked up (epolls.c) and noted as
+ * its registrations are looked up and noted as
  * pp_listeners_note_epoll does. Locked. No cancellation point, keeps errno.
  */
 void pp_epolls_look_up(struct pp_listener *listener);
