@@ -8,7 +8,6 @@
 #include "connection/calls.h"
 #include "memory.h"
 #include "preload/configuration.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/registrations.h"
 #include "preload/server/rooms.h"
@@ -17,6 +16,7 @@
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
@@ -46,6 +46,8 @@ static struct entry near_entries[NEAR];
 static void *_Atomic directory;
 static _Atomic bool any_listener;
 static _Atomic int unwatched_count;
+/* The process whose memory it is; 0 as long as that does not matter. */
+static _Atomic pid_t owner;
 
 /* The memory that a pointer points to; with make it is mapped if it is not. */
 static void *get_memory(void *_Atomic *pointer, size_t size, bool make)
@@ -337,4 +339,21 @@ void pp_listeners_note_close(int fd)
 bool pp_listeners_any(void)
 {
 	return atomic_load_explicit(&any_listener, memory_order_acquire);
+}
+
+void pp_process_note_fork(void)
+{
+	if (atomic_load(&owner) != 0)
+		atomic_store(&owner, getpid());
+}
+
+void pp_process_prepare(void)
+{
+	if (atomic_load(&owner) == 0)
+		atomic_store(&owner, getpid());
+}
+
+bool pp_process_is_guest(void)
+{
+	return atomic_load(&owner) != getpid();
 }

@@ -12,7 +12,6 @@
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/lock.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/registrations.h"

@@ -21,7 +21,6 @@
 
 #include "preload/server/wait.h"
 
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 
