@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Makes the header that the client's settings ask for (stated.c), and puts it in
- * front of everything else on a TCP connection (send.c).
+ * Makes the header that the client's settings ask for, and puts it in
+ * front of everything else on a TCP connection.
  */
 #ifndef PP_CONNECTION_SEND_H
 #define PP_CONNECTION_SEND_H
