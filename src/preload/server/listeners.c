@@ -30,7 +30,7 @@ enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 /* What is known of a descriptor. */
 struct entry {
 	_Atomic int kind;
-	struct pp_listener *_Atomic listener;	/* NULL if it never was one */
+	void *_Atomic listener;	/* its record; NULL if it never was one */
 	/* for an inherited listener that is not known as one yet */
 	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
@@ -88,8 +88,8 @@ static struct entry *get_entry(int fd, bool make)
 
 void pp_listeners_note_watched(struct pp_listener *listener)
 {
-	if (!atomic_load(&listener->watched) &&
-	    !atomic_exchange(&listener->watched, true))
+	if (atomic_load(&listener->unwatched) &&
+	    atomic_exchange(&listener->unwatched, false))
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
@@ -108,36 +108,20 @@ static void renew(struct pp_listener *listener)
 	atomic_store(&listener->patience, 0);
 	atomic_store(&listener->polled, false);
 	atomic_store(&listener->thread, 0);
-	if (atomic_exchange(&listener->watched, false))
+	if (!atomic_exchange(&listener->unwatched, true))
 		atomic_fetch_add(&unwatched_count, 1);
-}
-
-/* The memory of the entry's record, which stays. NULL where there is none. */
-static struct pp_listener *get_record(struct entry *entry, int fd)
-{
-	struct pp_listener *expected = atomic_load(&entry->listener);
-	struct pp_listener *fresh;
-
-	if (expected != NULL)
-		return expected;
-	fresh = pp_memory_map(sizeof(*fresh));
-	if (fresh == NULL)
-		return NULL;
-	fresh->fd = fd;
-	/* it is not counted yet as one that is not */
-	fresh->watched = true;
-	if (atomic_compare_exchange_strong(&entry->listener, &expected, fresh))
-		return fresh;
-	munmap(fresh, sizeof(*fresh));
-	return expected;
 }
 
 static void note_listener(struct entry *entry, int fd)
 {
-	struct pp_listener *listener = get_record(entry, fd);
+	struct pp_listener *listener =
+		get_memory(&entry->listener, sizeof(*listener), true);
+	int none = 0;
 
 	if (listener == NULL)
 		return;
+	/* one that has it may be moved meanwhile */
+	atomic_compare_exchange_strong(&listener->fd, &none, fd);
 	renew(listener);
 	if (atomic_load(&entry->kind) != LISTENER &&
 	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))

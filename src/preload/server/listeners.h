@@ -38,7 +38,7 @@ struct pp_listener {
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
 	_Atomic int blocking;	/* enum pp_blocking */
-	_Atomic bool watched;	/* the program has waited for it, not in accept */
+	_Atomic bool unwatched;	/* the program has waited for it in accept alone */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see patience.c */
 	_Atomic bool polled;	/* by poll(2) or select(2) */

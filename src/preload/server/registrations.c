@@ -307,7 +307,7 @@ static void note_found(struct pp_listener *listener, int epoll,
  */
 static bool is_sought(struct pp_listener *listener)
 {
-	return !atomic_load(&listener->watched) &&
+	return atomic_load(&listener->unwatched) &&
 	       !pp_registrations_any(listener) &&
 	       (fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }
