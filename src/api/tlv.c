@@ -104,7 +104,7 @@ PP_EXPORT ssize_t proxyproto_add_tlv(void *bytes, size_t size, unsigned type,
 	    type == PP_TLV_CRC32C ||
 	    (type == PP_TLV_UNIQUE_ID && length > PP_UNIQUE_ID_MAX))
 		return PROXYPROTO_UNFIT;
-	return appended(&draft, pp_draft_append(&draft, &tlv));
+	return appended(&draft, pp_draft_append(&draft, 0, &tlv));
 }
 
 PP_EXPORT ssize_t proxyproto_add_ssl(void *bytes, size_t size, unsigned client,
@@ -149,9 +149,9 @@ PP_EXPORT ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size,
 	    !find_last(&draft, PP_TLV_SSL, &ssl) || ssl.length < PP_SSL_FIXED)
 		return PROXYPROTO_UNFIT;
 	return appended(&draft,
-			pp_draft_append_within(&draft,
-					       (size_t)(ssl.value - draft.bytes),
-					       &tlv));
+			pp_draft_append(&draft,
+					(size_t)(ssl.value - draft.bytes),
+					&tlv));
 }
 
 PP_EXPORT ssize_t proxyproto_add_crc32c(void *bytes, size_t size)

@@ -7,8 +7,11 @@
 #ifndef PP_CONNECTION_CALLS_H
 #define PP_CONNECTION_CALLS_H
 
+#include <errno.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct pp_calls {
@@ -28,5 +31,29 @@ struct pp_calls {
 
 /* To be defined by whoever links connection/. */
 extern const struct pp_calls pp_calls;
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
+/*
+ * A number of the socket that no other has had of late: SO_COOKIE, or where
+ * the kernel has none (before 4.6) that of its inode. 0 for what is no socket,
+ * or cannot be asked: it equals nothing. Changes errno. Signal-safe.
+ */
+static inline uint64_t pp_cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+	struct stat status;
+
+	if (pp_calls.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie,
+				&length) == 0)
+		return cookie;
+	if (errno != ENOPROTOOPT || fstat(fd, &status) != 0 ||
+	    !S_ISSOCK(status.st_mode))
+		return 0;
+	return status.st_ino;
+}
 
 #endif

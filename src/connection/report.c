@@ -4,6 +4,8 @@
 
 #include "connection/report.h"
 
+#include "connection/destinations.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,25 +25,20 @@ static const char server[] = "libproxyproto";
 #define NOTHING ((uintptr_t)1)
 static _Atomic uintptr_t remembered;
 
-static uint64_t mix(uint64_t sum, uint64_t number)
-{
-	sum = (sum ^ number) * UINT64_C(0x9e3779b97f4a7c15);
-	return sum ^ sum >> 29;
-}
-
 /* What descriptor 2 is: never NOT_KNOWN. */
 static uintptr_t identify(void)
 {
+	static const uint64_t no_key[2];
 	struct stat status;
 	uint64_t sum;
 
 	if (fstat(STDERR_FILENO, &status) != 0)
 		return NOTHING;
-	sum = mix(0, status.st_dev);
-	sum = mix(sum, status.st_ino);
-	sum = mix(sum, status.st_rdev);
-	sum = mix(sum, status.st_mode & S_IFMT);
-	return (uintptr_t)(sum ^ sum >> 32) | 2;
+	sum = pp_digest(no_key,
+			(uint64_t[]){ status.st_dev, status.st_ino,
+				      status.st_rdev, status.st_mode & S_IFMT },
+			4);
+	return (uintptr_t)sum | 2;
 }
 
 void pp_report_begin(void)

@@ -10,7 +10,6 @@
 #include "connection/room.h"
 
 #include "connection/calls.h"
-#include "connection/cookie.h"
 #include "memory.h"
 
 #include <errno.h>

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Puts a header in front of everything else on a TCP connection. */
+/*
+ * Makes the header that the client's settings ask for, and puts it in
+ * front of everything else on a TCP connection.
+ */
 #ifndef PP_CONNECTION_SEND_H
 #define PP_CONNECTION_SEND_H
 
+#include "settings/settings.h"
+
 #include <poll.h>
-#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -43,5 +47,23 @@ ssize_t pp_send_begin(int fd, const struct pp_send_way *way,
  */
 int pp_send_rest(int fd, const struct pp_send_way *way, const void *bytes,
 		 size_t size, size_t taken);
+
+/* What a header states, for the log; AF_UNSPEC where it states nothing. */
+struct pp_stated {
+	union pp_address source;
+	union pp_address destination;
+};
+
+/* The bytes that no header made from these settings goes beyond. */
+size_t pp_outgoing_size(const struct pp_settings *settings);
+
+/*
+ * Writes the header of a connection to that address. Where the source is a
+ * network, it is the address so many places behind the first, beginning again
+ * at the end. Returns the length, or 0 where nothing can be written.
+ */
+size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
+			  const union pp_address *connected, uint8_t *bytes,
+			  size_t size, struct pp_stated *stated);
 
 #endif

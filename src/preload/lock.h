@@ -9,13 +9,12 @@
 #ifndef PP_PRELOAD_LOCK_H
 #define PP_PRELOAD_LOCK_H
 
-#include "preload/real.h"
-
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #define PP_LOCK_YIELDS 100
 
@@ -25,26 +24,42 @@ struct pp_lock {
 	int cancel_state;	/* the holder's, before */
 };
 
-/* Takes the lock; *before is for pp_lock_release. */
-static inline void pp_lock_take(struct pp_lock *lock, sigset_t *before)
+/*
+ * Takes the lock if it is free, *before is for pp_lock_release; else waits for
+ * a while, and longer after so many tries.
+ */
+static inline bool pp_lock_try(struct pp_lock *lock, sigset_t *before,
+			       int tries)
 {
-	int state, tries = 0;
+	const struct timespec pause = { .tv_nsec = 1000000 };
 	sigset_t all;
+	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, before);
-	while (atomic_exchange_explicit(&lock->held, true,
-					memory_order_acquire)) {
-		pthread_sigmask(SIG_SETMASK, before, NULL);
-		/* a thread of real-time priority yields to no other */
-		if (tries++ < PP_LOCK_YIELDS)
-			sched_yield();
-		else
-			real_poll(NULL, 0, 1);
-		pthread_sigmask(SIG_SETMASK, &all, NULL);
+	if (!atomic_exchange_explicit(&lock->held, true,
+				      memory_order_acquire)) {
+		lock->cancel_state = state;
+		return true;
 	}
-	lock->cancel_state = state;
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+	/* a thread of real-time priority yields to no other */
+	if (tries < PP_LOCK_YIELDS)
+		sched_yield();
+	else
+		nanosleep(&pause, NULL);
+	pthread_setcancelstate(state, NULL);
+	return false;
+}
+
+static inline void pp_lock_take(struct pp_lock *lock, sigset_t *before)
+{
+	int tries = 0;
+
+	while (!pp_lock_try(lock, before, tries))
+		if (tries < PP_LOCK_YIELDS)
+			tries++;
 }
 
 static inline void pp_lock_release(struct pp_lock *lock,

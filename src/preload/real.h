@@ -7,11 +7,38 @@
 #ifndef PP_PRELOAD_REAL_H
 #define PP_PRELOAD_REAL_H
 
-#include "preload/hooks.h"
+#include "export.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * The list of functions that the library which is being compiled intercepts, a
+ * file to be included (see there), and the types in it.
+ */
+#ifdef PP_CLIENT
+#define PP_HOOKS "preload/client/hooks.def"
+#else
+#define PP_HOOKS "preload/server/hooks.def"
+#endif
+
+/* Two C libraries, two types; musl's off_t has 64 bits everywhere. */
+#ifdef __GLIBC__
+typedef int pp_mmsg_flags;
+typedef off64_t pp_offset;
+#else
+typedef unsigned pp_mmsg_flags;
+typedef off_t pp_offset;
+#endif
 
 #define PP_HOOK(type, name, parameters, arguments) PP_REAL_##name,
 #define PP_CALL PP_HOOK

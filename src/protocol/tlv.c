@@ -102,8 +102,8 @@ void pp_draft_renew(struct pp_draft *draft)
 	write_u16(at + 2, crc & 0xffff);
 }
 
-bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
-			    const struct pp_tlv *tlv)
+bool pp_draft_append(struct pp_draft *draft, size_t ssl,
+		     const struct pp_tlv *tlv)
 {
 	size_t limit = draft->room < PP_V2_MAX ? draft->room : PP_V2_MAX;
 	uint8_t *at = draft->bytes + draft->length;
@@ -122,11 +122,6 @@ bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
 	return true;
 }
 
-bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv)
-{
-	return pp_draft_append_within(draft, 0, tlv);
-}
-
 bool pp_draft_append_crc32c(struct pp_draft *draft)
 {
 	static const uint8_t zero[4];
@@ -134,5 +129,5 @@ bool pp_draft_append_crc32c(struct pp_draft *draft)
 				    .length = sizeof(zero),
 				    .value = zero };
 
-	return pp_draft_append(draft, &tlv);
+	return pp_draft_append(draft, 0, &tlv);
 }

@@ -56,14 +56,12 @@ struct pp_draft {
 
 /*
  * Appends a vector, and renews the header's length and the CRC32c that it may
- * have. False, and nothing changed, where there is no room or the header would
- * be longer than its length can say.
+ * have. Where ssl is not 0 it is within the SSL vector whose value begins there
+ * and ends it all. False, and nothing changed, where there is no room or the
+ * header would be longer than its length can say.
  */
-bool pp_draft_append(struct pp_draft *draft, const struct pp_tlv *tlv);
-
-/* The same within the SSL vector whose value begins at ssl and ends it all. */
-bool pp_draft_append_within(struct pp_draft *draft, size_t ssl,
-			    const struct pp_tlv *tlv);
+bool pp_draft_append(struct pp_draft *draft, size_t ssl,
+		     const struct pp_tlv *tlv);
 
 /* Appends a checksum over all of it. False as above. */
 bool pp_draft_append_crc32c(struct pp_draft *draft);

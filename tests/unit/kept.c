@@ -152,10 +152,10 @@ START_TEST(forked)
 	put(5, 1, 100);
 	pp_kept_note_fork(&kept);
 	ck_assert(is(5, 1, 100));
-	kept.locked = true;
+	kept.lock.held = true;
 	pp_kept_note_fork(&kept);
 	ck_assert(is(5, 1, 100));
-	kept.locked = true;
+	kept.lock.held = true;
 	kept.is_changing = true;
 	pp_kept_note_fork(&kept);
 	ck_assert(is_none(5));
@@ -169,10 +169,10 @@ START_TEST(locked_for_good)
 {
 	begin();
 	put(5, 1, 100);
-	kept.locked = true;
+	kept.lock.held = true;
 	put(6, 2, 100);
 	ck_assert(is_none(5));
-	kept.locked = false;
+	kept.lock.held = false;
 	ck_assert(is(5, 1, 100));
 	ck_assert(is_none(6));
 }

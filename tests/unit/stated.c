@@ -2,7 +2,7 @@
 /* The header that settings make. */
 #include <config.h>
 
-#include "connection/stated.h"
+#include "connection/send.h"
 
 #include "suites.h"
 #include "support.h"

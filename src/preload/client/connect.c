@@ -13,7 +13,6 @@
 #include "connection/fast_open.h"
 #include "connection/report.h"
 #include "connection/send.h"
-#include "connection/stated.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* accept(2) and accept4(2) as the hooks have them: hooks.c. */
+/* How the program gets connections: see hooks.c. */
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
@@ -22,5 +22,14 @@ struct pp_accept_call {
  * cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
+
+/*
+ * LIBPROXYPROTO_INETD: a program that is started once a connection, with the
+ * connection on descriptor 0 (inetd) or 3 (systemd, Accept=yes), by something
+ * that knows nothing of the header. Takes the header off that connection, where
+ * the settings ask for it; called by the library's constructor, before main.
+ * Waits for the header as long as TIMEOUT says. Keeps errno.
+ */
+void pp_inetd_start(void);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "preload/real.h"
 #include "preload/server/rooms.h"
-#include "preload/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,32 +16,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Atomic bool near_marks[PP_TABLE_NEAR];
-static struct pp_table table;
-/* Between these are all that are marked; from end on none is. */
-static _Atomic int start = INT_MAX, end;
+/* Theirs are below: what a process may open is seldom more. */
+#define MARKS (1 << 20)
+
+/*
+ * A mark for each number that they may have; what is not written to takes no
+ * memory.
+ */
+static _Atomic bool marks[MARKS];
+static _Atomic int end;	/* from here on none is marked */
 static rlim_t count;
 
-static _Atomic bool *get_mark(int fd, bool make)
+/* Reads memory only. */
+static bool is_marked(int fd)
 {
-	return pp_table_slot(&table, near_marks, sizeof(*near_marks), fd, make);
+	return fd >= 0 && fd < MARKS && atomic_load(&marks[fd]);
 }
 
-/* Locked. False where there is no memory. */
-static bool mark_descriptor(int fd)
+/* Locked. */
+static void mark_descriptor(int fd)
 {
-	_Atomic bool *mark = get_mark(fd, true);
-
-	if (mark == NULL)
-		return false;
-	if (fd < atomic_load(&start))
-		atomic_store(&start, fd);
 	if (fd >= atomic_load(&end))
 		atomic_store(&end, fd + 1);
 	/* one that the program has closed may have left it */
-	if (!atomic_exchange(mark, true))
-		count++;
-	return true;
+	count += !atomic_exchange(&marks[fd], true);
 }
 
 /* The number from which on they are; see descriptors.h. */
@@ -62,11 +59,14 @@ int pp_descriptors_hide(int fd)
 	if (count >= limit.rlim_cur / 4)
 		return -1;
 	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
-	if (hidden < 0 || mark_descriptor(hidden))
-		return hidden;
-	real_close(hidden);
-	errno = ENOMEM;
-	return -1;
+	if (hidden >= MARKS) {
+		real_close(hidden);
+		errno = EMFILE;
+		return -1;
+	}
+	if (hidden >= 0)
+		mark_descriptor(hidden);
+	return hidden;
 }
 
 int pp_descriptors_reveal(int fd)
@@ -76,18 +76,10 @@ int pp_descriptors_reveal(int fd)
 
 void pp_descriptors_forget(int fd)
 {
-	_Atomic bool *mark = get_mark(fd, false);
-
-	if (mark != NULL && atomic_exchange(mark, false))
+	if (is_marked(fd)) {
+		atomic_store(&marks[fd], false);
 		count--;
-}
-
-/* Reads memory only. */
-static bool is_marked(int fd)
-{
-	const _Atomic bool *mark = get_mark(fd, false);
-
-	return mark != NULL && atomic_load(mark);
+	}
 }
 
 /* Closes what is open from first up to last. No cancellation point. */
@@ -107,7 +99,7 @@ void pp_descriptors_close_all(void)
 	const int stop = atomic_load(&end);
 	int next;
 
-	for (int fd = atomic_load(&start); fd < stop; fd = next + 1) {
+	for (int fd = 0; fd < stop; fd = next + 1) {
 		for (next = fd; next < stop && is_marked(next); next++)
 			pp_descriptors_forget(next);
 		if (next > fd)
@@ -177,8 +169,6 @@ static int next_hidden(unsigned first, unsigned last)
 {
 	const unsigned stop = (unsigned)atomic_load(&end);
 
-	if (first < (unsigned)atomic_load(&start))
-		first = (unsigned)atomic_load(&start);
 	for (unsigned fd = first; fd < stop && fd <= last; fd++)
 		if (pp_descriptors_has((int)fd))
 			return (int)fd;

@@ -7,21 +7,39 @@
 #include <config.h>
 
 #include "api/proxyproto.h"
+#include "connection/calls.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/accept.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/inetd.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* As the kernel has it: the client library's hook would send a header. */
+static int connect_raw(int fd, const struct sockaddr *address,
+		       socklen_t length)
+{
+	return (int)syscall(SYS_connect, fd, address, length);
+}
+
+/* For connection/, in a process of the program's; see calls.h there. */
+const struct pp_calls pp_calls = {
+	.close = real_close,
+	.connect = connect_raw,
+	.epoll_create1 = real_epoll_create1,
+	.epoll_ctl = real_epoll_ctl,
+	.epoll_wait = epoll_wait,
+	.getsockname = real_getsockname,
+	.getsockopt = getsockopt,
+	.recv = recv,
+};
 
 static void note_child(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* A connection that the program was started with; see inetd.h. */
+/* A connection that the program was started with; see accept.h. */
 #include <config.h>
 
-#include "preload/server/inetd.h"
+#include "preload/server/accept.h"
 
 #include "connection/admission.h"
 #include "connection/clock.h"

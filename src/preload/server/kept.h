@@ -8,9 +8,9 @@
 #ifndef PP_PRELOAD_SERVER_KEPT_H
 #define PP_PRELOAD_SERVER_KEPT_H
 
+#include "preload/lock.h"
 #include "protocol/address.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* The memory for them: 8 MiB, of which what was used takes any. */
@@ -20,7 +20,7 @@
 /* Zeroed it keeps nothing. */
 struct pp_kept {
 	uint8_t *_Atomic ring;	/* NULL until pp_kept_start */
-	_Atomic bool locked;
+	struct pp_lock lock;
 	/* what follows is for the holder of the lock */
 	bool is_changing;
 	/*

@@ -5,19 +5,18 @@
 #include "preload/server/listeners.h"
 
 #include "connection/admission.h"
-#include "connection/cookie.h"
+#include "connection/calls.h"
 #include "memory.h"
 #include "preload/configuration.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/registrations.h"
 #include "preload/server/rooms.h"
-#include "preload/server/threads.h"
-#include "preload/table.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
@@ -31,7 +30,7 @@ enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 /* What is known of a descriptor. */
 struct entry {
 	_Atomic int kind;
-	struct pp_listener *_Atomic listener;	/* NULL if it never was one */
+	void *_Atomic listener;	/* its record; NULL if it never was one */
 	/* for an inherited listener that is not known as one yet */
 	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
@@ -40,21 +39,57 @@ struct entry {
 	_Atomic unsigned compared;
 };
 
-static struct entry near_entries[PP_TABLE_NEAR];
-static struct pp_table table;
+/* The near descriptors', and of the others pages that are mapped, and stay. */
+#define NEAR 1024
+#define PAGE 4096
+static struct entry near_entries[NEAR];
+static void *_Atomic directory;
 static _Atomic bool any_listener;
 static _Atomic int unwatched_count;
+/* The process whose memory it is; 0 as long as that does not matter. */
+static _Atomic pid_t owner;
 
+/* The memory that a pointer points to; with make it is mapped if it is not. */
+static void *get_memory(void *_Atomic *pointer, size_t size, bool make)
+{
+	void *memory = atomic_load_explicit(pointer, memory_order_acquire);
+	void *fresh;
+
+	if (memory != NULL || !make)
+		return memory;
+	fresh = pp_memory_map(size);
+	if (fresh == NULL ||
+	    atomic_compare_exchange_strong(pointer, &memory, fresh))
+		return fresh;
+	munmap(fresh, size);
+	return memory;
+}
+
+/*
+ * NULL for a negative fd, where none was made yet, or with make where there is
+ * no memory. Lock-free, signal-safe.
+ */
 static struct entry *get_entry(int fd, bool make)
 {
-	return pp_table_slot(&table, near_entries, sizeof(*near_entries), fd,
-			     make);
+	const size_t pages = (size_t)INT_MAX / PAGE + 1;
+	void *_Atomic *all;
+	struct entry *page;
+
+	if (fd < 0)
+		return NULL;
+	if (fd < NEAR)
+		return &near_entries[fd];
+	all = get_memory(&directory, pages * sizeof(*all), make);
+	if (all == NULL)
+		return NULL;
+	page = get_memory(&all[fd / PAGE], PAGE * sizeof(*page), make);
+	return page == NULL ? NULL : &page[fd % PAGE];
 }
 
 void pp_listeners_note_watched(struct pp_listener *listener)
 {
-	if (!atomic_load(&listener->watched) &&
-	    !atomic_exchange(&listener->watched, true))
+	if (atomic_load(&listener->unwatched) &&
+	    atomic_exchange(&listener->unwatched, false))
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
@@ -73,36 +108,20 @@ static void renew(struct pp_listener *listener)
 	atomic_store(&listener->patience, 0);
 	atomic_store(&listener->polled, false);
 	atomic_store(&listener->thread, 0);
-	if (atomic_exchange(&listener->watched, false))
+	if (!atomic_exchange(&listener->unwatched, true))
 		atomic_fetch_add(&unwatched_count, 1);
-}
-
-/* The memory of the entry's record, which stays. NULL where there is none. */
-static struct pp_listener *get_record(struct entry *entry, int fd)
-{
-	struct pp_listener *expected = atomic_load(&entry->listener);
-	struct pp_listener *fresh;
-
-	if (expected != NULL)
-		return expected;
-	fresh = pp_memory_map(sizeof(*fresh));
-	if (fresh == NULL)
-		return NULL;
-	fresh->fd = fd;
-	/* it is not counted yet as one that is not */
-	fresh->watched = true;
-	if (atomic_compare_exchange_strong(&entry->listener, &expected, fresh))
-		return fresh;
-	munmap(fresh, sizeof(*fresh));
-	return expected;
 }
 
 static void note_listener(struct entry *entry, int fd)
 {
-	struct pp_listener *listener = get_record(entry, fd);
+	struct pp_listener *listener =
+		get_memory(&entry->listener, sizeof(*listener), true);
+	int none = 0;
 
 	if (listener == NULL)
 		return;
+	/* one that has it may be moved meanwhile */
+	atomic_compare_exchange_strong(&listener->fd, &none, fd);
 	renew(listener);
 	if (atomic_load(&entry->kind) != LISTENER &&
 	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
@@ -304,4 +323,21 @@ void pp_listeners_note_close(int fd)
 bool pp_listeners_any(void)
 {
 	return atomic_load_explicit(&any_listener, memory_order_acquire);
+}
+
+void pp_process_note_fork(void)
+{
+	if (atomic_load(&owner) != 0)
+		atomic_store(&owner, getpid());
+}
+
+void pp_process_prepare(void)
+{
+	if (atomic_load(&owner) == 0)
+		atomic_store(&owner, getpid());
+}
+
+bool pp_process_is_guest(void)
+{
+	return atomic_load(&owner) != getpid();
 }

@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+#include <sys/single_threaded.h>
+#endif
 
 /* A registration of a descriptor with one of the program's epolls. */
 struct pp_registration {
@@ -35,7 +38,7 @@ struct pp_listener {
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
 	_Atomic int blocking;	/* enum pp_blocking */
-	_Atomic bool watched;	/* the program has waited for it, not in accept */
+	_Atomic bool unwatched;	/* the program has waited for it in accept alone */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see accept.c */
 	_Atomic bool polled;	/* by poll(2) or select(2) */
@@ -175,5 +178,32 @@ bool pp_listeners_any_open(void);
 
 /* Is any listener known? One load. */
 bool pp_listeners_any(void);
+
+/*
+ * To be called before the first pp_process_is_guest that counts: one system
+ * call, the first time.
+ */
+void pp_process_prepare(void);
+
+/* In a child of fork(2): the memory is this process's own. */
+void pp_process_note_fork(void);
+
+/*
+ * Is this a child of vfork, whose memory is its parent's, unlike its
+ * descriptors? A child of _Fork(3) or a bare clone(2), which nobody told us
+ * of, is taken for one. It is not seen where parent and child are the first of
+ * their process namespaces. Signal-safe.
+ */
+bool pp_process_is_guest(void);
+
+/* False as long as the process certainly has one thread. One load. */
+static inline bool pp_has_threads(void)
+{
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+	return !__libc_single_threaded;
+#else
+	return true;
+#endif
+}
 
 #endif

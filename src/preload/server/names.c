@@ -5,7 +5,7 @@
 #include "preload/server/names.h"
 
 #include "api/proxyproto.h"
-#include "connection/cookie.h"
+#include "connection/calls.h"
 #include "connection/note.h"
 #include "connection/report.h"
 #include "preload/configuration.h"

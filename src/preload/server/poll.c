@@ -89,18 +89,13 @@ static int poll_once(struct pp_polling *polling)
 	return result;
 }
 
-struct memory {
-	void *at;
-	size_t size;
-};
-
 /* As pthread_cleanup_push(3) has it. Keeps errno. */
-static void free_memory(void *argument)
+static void free_places(void *argument)
 {
-	const struct memory *memory = argument;
+	const struct pp_polling *polling = argument;
 	int error = errno;
 
-	munmap(memory->at, memory->size);
+	munmap(polling->fds, polling->size * sizeof(*polling->fds));
 	errno = error;
 }
 
@@ -123,19 +118,17 @@ static int poll_until_answered(struct pp_polling *polling)
 int pp_poll_run(struct pp_polling *polling)
 {
 	struct pollfd near[NEAR];
-	struct memory memory = { .size = polling->size * sizeof(*near) };
 	int result;
 
 	polling->fds = near;
 	if (polling->size <= NEAR)
 		return poll_until_answered(polling);
-	memory.at = pp_memory_map(memory.size);
-	polling->fds = memory.at;
-	if (memory.at == NULL) {
+	polling->fds = pp_memory_map(polling->size * sizeof(*near));
+	if (polling->fds == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
-	pthread_cleanup_push(free_memory, &memory);
+	pthread_cleanup_push(free_places, polling);
 	result = poll_until_answered(polling);
 	pthread_cleanup_pop(1);
 	return result;

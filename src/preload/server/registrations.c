@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Registrations with the program's epolls; see registrations.h. */
+/*
+ * Registrations with the program's epolls; see registrations.h. The kernel lists
+ * what is registered with one in /proc/self/fdinfo, see proc_pid_fdinfo(5), a
+ * line each:
+ *
+ *	tfd:       10 events:       19 data:               2a  pos:0 ino:...
+ *
+ * tfd is the descriptor as it was registered, and may be another file's by now.
+ */
 #include <config.h>
 
 #include "preload/server/registrations.h"
@@ -7,7 +15,13 @@
 #include "preload/real.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /*
  * The room's part of what the program asked of its listener. EPOLLEXCLUSIVE is
@@ -180,4 +194,141 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 	}
 	own = for_room(event->events, event->data.u64);
 	set_room(epoll, listener->room.epoll, &own);
+}
+
+/* Descriptors below this are looked at: event loops are made early. */
+#define END 1024
+
+/*
+ * Is the descriptor an epoll, but that of the room? The room, just opened, is
+ * in none: an epoll says so, and another file that it is no epoll.
+ */
+static bool is_epoll(int fd, int room)
+{
+	return real_epoll_ctl(fd, EPOLL_CTL_DEL, room, NULL) != 0 &&
+	       errno == ENOENT;
+}
+
+/* The number behind a name in a line; 0 where it has none. */
+static uint64_t get_number(const char *line, const char *name, int base)
+{
+	const char *at = strstr(line, name);
+
+	return at == NULL ? 0 : strtoull(at + strlen(name), NULL, base);
+}
+
+/* A descriptor, and the file that is on it now. */
+struct sought {
+	int fd;
+	uint64_t inode;
+};
+
+/*
+ * Is this line about the descriptor? Then *event is as it was registered. An
+ * older file of that number stays there as long as it has another descriptor.
+ */
+static bool parse(const char *line, const struct sought *sought,
+		  struct epoll_event *event)
+{
+	/* not in every kernel's */
+	uint64_t inode = get_number(line, " ino:", 16);
+
+	if (strstr(line, " data:") == NULL ||
+	    get_number(line, "tfd:", 10) != (uint64_t)sought->fd ||
+	    (inode != 0 && inode != sought->inode))
+		return false;
+	event->events = (uint32_t)get_number(line, " events:", 16);
+	event->data.u64 = get_number(line, " data:", 16);
+	return true;
+}
+
+/* What is registered with the epoll, to be read; -1 where that cannot be. */
+static int open_listing(int epoll)
+{
+	char path[] = "/proc/self/fdinfo/####";
+	char *end = strchr(path, '#');
+
+	/* without printf, which may lock; below END there are four digits */
+	for (int unit = 1000; unit > 0; unit /= 10)
+		if (epoll >= unit || unit == 1)
+			*end++ = (char)('0' + epoll / unit % 10);
+	*end = '\0';
+	return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Is the descriptor registered with the epoll, and how? By name open(2) and
+ * read(2) would be cancellation points.
+ */
+static bool find(int epoll, const struct sought *sought,
+		 struct epoll_event *event)
+{
+	int listing = open_listing(epoll);
+	char text[1024], *line, *end;
+	size_t length = 0;
+	bool found = false;
+	long got = 0;
+
+	while (listing >= 0 && !found &&
+	       (got = syscall(SYS_read, listing, text + length,
+			      sizeof(text) - 1 - length)) > 0) {
+		length += (size_t)got;
+		text[length] = '\0';
+		for (line = text; !found && (end = strchr(line, '\n')) != NULL;
+		     line = end + 1) {
+			*end = '\0';
+			found = parse(line, sought, event);
+		}
+		/* the rest is of a line that has not ended */
+		length -= (size_t)(line - text);
+		memmove(text, line, length);
+	}
+	if (listing >= 0)
+		syscall(SYS_close, listing);
+	return found;
+}
+
+/*
+ * A registration for one event may have had it, and will be renewed with
+ * no hook called: the room then is for each time that a connection moves.
+ */
+static void note_found(struct pp_listener *listener, int epoll,
+		       struct epoll_event *event)
+{
+	if (event->events & EPOLLONESHOT)
+		event->events = EPOLLIN | EPOLLET;
+	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+			      epoll, EPOLL_CTL_ADD, event);
+}
+
+/*
+ * One that blocks is waited for in accept(2). The moment of wait.c does no
+ * harm: then it is looked for, and not found.
+ */
+static bool is_sought(struct pp_listener *listener)
+{
+	return atomic_load(&listener->unwatched) &&
+	       !pp_registrations_any(listener) &&
+	       (fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+}
+
+void pp_epolls_look_up(struct pp_listener *listener)
+{
+	struct sought sought = { .fd = listener->fd };
+	struct epoll_event event = { .events = 0 };
+	struct stat status;
+	int error = errno;
+
+	if (is_sought(listener) && fstat(listener->fd, &status) == 0) {
+		sought.inode = status.st_ino;
+		for (int fd = 0; fd < END; fd++)
+			if (fd != atomic_load(&listener->threads_epoll) - 1 &&
+			    is_epoll(fd, listener->room.epoll) &&
+			    find(fd, &sought, &event))
+				note_found(listener, fd, &event);
+		pp_registrations_add_room(listener);
+		if (pp_registrations_any(listener))
+			pp_listeners_note_watched(listener);
+	}
+	errno = error;
 }

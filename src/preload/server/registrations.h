@@ -47,4 +47,12 @@ void pp_registrations_change_room(struct pp_listener *listener, int room,
 void pp_registrations_follow(struct pp_listener *listener, int epoll,
 			     int operation, const struct epoll_event *event);
 
+/*
+ * The listener's room was opened. Where the program was never seen to wait for
+ * it, though it must (by raw system calls, or by io_uring(7), as libuv does),
+ * its registrations are looked up and noted as
+ * pp_listeners_note_epoll does. Locked. No cancellation point, keeps errno.
+ */
+void pp_epolls_look_up(struct pp_listener *listener);
+
 #endif

@@ -8,16 +8,13 @@
 
 #include "preload/server/rooms.h"
 
-#include "connection/cookie.h"
+#include "connection/calls.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/lock.h"
-#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/epolls.h"
 #include "preload/server/registrations.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <sys/select.h>

@@ -131,18 +131,22 @@ static bool has_large_descriptor(int count)
 }
 
 /*
- * How much of its sets the program has given. The kernel does not look at what
- * is above its table of descriptors, so programs may say getdtablesize() with
- * sets of the usual size; our own descriptors would make it look.
+ * What the program has given. The kernel does not look at what is above its
+ * table of descriptors, so programs may say getdtablesize() with sets of the
+ * usual size; our own descriptors would make it look.
  */
-static int get_given_count(int count)
+static struct selection selection_of(int count, fd_set *readable,
+				     fd_set *writable, fd_set *exceptional)
 {
 	int error = errno;
-	bool usual = pp_listeners_any_open() && count > FD_SETSIZE &&
-		     !has_large_descriptor(count);
 
+	if (pp_listeners_any_open() && count > FD_SETSIZE &&
+	    !has_large_descriptor(count))
+		count = FD_SETSIZE;
 	errno = error;
-	return usual ? FD_SETSIZE : count;
+	return (struct selection){ .count = count,
+				   .sets = { (void *)readable, (void *)writable,
+					     (void *)exceptional } };
 }
 
 /*
@@ -202,11 +206,8 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 		      fd_set *exceptional, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	struct selection selection = {
-		.count = get_given_count(count),
-		.sets = { (void *)readable, (void *)writable,
-			  (void *)exceptional },
-	};
+	struct selection selection =
+		selection_of(count, readable, writable, exceptional);
 	struct pp_timeout until;
 	int result;
 
@@ -231,11 +232,8 @@ static struct timespec get_time(const struct timeval *timeout)
 PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		     fd_set *exceptional, struct timeval *timeout)
 {
-	struct selection selection = {
-		.count = get_given_count(count),
-		.sets = { (void *)readable, (void *)writable,
-			  (void *)exceptional },
-	};
+	struct selection selection =
+		selection_of(count, readable, writable, exceptional);
 	struct timespec time;
 	struct pp_timeout until;
 	int result;

@@ -41,7 +41,7 @@ static bool may_go_on(struct pp_arrival *arrival)
 	if (listener == NULL)
 		return false;
 	if (pp_wait_blocks(listener)) {
-		if (atomic_load(&listener->watched))
+		if (!atomic_load(&listener->unwatched))
 			return false;
 		pp_wait_start(listener, &arrival->wait);
 		return true;
@@ -144,7 +144,7 @@ enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
 bool pp_was_told_readable(const struct pp_arrival *arrival)
 {
 	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
-	       atomic_load(&arrival->listener->watched) &&
+	       !atomic_load(&arrival->listener->unwatched) &&
 	       (!atomic_load(&arrival->listener->takes_again) ||
 		pp_wait_blocks(arrival->listener));
 }

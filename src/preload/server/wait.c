@@ -23,7 +23,6 @@
 
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
-#include "preload/server/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +58,7 @@ static bool is_shared(struct pp_listener *listener)
 	uintptr_t self = (uintptr_t)pthread_self();
 	uintptr_t first = 0;
 
-	if (!pp_has_threads() || atomic_load(&listener->watched) ||
+	if (!pp_has_threads() || !atomic_load(&listener->unwatched) ||
 	    atomic_load(&listener->blocking) == PP_NONBLOCKING)
 		return false;
 	if (atomic_load(&listener->shared) ||
