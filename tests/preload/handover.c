@@ -39,6 +39,9 @@ int pidfd_spawnp(int *pidfd, const char *file,
 		 const posix_spawnattr_t *attributes, char *const argv[],
 		 char *const envp[]) __attribute__((weak));
 
+/* P_PIDFD, which is no macro, and not in every C library either */
+#define BY_PIDFD ((idtype_t)3)
+
 extern char **environ;
 
 static const char *self;	/* this program's path */
@@ -279,10 +282,8 @@ static const struct {
 } spawners[] = {
 	{ "posix_spawn", posix_spawn, P_PID },
 	{ "posix_spawnp", posix_spawnp, P_PID },
-#ifdef P_PIDFD
-	{ "pidfd_spawn", pidfd_spawn, P_PIDFD },
-	{ "pidfd_spawnp", pidfd_spawnp, P_PIDFD },
-#endif
+	{ "pidfd_spawn", pidfd_spawn, BY_PIDFD },
+	{ "pidfd_spawnp", pidfd_spawnp, BY_PIDFD },
 };
 
 /* With an action, or by its number. */
