@@ -6,8 +6,11 @@
 
 #include "connection/calls.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <unistd.h>
 
 /* The local port of a connection; 0 where the kernel does not tell. */
 static uint16_t local_port(int fd)
@@ -75,6 +78,28 @@ struct pp_decision pp_admission_begin(const struct pp_settings *settings,
 				pp_receive_step(receive, false, peeked));
 }
 
+/*
+ * Without SYN cookies silent clients that the kernel keeps to itself would fill
+ * its queue of a small backlog, and keep all others out. Where that cannot be
+ * read it is taken to be as the kernel has it at first.
+ */
+static bool has_syn_cookies(void)
+{
+	char digit = '1';
+	int cancel;
+	int fd;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	fd = open("/proc/sys/net/ipv4/tcp_syncookies", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (read(fd, &digit, 1) != 1)
+			digit = '1';
+		pp_calls.close(fd);
+	}
+	pthread_setcancelstate(cancel, NULL);
+	return digit != '0';
+}
+
 void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 {
 	int seconds = 0;
@@ -84,7 +109,7 @@ void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) != 0 ||
-	    seconds != 0)
+	    seconds != 0 || !has_syn_cookies())
 		return;
 	seconds = 1;
 	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,

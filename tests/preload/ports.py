@@ -3,7 +3,7 @@
 import socket
 
 import fixture
-from fixture import v1, v2
+from fixture import namespaces, v1, v2
 from fixture.calls import CallsCase
 from fixture.trace import Trace
 
@@ -143,6 +143,28 @@ class Deferral(Case):
                          {"MUST_USE_PROTOCOL_HEADER": 1, "TRUSTED": "::1"}):
             with self.subTest(settings):
                 self.assertEqual(self.seconds(**settings), 1)
+
+    def test_without_syn_cookies(self):
+        """Silent clients would fill the queue, and shut the others out."""
+        namespace = namespaces.Namespace(self)
+        namespace.ip("link", "set", "lo", "up")
+        with namespace:
+            try:
+                with open("/proc/sys/net/ipv4/tcp_syncookies", "w",
+                          encoding="ascii") as file:
+                    file.write("0")
+            except OSError as error:
+                self.skipTest(f"tcp_syncookies: {error.strerror}")
+            self.assertEqual(self.seconds(), 0)
+            listener = self.start().listener(nonblocking=True, backlog=4)
+            for _ in range(5):
+                self.dial("127.0.0.1", listener.port, b"")
+            with open("/proc/thread-self/net/netstat",
+                      encoding="ascii") as file:
+                names, values = [line.split() for line in file
+                                 if line.startswith("TcpExt:")]
+            self.assertEqual(
+                dict(zip(names, values))["TCPReqQFullDrop"], "0")
 
     def test_some_are_direct(self):
         for settings in ({"TRUSTED": "::1"}, {"PORTS": "1"},
