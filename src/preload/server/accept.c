@@ -31,8 +31,9 @@
  * it back until the client speaks: there accept does not wait for it.
  *
  * What is known of a listener's headers is one number: each that came in time
- * adds one, each that did not takes eight. It is waited for as long as that is
- * positive, so nine in ten must have come in time.
+ * (or would have: by the next accept of a program that did not wait for it)
+ * adds one, each that did not takes eight. They are waited for as long as that
+ * is positive, so eight in nine must have come in time.
  */
 #define PATIENCE 5	/* milliseconds */
 #define IN_TIME 1
@@ -53,9 +54,15 @@ static void note_patience(struct pp_listener *listener, bool in_time)
 	atomic_store(&listener->patience, record);
 }
 
+/* Has waiting for headers been paying off on this listener? */
+static bool is_patient(const struct pp_listener *listener)
+{
+	return atomic_load(&listener->patience) + AT_FIRST > 0;
+}
+
 /*
  * Goes on with a connection whose header is not whole, where waiting for that
- * has been paying off on this listener. What has become of it. A signal ends
+ * has been paying off. What has become of it. A signal ends
  * the wait.
  */
 static enum pp_received wait_for_header(struct pp_listener *listener,
@@ -68,7 +75,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	enum pp_received received = PP_RECEIVED_MORE;
 
 	if (settings->trusted.at == NULL || settings->must_use ||
-	    atomic_load(&listener->patience) + AT_FIRST <= 0)
+	    !is_patient(listener))
 		return received;
 	if (real_poll(&connection, 1, PATIENCE) == 1)
 		received = pp_receive_step(
@@ -173,9 +180,12 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	arrival->fd = waiting->receive.fd;
 	pp_arrival_set_proxy(arrival, &waiting->proxy);
 	set_flags(arrival->fd, arrival->call, waiting->nonblock);
-	note_patience(arrival->listener,
-		      pp_now() - (waiting->deadline - settings->timeout) <=
-			      PATIENCE);
+	/* else it was counted when accept waited for it */
+	if (!is_patient(arrival->listener))
+		note_patience(arrival->listener,
+			      pp_now() + settings->timeout -
+					      waiting->deadline <=
+				      PATIENCE);
 	return carry_out(arrival,
 			 pp_admission_end(settings, &waiting->receive,
 					  waiting->received),
