@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #define PATIENCE 60	/* seconds */
-#define FORKS 1000
+#define FORKS 250
 
 static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
 
