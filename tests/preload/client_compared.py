@@ -11,6 +11,7 @@ import socket
 import subprocess
 import unittest
 import unittest.mock
+from select import POLLERR, POLLHUP, POLLOUT
 
 import fixture
 from fixture import CLIENT_LIBRARY, namespaces, v1, v2
@@ -299,15 +300,25 @@ class Networks(Compared):
         counts = dict(zip(*lines))
         self.assertEqual(counts["TCPFastOpenPassive"], "2")
 
+    @staticmethod
+    def without_haste(lines, read):
+        """The kernel wakes the program for the error, and only then has it
+        hung up and writable: whoever asks at once may miss the latter."""
+        return [f"events {POLLOUT | POLLERR | POLLHUP}"
+                if line == f"events {POLLERR}" else line
+                for line in lines], read
+
     def test_nobody_is_at_the_address(self):
         """Told by the network while it connects; and no way there at all."""
         for host in "10.77.0.99", "10.78.0.1":
             for way in "once", "once_nonblocking":
                 with self.subTest(host=host, way=way):
-                    lines = self.run_pair(way, False, host=host)
-                    self.assertEqual(self.run_pair(way, True, host=host),
-                                     lines)
-                    self.assertRegex(" ".join(lines[0]),
+                    lines, read = self.run_pair(way, False, host=host)
+                    self.assertEqual(
+                        self.without_haste(*self.run_pair(way, True,
+                                                          host=host)),
+                        self.without_haste(lines, read))
+                    self.assertRegex(" ".join(lines),
                                      "EHOSTUNREACH|ENETUNREACH|error 113")
 
     def drop_syns_with_data(self):
