@@ -136,11 +136,12 @@ bool pp_descriptors_has(int fd)
 	return has;
 }
 
-/* Gives up what is lost of rooms whose listeners are among these. */
-static void check_rooms(unsigned first, unsigned last)
+void pp_descriptors_note_closed(unsigned first, unsigned last)
 {
 	struct pp_listener *next = NULL;
 
+	if (!pp_listeners_have_own_rooms())
+		return;
 	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = pp_rooms_first(); l != NULL; l = next) {
 		unsigned fd = (unsigned)l->fd;
@@ -151,42 +152,18 @@ static void check_rooms(unsigned first, unsigned last)
 	}
 }
 
-void pp_descriptors_note_closed(unsigned first, unsigned last)
-{
-	if (pp_listeners_have_own_rooms())
-		check_rooms(first, last);
-}
-
-void pp_descriptors_forget_lost(void)
-{
-	if (pp_listeners_any_open())
-		check_rooms(0, UINT_MAX);
-}
-
-#if defined(HAVE_CLOSE_RANGE) || defined(HAVE_CLOSEFROM)
-/* The first of the library's from first up to last; INT_MAX for none. */
-static int next_hidden(unsigned first, unsigned last)
-{
-	const unsigned stop = (unsigned)atomic_load(&end);
-
-	for (unsigned fd = first; fd < stop && fd <= last; fd++)
-		if (pp_descriptors_has((int)fd))
-			return (int)fd;
-	return INT_MAX;
-}
-#endif
-
 #ifdef HAVE_CLOSE_RANGE
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 {
-	int hidden, result = 0;
+	const unsigned stop = (unsigned)atomic_load(&end);
+	int result = 0;
 
-	while (result == 0 && first <= last &&
-	       (hidden = next_hidden(first, last)) != INT_MAX) {
-		if (first < (unsigned)hidden)
-			result = real_close_range(first, (unsigned)hidden - 1,
-						  flags);
-		first = (unsigned)hidden + 1;
+	for (unsigned fd = first; fd < stop && fd <= last && result == 0; fd++) {
+		if (!pp_descriptors_has((int)fd))
+			continue;
+		if (first < fd)
+			result = real_close_range(first, fd - 1, flags);
+		first = fd + 1;
 	}
 	if (result != 0)
 		return result;
@@ -199,16 +176,12 @@ int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 #ifdef HAVE_CLOSEFROM
 void pp_descriptors_close_from(int first)
 {
+	const int stop = atomic_load(&end);
 	int error = errno;
-	int hidden;
 
-	if (first < 0)
-		first = 0;
-	while ((hidden = next_hidden((unsigned)first, INT_MAX)) != INT_MAX) {
-		if (first < hidden)
-			close_between(first, hidden - 1);
-		first = hidden + 1;
-	}
+	for (; first < stop; first++)
+		if (!pp_descriptors_has(first))
+			syscall(SYS_close, first);
 	errno = error;
 	real_closefrom(first);
 }

@@ -49,9 +49,6 @@ bool pp_descriptors_has(int fd);
  */
 void pp_descriptors_note_closed(unsigned first, unsigned last);
 
-/* Forgets rooms that the program has closed without our knowledge. Keeps errno. */
-void pp_descriptors_forget_lost(void);
-
 /* close_range(2) and closefrom(3) of what is the program's. Keep errno. */
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags);
 void pp_descriptors_close_from(int first);

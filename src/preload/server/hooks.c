@@ -146,13 +146,15 @@ void closefrom(int first);
 
 PP_EXPORT void closefrom(int first)
 {
-	pp_report_note_close(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	if (first < 0)
+		first = 0;
+	pp_report_note_close((unsigned)first, INT_MAX);
 	if (!pp_listeners_any_open()) {
 		real_closefrom(first);
 		return;
 	}
 	pp_descriptors_close_from(first);
-	pp_descriptors_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	pp_descriptors_note_closed((unsigned)first, INT_MAX);
 }
 #endif
 

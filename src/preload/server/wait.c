@@ -22,7 +22,7 @@
 #include "preload/server/wait.h"
 
 #include "preload/real.h"
-#include "preload/server/descriptors.h"
+#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,7 +146,7 @@ static enum pp_wait_for wait_for_either(struct pp_listener *listener,
 		return end_in_vain(result, wait);
 	/* nothing was there to move: the number may be another's */
 	if (fds[1].revents != 0 && !atomic_load(&listener->used))
-		pp_descriptors_forget_lost();
+		pp_rooms_check(listener);
 	return fds[1].revents != 0 ? PP_WAIT_ROOM : PP_WAIT_KERNEL_NOW;
 }
 
