@@ -27,6 +27,14 @@ struct pp_calls {
 	int (*getsockopt)(int fd, int level, int name, void *value,
 			  socklen_t *length);
 	ssize_t (*recv)(int fd, void *bytes, size_t size, int flags);
+
+	/*
+	 * Not of the C library: a close-on-exec duplicate of a room's
+	 * descriptor where it is in nobody's way, or -1 with errno set.
+	 */
+	int (*hide)(int fd);
+	/* What hide returned is about to be closed, or is not the room's now. */
+	void (*forget)(int fd);
 };
 
 /* To be defined by whoever links connection/. */

@@ -13,6 +13,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/timerfd.h>
 
 #define FIRST_BATCH 32u	/* connections that memory is mapped for at first */
@@ -119,9 +120,9 @@ static bool control_timer(const struct pp_room *room, int epoll, int operation,
 }
 
 /* Lets a descriptor of the room's go, and closes it if it is still that. */
-static void let_descriptor_go(const struct pp_room *room, int fd, bool own)
+static void let_descriptor_go(int fd, bool own)
 {
-	room->policy.forget(fd);
+	pp_calls.forget(fd);
 	if (own)
 		pp_calls.close(fd);
 }
@@ -135,33 +136,32 @@ static void empty_queue(struct pp_room *room)
 }
 
 /* Hides a descriptor that was just made; -1 where there is no other for it. */
-static int hide_fresh(const struct pp_room *room, int fd)
+static int hide_fresh(int fd)
 {
-	int hidden = fd < 0 ? -1 : room->policy.hide(fd);
+	int hidden = fd < 0 ? -1 : pp_calls.hide(fd);
 
 	if (fd >= 0)
 		pp_calls.close(fd);
 	return hidden;
 }
 
-bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
+bool pp_room_open(struct pp_room *room)
 {
 	int timer;
 
 	empty_queue(room);
-	room->policy = *policy;
-	room->epoll = hide_fresh(room, pp_calls.epoll_create1(EPOLL_CLOEXEC));
+	room->epoll = hide_fresh(pp_calls.epoll_create1(EPOLL_CLOEXEC));
 	if (room->epoll < 0)
 		return false;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	room->timer = hide_fresh(room, timer);
+	room->timer = hide_fresh(timer);
 	if (room->timer >= 0) {
 		mark_timer(room);
 		if (control_timer(room, room->epoll, EPOLL_CTL_ADD, EPOLLIN))
 			return true;
-		let_descriptor_go(room, room->timer, true);
+		let_descriptor_go(room->timer, true);
 	}
-	let_descriptor_go(room, room->epoll, true);
+	let_descriptor_go(room->epoll, true);
 	return false;
 }
 
@@ -234,7 +234,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 
 	if (waiting == NULL)
 		return false;
-	fd = cookie == 0 ? -1 : room->policy.hide(from->receive.fd);
+	fd = cookie == 0 ? -1 : pp_calls.hide(from->receive.fd);
 	if (fd >= 0) {
 		event.data.u64 = waiting->key;
 		*waiting = *from;
@@ -248,7 +248,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 			return true;
 		}
 		pp_receive_set_low_water(fd, waiting->low_water);
-		let_descriptor_go(room, fd, true);
+		let_descriptor_go(fd, true);
 	}
 	give_memory_back(room, waiting);
 	return false;
@@ -280,7 +280,7 @@ static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	if (there)
 		pp_receive_stop_linger(waiting->receive.fd);
 	pp_receive_end(&waiting->receive);
-	let_descriptor_go(room, waiting->receive.fd, there);
+	let_descriptor_go(waiting->receive.fd, there);
 	give_memory_back(room, waiting);
 }
 
@@ -367,7 +367,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		close_waiting(room, waiting);
 		return 0;
 	}
-	fd = room->policy.reveal(waiting->receive.fd);
+	fd = fcntl(waiting->receive.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0) {
 		pp_room_show_ready(room);
 		return -1;
@@ -377,7 +377,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
-	let_descriptor_go(room, waiting->receive.fd, true);
+	let_descriptor_go(waiting->receive.fd, true);
 	give_memory_back(room, waiting);
 	return 1;
 }
@@ -390,26 +390,25 @@ void pp_room_show_ready(struct pp_room *room)
 }
 
 /* In a forked child nothing is written to the parent's memory: see room.h. */
-static void abandon_waiting(const struct pp_room *room,
-			    const struct pp_waiting *waiting)
+static void abandon_waiting(const struct pp_waiting *waiting)
 {
 	struct pp_receive receive = waiting->receive;
 
 	pp_receive_end(&receive);
 	if (!is_there(waiting))
-		room->policy.forget(receive.fd);
+		pp_calls.forget(receive.fd);
 }
 
 void pp_room_abandon(struct pp_room *room)
 {
 	if (!pp_room_stands(room))
-		room->policy.forget(room->epoll);
+		pp_calls.forget(room->epoll);
 	if (!pp_room_has_timer(room))
-		room->policy.forget(room->timer);
+		pp_calls.forget(room->timer);
 	for (struct pp_waiting *w = room->oldest; w != NULL; w = w->next)
-		abandon_waiting(room, w);
+		abandon_waiting(w);
 	if (room->ready != NULL)
-		abandon_waiting(room, room->ready);
+		abandon_waiting(room->ready);
 	empty_queue(room);
 	/* nothing is written to it: the child need not copy it */
 	room->made = 0;
@@ -442,7 +441,7 @@ void pp_room_close(struct pp_room *room)
 	}
 	if (room->ready != NULL)
 		close_waiting(room, room->ready);
-	let_descriptor_go(room, room->timer, timed);
-	let_descriptor_go(room, room->epoll, stands);
+	let_descriptor_go(room->timer, timed);
+	let_descriptor_go(room->epoll, stands);
 	empty_queue(room);
 }

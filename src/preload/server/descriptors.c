@@ -69,11 +69,6 @@ int pp_descriptors_hide(int fd)
 	return hidden;
 }
 
-int pp_descriptors_reveal(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
 void pp_descriptors_forget(int fd)
 {
 	if (is_marked(fd)) {

@@ -20,12 +20,6 @@
 int pp_descriptors_hide(int fd);
 
 /*
- * A duplicate, close-on-exec, of one of the library's, with the lowest number
- * that is free: it is for the program. -1 with errno set where there is none.
- */
-int pp_descriptors_reveal(int fd);
-
-/*
  * Notes that a descriptor is about to be closed, or was the library's and is
  * not any more. Locked.
  */

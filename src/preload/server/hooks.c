@@ -39,6 +39,8 @@ const struct pp_calls pp_calls = {
 	.getsockname = real_getsockname,
 	.getsockopt = getsockopt,
 	.recv = recv,
+	.hide = pp_descriptors_hide,
+	.forget = pp_descriptors_forget,
 };
 
 static void note_child(void)

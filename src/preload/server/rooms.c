@@ -202,17 +202,11 @@ bool pp_listeners_room_holds(struct pp_listener *listener)
 
 static bool open_room(struct pp_listener *listener)
 {
-	static const struct pp_room_policy policy = {
-		.hide = pp_descriptors_hide,
-		.reveal = pp_descriptors_reveal,
-		.forget = pp_descriptors_forget,
-	};
-
 	/* one that has moved is open all the same */
 	if (pp_listeners_room_holds(listener) ||
 	    atomic_load(&listener->wake) != 0)
 		return true;
-	if (!pp_room_open(&listener->room, &policy))
+	if (!pp_room_open(&listener->room))
 		return false;
 	/* the child of a bare clone(2), of which nobody told */
 	if (pp_process_is_guest())
