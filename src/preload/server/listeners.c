@@ -102,7 +102,7 @@ bool pp_listeners_any_unwatched(void)
 static void renew(struct pp_listener *listener)
 {
 	pp_rooms_check(listener);
-	atomic_store(&listener->blocking, PP_BLOCKING_UNKNOWN);
+	atomic_store(&listener->nonblocking, false);
 	atomic_store(&listener->shared, false);
 	atomic_store(&listener->takes_again, false);
 	atomic_store(&listener->patience, 0);

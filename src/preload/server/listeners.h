@@ -29,15 +29,12 @@ struct pp_registration {
 /* Registrations of one listener that are kept; it takes a page of memory. */
 #define PP_LISTENER_EPOLLS 220
 
-/* Whether accept on it blocks, as far as is known without asking. */
-enum pp_blocking { PP_BLOCKING_UNKNOWN, PP_BLOCKING, PP_NONBLOCKING };
-
 struct pp_listener {
 	_Atomic int fd;	/* another one's after pp_listeners_move */
 	_Atomic bool used;	/* a connection is in the room */
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
-	_Atomic int blocking;	/* enum pp_blocking */
+	_Atomic bool nonblocking;	/* as far as is known without asking */
 	_Atomic bool unwatched;	/* the program has waited for it in accept alone */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see accept.c */

@@ -43,8 +43,7 @@ bool pp_wait_blocks(struct pp_listener *listener)
 	int flags = fcntl(listener->fd, F_GETFL, 0);
 	bool blocking = !(flags & O_NONBLOCK) || (flags & BORROWED) == BORROWED;
 
-	atomic_store(&listener->blocking,
-		     blocking ? PP_BLOCKING : PP_NONBLOCKING);
+	atomic_store(&listener->nonblocking, !blocking);
 	return blocking;
 }
 
@@ -59,7 +58,7 @@ static bool is_shared(struct pp_listener *listener)
 	uintptr_t first = 0;
 
 	if (!pp_has_threads() || !atomic_load(&listener->unwatched) ||
-	    atomic_load(&listener->blocking) == PP_NONBLOCKING)
+	    atomic_load(&listener->nonblocking))
 		return false;
 	if (atomic_load(&listener->shared) ||
 	    atomic_compare_exchange_strong(&listener->thread, &first, self))
@@ -361,7 +360,7 @@ bool pp_wait_was_borrowed(struct pp_listener *listener)
 	int flags;
 	bool borrowed;
 
-	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
+	if (atomic_load(&listener->nonblocking))
 		return false;
 	flags = fcntl(listener->fd, F_GETFL, 0);
 	borrowed = (flags & BORROWED) == BORROWED;
