@@ -149,26 +149,22 @@ static enum pp_wait_for wait_for_either(struct pp_listener *listener,
 	return fds[1].revents != 0 ? PP_WAIT_ROOM : PP_WAIT_KERNEL_NOW;
 }
 
-/* The epoll at which threads wait, and the listener in it. */
-struct threads_epoll {
-	int epoll;
-	int listener;
-};
-
 /* Lets the next thread see the listener, when this one is out of accept(2). */
 static void arm_threads_epoll(void *argument)
 {
-	const struct threads_epoll *at = argument;
-	struct pp_listener *listener = pp_listeners_find(at->listener);
+	struct pp_wait *wait = argument;
+	struct pp_listener *listener = wait->to_arm;
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
 				     .data.ptr = listener };
 	int error = errno;
 
+	wait->to_arm = NULL;
 	/* while this thread was in accept(2) it may have been closed */
 	if (listener == NULL ||
-	    atomic_load(&listener->threads_epoll) != at->epoll + 1)
+	    atomic_load(&listener->threads_epoll) != wait->threads_epoll + 1)
 		return;
-	real_epoll_ctl(at->epoll, EPOLL_CTL_MOD, at->listener, &event);
+	real_epoll_ctl(wait->threads_epoll, EPOLL_CTL_MOD, listener->fd,
+		       &event);
 	errno = error;
 }
 
@@ -178,7 +174,8 @@ static enum pp_wait_for take_event(struct pp_listener *listener, int epoll,
 				   struct pp_wait *wait)
 {
 	if (event->data.ptr == listener) {
-		wait->threads_epoll = epoll + 1;
+		wait->to_arm = listener;
+		wait->threads_epoll = epoll;
 		return atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
 						    : PP_WAIT_KERNEL;
 	}
@@ -212,14 +209,16 @@ static bool take_event_at_once(struct pp_listener *listener,
 static enum pp_wait_for wait_with_threads(struct pp_listener *listener,
 					  int epoll, struct pp_wait *wait)
 {
-	struct threads_epoll at = { .epoll = epoll, .listener = listener->fd };
 	struct epoll_event event;
 	int result;
 
+	wait->to_arm = listener;
+	wait->threads_epoll = epoll;
 	/* a thread that is cancelled here may have got the event already */
-	pthread_cleanup_push(arm_threads_epoll, &at);
+	pthread_cleanup_push(arm_threads_epoll, wait);
 	result = epoll_wait(epoll, &event, 1, time_left(wait));
 	pthread_cleanup_pop(0);
+	wait->to_arm = NULL;
 	if (result <= 0)
 		return end_in_vain(result, wait);
 	return take_event(listener, epoll, &event, wait);
@@ -380,16 +379,9 @@ int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
 		   struct pp_wait *wait, struct sockaddr *address,
 		   socklen_t *length)
 {
-	struct threads_epoll at = { .epoll = wait->threads_epoll - 1,
-				    .listener = call->listener };
 	int fd;
 
-	if (what == PP_WAIT_KERNEL_NOW && at.epoll < 0)
-		return accept_now(call, address, length);
-	if (at.epoll < 0)
-		return accept_real(call, address, length);
-	wait->threads_epoll = 0;
-	pthread_cleanup_push(arm_threads_epoll, &at);
+	pthread_cleanup_push(arm_threads_epoll, wait);
 	fd = what == PP_WAIT_KERNEL_NOW ? accept_now(call, address, length)
 					: accept_real(call, address, length);
 	pthread_cleanup_pop(1);
