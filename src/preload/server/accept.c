@@ -136,8 +136,7 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	struct pp_decision decision;
 	struct pp_receive receive;
 
-	pp_address_from_kernel(&arrival->proxy, &arrival->name.sa,
-			       arrival->name.length);
+	arrival->proxy = arrival->name.address;
 	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
 		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
