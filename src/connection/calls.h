@@ -8,6 +8,8 @@
 #define PP_CONNECTION_CALLS_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -62,6 +64,20 @@ static inline uint64_t pp_cookie_of(int fd)
 	    !S_ISSOCK(status.st_mode))
 		return 0;
 	return status.st_ino;
+}
+
+/*
+ * Is fd registered with the epoll? What is there already cannot be added. What
+ * was not has no events but EPOLLERR and EPOLLHUP meanwhile. Changes errno.
+ */
+static inline bool pp_epoll_has(int epoll, int fd)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	if (pp_calls.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &nothing) != 0)
+		return errno == EEXIST;
+	pp_calls.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+	return false;
 }
 
 #endif

@@ -89,13 +89,6 @@ static void set_timer(const struct pp_room *room)
 	timerfd_settime(room->timer, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-/* epoll_ctl(2) of the room's own epoll. */
-static int control(const struct pp_room *room, int operation, int fd,
-		   struct epoll_event *event)
-{
-	return pp_calls.epoll_ctl(room->epoll, operation, fd, event);
-}
-
 /*
  * A timer cannot be told from another but by what it is set to. Its interval
  * is one that no program sets, and no other room.
@@ -182,15 +175,8 @@ bool pp_room_stands(const struct pp_room *room)
 
 bool pp_room_has(const struct pp_room *room, int fd)
 {
-	struct epoll_event nothing = { .events = 0 };
-
-	if (fd == room->epoll || fd == room->timer)
-		return true;
-	/* what is in the epoll already cannot be added */
-	if (control(room, EPOLL_CTL_ADD, fd, &nothing) != 0)
-		return errno == EEXIST;
-	control(room, EPOLL_CTL_DEL, fd, NULL);
-	return false;
+	return fd == room->epoll || fd == room->timer ||
+	       pp_epoll_has(room->epoll, fd);
 }
 
 bool pp_room_introduce(const struct pp_room *room, int epoll)
@@ -242,7 +228,8 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
 		waiting->low_water = pp_receive_set_low_water(fd, 1);
-		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
+		if (pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_ADD, fd,
+				       &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
 			return true;
@@ -258,7 +245,8 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
-	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+	pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_DEL, waiting->receive.fd,
+			   NULL);
 	waiting->key += KEY_GENERATION;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
@@ -436,7 +424,8 @@ void pp_room_close(struct pp_room *room)
 		room->oldest = waiting->next;
 		/* out of the epoll first, see unlink_waiting */
 		if (stands)
-			control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+			pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_DEL,
+					   waiting->receive.fd, NULL);
 		close_waiting(room, waiting);
 	}
 	if (room->ready != NULL)

@@ -164,8 +164,7 @@ struct pp_listener *pp_listeners_find(int fd)
 		       : NULL;
 }
 
-/* Changes errno. */
-static bool is_listening(int fd)
+bool pp_is_listening(int fd)
 {
 	int listens = 0;
 	socklen_t length = sizeof(listens);
@@ -189,7 +188,7 @@ static struct pp_listener *find_duplicate(int fd)
 	if (atomic_load(&entry->compared) != opened) {
 		atomic_store(&entry->compared, opened);
 		atomic_store(&entry->duplicate,
-			     is_listening(fd)
+			     pp_is_listening(fd)
 				     ? pp_rooms_find(pp_cookie_of(fd))
 				     : NULL);
 	}

@@ -76,6 +76,9 @@ struct pp_listener *pp_listeners_find_polled(int fd);
 /* Is the descriptor known to be no TCP listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
 
+/* Does the socket listen? One system call. Changes errno. */
+bool pp_is_listening(int fd);
+
 /* Notes that the program called listen(2) on fd, with success. */
 void pp_listeners_note(int fd);
 

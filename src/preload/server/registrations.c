@@ -12,13 +12,13 @@
 
 #include "preload/server/registrations.h"
 
+#include "connection/calls.h"
 #include "preload/real.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -114,24 +114,12 @@ bool pp_registrations_any(const struct pp_listener *listener)
 /*
  * Is the listener still registered there? The epoll may have been closed, and
  * another have its number: its owner must not hear of a listener it does not
- * know. Adding what is there already changes nothing and fails with EEXIST.
- * What was not there has no events but EPOLLERR and EPOLLHUP meanwhile, and
- * a socket that listens has neither: its owner hears of nothing.
+ * know. A socket that listens has none of the events of pp_epoll_has.
  */
 static bool is_registered(const struct pp_listener *listener, int epoll)
 {
-	struct epoll_event nothing = { .events = 0 };
-	int listens = 0;
-
-	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
-		       &(socklen_t){ sizeof(listens) }) != 0 ||
-	    !listens)
-		return false;
-	if (real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &nothing) == 0) {
-		real_epoll_ctl(epoll, EPOLL_CTL_DEL, listener->fd, NULL);
-		return false;
-	}
-	return errno == EEXIST;
+	return pp_is_listening(listener->fd) &&
+	       pp_epoll_has(epoll, listener->fd);
 }
 
 /* The epoll in a place, and the room's part of the event; -1 for none. */
