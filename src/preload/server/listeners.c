@@ -134,7 +134,9 @@ void pp_listeners_note(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
 
-	pp_process_prepare();
+	/* before the first pp_process_is_guest that counts */
+	if (atomic_load(&owner) == 0)
+		atomic_store(&owner, getpid());
 	if (entry == NULL)
 		return;
 	/* where the library does not apply, it looks no further */
@@ -295,7 +297,7 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 			      epoll, operation, event);
 	if (operation != EPOLL_CTL_DEL)
 		pp_listeners_note_watched(listener);
-	pp_rooms_follow(listener, epoll, operation, event);
+	pp_registrations_follow(listener, epoll, operation, event);
 	errno = error;
 }
 
@@ -327,12 +329,6 @@ bool pp_listeners_any(void)
 void pp_process_note_fork(void)
 {
 	if (atomic_load(&owner) != 0)
-		atomic_store(&owner, getpid());
-}
-
-void pp_process_prepare(void)
-{
-	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }
 

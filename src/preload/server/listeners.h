@@ -179,12 +179,6 @@ bool pp_listeners_any_open(void);
 /* Is any listener known? One load. */
 bool pp_listeners_any(void);
 
-/*
- * To be called before the first pp_process_is_guest that counts: one system
- * call, the first time.
- */
-void pp_process_prepare(void);
-
 /* In a child of fork(2): the memory is this process's own. */
 void pp_process_note_fork(void);
 

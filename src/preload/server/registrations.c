@@ -14,6 +14,7 @@
 
 #include "connection/calls.h"
 #include "preload/real.h"
+#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,6 +177,11 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 {
 	struct epoll_event own;
 
+	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
+		return;
+	PP_HOLD_ROOMS(held);
+	if (!pp_listeners_room_holds(listener))
+		return;
 	if (operation == EPOLL_CTL_DEL) {
 		real_epoll_ctl(epoll, operation, listener->room.epoll, NULL);
 		return;

@@ -413,16 +413,6 @@ void pp_rooms_check(struct pp_listener *listener)
 	pp_listeners_room_holds(listener);
 }
 
-void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
-		     const struct epoll_event *event)
-{
-	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
-		return;
-	PP_HOLD_ROOMS(held);
-	if (pp_listeners_room_holds(listener))
-		pp_registrations_follow(listener, epoll, operation, event);
-}
-
 bool pp_rooms_close(struct pp_listener *listener)
 {
 	if (atomic_load(&listener->wake) == 0 &&
