@@ -287,10 +287,11 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
+	if (entry == NULL)
+		return;
 	if (listener == NULL) {
-		if (entry != NULL)
-			pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
-					      operation, event);
+		pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
+				      operation, event);
 		return;
 	}
 	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,

@@ -44,7 +44,7 @@ struct pp_listener {
 	_Atomic uint64_t cookie;	/* the socket that the room belongs to */
 	/* what follows is for the holder of the lock */
 	struct pp_room room;
-	struct pp_listener *next_open;
+	struct pp_listener *_Atomic next_open;
 	bool forked;	/* children may share the room's registrations */
 	/* the room of the parent, as long as this process has it open, see rooms.h */
 	struct pp_room parents;

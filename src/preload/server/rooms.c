@@ -20,8 +20,7 @@
 #include <sys/select.h>
 
 static struct pp_lock lock;
-static struct pp_listener *open_listeners;
-static _Atomic int open_count;
+static struct pp_listener *_Atomic open_listeners;
 static _Atomic int used_count;	/* those with a connection in them */
 static _Atomic unsigned opened_count = 1;	/* ever, see rooms.h */
 static _Atomic uintptr_t forking;	/* the thread that does, with the lock */
@@ -63,14 +62,12 @@ static void note_used(struct pp_listener *listener)
 /* Takes the listener off the list of those with an open room. */
 static void unlink_open(struct pp_listener *listener)
 {
-	struct pp_listener **at = &open_listeners;
+	struct pp_listener *_Atomic *at = &open_listeners;
 
 	while (*at != NULL && *at != listener)
 		at = &(*at)->next_open;
-	if (*at == NULL)
-		return;
-	*at = listener->next_open;
-	atomic_fetch_sub(&open_count, 1);
+	if (*at != NULL)
+		*at = listener->next_open;
 }
 
 /* Gives the epoll of threads up; closes it if the program has not. */
@@ -212,10 +209,9 @@ static bool open_room(struct pp_listener *listener)
 	if (pp_process_is_guest())
 		pp_process_note_fork();
 	listener->cookie = pp_cookie_of(listener->fd);
-	listener->next_open = open_listeners;
+	listener->next_open = atomic_load(&open_listeners);
 	open_listeners = listener;
 	atomic_fetch_add(&opened_count, 1);
-	atomic_fetch_add(&open_count, 1);
 	atomic_store(&listener->wake, listener->room.epoll + 1);
 	pp_registrations_add_room(listener);
 	pp_epolls_look_up(listener);
@@ -383,7 +379,8 @@ int pp_listeners_threads_epoll(struct pp_listener *listener)
 
 bool pp_listeners_any_open(void)
 {
-	return atomic_load_explicit(&open_count, memory_order_acquire) > 0;
+	return atomic_load_explicit(&open_listeners, memory_order_acquire) !=
+	       NULL;
 }
 
 bool pp_rooms_any_used(void)
