@@ -21,6 +21,7 @@
 
 #include "preload/server/wait.h"
 
+#include "preload/lock.h"
 #include "preload/real.h"
 #include "preload/server/rooms.h"
 
@@ -35,8 +36,8 @@
 /* The listener's flags while it is non-blocking for a call of ours. */
 #define BORROWED (O_NONBLOCK | O_APPEND)
 
-/* Tries to be the one that sets them: half at once, then one a millisecond. */
-#define BORROW_TRIES 2000
+/* Tries to be the one that sets them: some at once, then one a millisecond. */
+#define BORROW_TRIES (PP_LOCK_YIELDS + 1000)
 
 bool pp_wait_blocks(struct pp_listener *listener)
 {
@@ -267,61 +268,37 @@ static bool lock_record(int fd, short type)
 	       (errno != EAGAIN && errno != EACCES);
 }
 
-/*
- * The process of which a thread borrows flags: the record lock does not keep
- * out its other threads. That of a parent does not count in its child.
- */
-static _Atomic pid_t borrower;
-
-/* False where others are at it. */
-static bool lock_flags(int listener, bool patient)
-{
-	pid_t self = getpid(), holder = atomic_load(&borrower);
-
-	if (holder == self ||
-	    !atomic_compare_exchange_strong(&borrower, &holder, self))
-		return false;
-	if (lock_record(listener, F_WRLCK) || !patient)
-		return true;
-	atomic_store(&borrower, 0);
-	return false;
-}
-
-/* How the thread was before. */
-struct undisturbed {
-	sigset_t signals;
-	int cancel_state;
-};
+/* Keeps out the other threads, which the record lock does not. */
+static struct pp_lock borrowing;
 
 /*
  * Nothing may come in between: the flags are seen by other processes. Waits
- * with signals open. After a second or so, a process that has the record lock
- * is taken to be stopped, and not waited for any longer.
+ * with signals open. After a second or so whoever is at them is not waited for
+ * any longer: a process that is stopped, or a thread that this one, a forked
+ * child, has a copy of.
  */
-static void begin_flags(int listener, struct undisturbed *before)
+static void begin_flags(int listener, sigset_t *before)
 {
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel_state);
 	for (int tries = 0;; tries++) {
-		pthread_sigmask(SIG_SETMASK, &all, &before->signals);
-		if (lock_flags(listener, tries < BORROW_TRIES))
+		if (!pp_lock_try(&borrowing, before, tries)) {
+			if (tries > BORROW_TRIES)
+				pp_lock_renew(&borrowing);
+			continue;
+		}
+		if (lock_record(listener, F_WRLCK) || tries > BORROW_TRIES)
 			return;
-		pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-		if (tries < BORROW_TRIES / 2)
+		pp_lock_release(&borrowing, before);
+		if (tries < PP_LOCK_YIELDS)
 			sched_yield();
 		else
 			real_poll(NULL, 0, 1);
 	}
 }
 
-static void end_flags(int listener, const struct undisturbed *before)
+static void end_flags(int listener, const sigset_t *before)
 {
 	lock_record(listener, F_UNLCK);
-	atomic_store(&borrower, 0);
-	pthread_setcancelstate(before->cancel_state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+	pp_lock_release(&borrowing, before);
 }
 
 /*
@@ -339,7 +316,7 @@ static int program_flags(int listener)
 static int accept_now(const struct pp_accept_call *call,
 		      struct sockaddr *address, socklen_t *length)
 {
-	struct undisturbed before;
+	sigset_t before;
 	int flags, fd, error;
 
 	begin_flags(call->listener, &before);
@@ -355,7 +332,7 @@ static int accept_now(const struct pp_accept_call *call,
 
 bool pp_wait_was_borrowed(struct pp_listener *listener)
 {
-	struct undisturbed before;
+	sigset_t before;
 	int flags;
 	bool borrowed;
 
