@@ -169,80 +169,62 @@ static void arm_threads_epoll(void *argument)
 	errno = error;
 }
 
-/* The thread that gets the listener's event arms it again: pp_wait_accept. */
-static enum pp_wait_for take_event(struct pp_listener *listener, int epoll,
-				   const struct epoll_event *event,
-				   struct pp_wait *wait)
-{
-	if (event->data.ptr == listener) {
-		wait->to_arm = listener;
-		wait->threads_epoll = epoll;
-		return atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
-						    : PP_WAIT_KERNEL;
-	}
-	/* nothing was there to move: the epoll may be another's */
-	if (event->data.ptr != &listener->room || !atomic_load(&listener->used))
-		pp_listeners_threads_epoll(listener);
-	return PP_WAIT_ROOM;
-}
-
 /*
- * Takes an event that is there already: a busy server's threads ask for nothing
- * else. Only one that sleeps must know how long the program's accept would, and
- * that the epoll is still this listener's.
+ * Takes an event from the epoll of the threads, and waits for it so long; as
+ * epoll_wait(2) returns. Who gets the listener's arms it again: pp_wait_accept,
+ * or one that is cancelled here.
  */
-static bool take_event_at_once(struct pp_listener *listener,
-			       struct pp_wait *wait, enum pp_wait_for *next)
-{
-	int epoll = atomic_load(&listener->threads_epoll) - 1;
-	struct epoll_event event;
-	int result = 0, state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (epoll >= 0)
-		result = epoll_wait(epoll, &event, 1, 0);
-	pthread_setcancelstate(state, NULL);
-	if (result == 1)
-		*next = take_event(listener, epoll, &event, wait);
-	return result == 1;
-}
-
-static enum pp_wait_for wait_with_threads(struct pp_listener *listener,
-					  int epoll, struct pp_wait *wait)
+static int take_event(struct pp_listener *listener, int epoll, int timeout,
+		      struct pp_wait *wait, enum pp_wait_for *next)
 {
 	struct epoll_event event;
 	int result;
 
 	wait->to_arm = listener;
 	wait->threads_epoll = epoll;
-	/* a thread that is cancelled here may have got the event already */
 	pthread_cleanup_push(arm_threads_epoll, wait);
-	result = epoll_wait(epoll, &event, 1, time_left(wait));
+	result = epoll_wait(epoll, &event, 1, timeout);
 	pthread_cleanup_pop(0);
+	if (result == 1 && event.data.ptr == listener) {
+		*next = atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
+						     : PP_WAIT_KERNEL;
+		return result;
+	}
 	wait->to_arm = NULL;
-	if (result <= 0)
-		return end_in_vain(result, wait);
-	return take_event(listener, epoll, &event, wait);
+	*next = PP_WAIT_ROOM;
+	/* nothing was there to move: the epoll may be another's */
+	if (result == 1 && (event.data.ptr != &listener->room ||
+			    !atomic_load(&listener->used)))
+		pp_listeners_threads_epoll(listener);
+	return result;
 }
 
+/*
+ * An event that is there already is taken at once: a busy server's threads ask
+ * for nothing else. Only one that sleeps must know how long the program's accept
+ * would, and that the epoll is still this listener's.
+ */
 enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 			      struct pp_wait *wait)
 {
 	bool shared = is_shared(listener);
+	int epoll = atomic_load(&listener->threads_epoll) - 1;
 	enum pp_wait_for next;
-	int epoll = -1;
+	int result;
 
 	if (!shared && !atomic_load(&listener->used) && wait->deadline <= 0)
 		return PP_WAIT_KERNEL;
-	if (shared && take_event_at_once(listener, wait, &next))
+	if (shared && epoll >= 0 &&
+	    take_event(listener, epoll, 0, wait, &next) == 1)
 		return next;
 	if (!pp_wait_blocks(listener))
 		return PP_WAIT_KERNEL;
 	pp_wait_start(listener, wait);
-	if (shared)
-		epoll = pp_listeners_threads_epoll(listener);
-	return epoll >= 0 ? wait_with_threads(listener, epoll, wait)
-			  : wait_for_either(listener, wait);
+	epoll = shared ? pp_listeners_threads_epoll(listener) : -1;
+	if (epoll < 0)
+		return wait_for_either(listener, wait);
+	result = take_event(listener, epoll, time_left(wait), wait, &next);
+	return result == 1 ? next : end_in_vain(result, wait);
 }
 
 static int accept_real(const struct pp_accept_call *call,
