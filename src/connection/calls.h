@@ -66,6 +66,16 @@ static inline uint64_t pp_cookie_of(int fd)
 	return status.st_ino;
 }
 
+/* Hides a descriptor that was just made; -1 where there is no other for it. */
+static inline int pp_hide_fresh(int fd)
+{
+	int number = fd < 0 ? -1 : pp_calls.hide(fd);
+
+	if (fd >= 0)
+		pp_calls.close(fd);
+	return number;
+}
+
 /*
  * Is fd registered with the epoll? What is there already cannot be added. What
  * was not has no events but EPOLLERR and EPOLLHUP meanwhile. Changes errno.

@@ -128,26 +128,16 @@ static void empty_queue(struct pp_room *room)
 	room->shown = false;
 }
 
-/* Hides a descriptor that was just made; -1 where there is no other for it. */
-static int hide_fresh(int fd)
-{
-	int hidden = fd < 0 ? -1 : pp_calls.hide(fd);
-
-	if (fd >= 0)
-		pp_calls.close(fd);
-	return hidden;
-}
-
 bool pp_room_open(struct pp_room *room)
 {
 	int timer;
 
 	empty_queue(room);
-	room->epoll = hide_fresh(pp_calls.epoll_create1(EPOLL_CLOEXEC));
+	room->epoll = pp_hide_fresh(pp_calls.epoll_create1(EPOLL_CLOEXEC));
 	if (room->epoll < 0)
 		return false;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	room->timer = hide_fresh(timer);
+	room->timer = pp_hide_fresh(timer);
 	if (room->timer >= 0) {
 		mark_timer(room);
 		if (control_timer(room, room->epoll, EPOLL_CTL_ADD, EPOLLIN))

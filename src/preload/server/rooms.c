@@ -48,15 +48,12 @@ struct pp_listener *pp_rooms_first(void)
 	return open_listeners;
 }
 
-static void set_used(struct pp_listener *listener, bool used)
-{
-	if (atomic_exchange(&listener->used, used) != used)
-		atomic_fetch_add(&used_count, used ? 1 : -1);
-}
-
 static void note_used(struct pp_listener *listener)
 {
-	set_used(listener, pp_room_is_used(&listener->room));
+	bool used = pp_room_is_used(&listener->room);
+
+	if (atomic_exchange(&listener->used, used) != used)
+		atomic_fetch_add(&used_count, used ? 1 : -1);
 }
 
 /* Takes the listener off the list of those with an open room. */
@@ -87,7 +84,6 @@ static void discard_room(struct pp_listener *listener,
 			 void (*how)(struct pp_room *room))
 {
 	atomic_store(&listener->wake, 0);
-	set_used(listener, false);
 	close_threads_epoll(listener);
 	unlink_open(listener);
 	if (how == pp_room_close && listener->forked &&
@@ -96,6 +92,7 @@ static void discard_room(struct pp_listener *listener,
 					     EPOLL_CTL_DEL, 0);
 	listener->forked = false;
 	how(&listener->room);
+	note_used(listener);
 }
 
 void pp_listeners_discard_room(struct pp_listener *listener)
@@ -345,11 +342,8 @@ static int make_threads_epoll(struct pp_listener *listener)
 					  .data.ptr = listener };
 	struct epoll_event room = { .events = EPOLLIN,
 				    .data.ptr = &listener->room };
-	int made = real_epoll_create1(EPOLL_CLOEXEC);
-	int epoll = made < 0 ? -1 : pp_descriptors_hide(made);
+	int epoll = pp_hide_fresh(real_epoll_create1(EPOLL_CLOEXEC));
 
-	if (made >= 0)
-		real_close(made);
 	if (epoll < 0)
 		return -1;
 	if (pp_room_introduce(&listener->room, epoll) &&
