@@ -42,23 +42,19 @@ static void mark_descriptor(int fd)
 	count += !atomic_exchange(&marks[fd], true);
 }
 
-/* The number from which on they are; see descriptors.h. */
-static int first_number(rlim_t limit)
-{
-	return limit <= FD_SETSIZE ? (int)(limit - limit / 4) : FD_SETSIZE;
-}
-
 int pp_descriptors_hide(int fd)
 {
 	struct rlimit limit;
-	int hidden;
+	int hidden, first = FD_SETSIZE;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return -1;
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
 		return -1;
-	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
+	if (limit.rlim_cur <= FD_SETSIZE)
+		first = (int)(limit.rlim_cur - limit.rlim_cur / 4);
+	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first);
 	if (hidden >= MARKS) {
 		real_close(hidden);
 		errno = EMFILE;
