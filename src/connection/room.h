@@ -25,7 +25,6 @@ struct pp_waiting {
 	struct pp_receive receive;
 	enum pp_received received;	/* how it ended, once ready */
 	union pp_address proxy;		/* the peer, as accept(2) named it */
-	bool nonblock;			/* O_NONBLOCK, as it was accepted */
 	int64_t deadline;		/* by pp_now */
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */

@@ -83,7 +83,6 @@ static bool enter_room(const struct pp_arrival *arrival,
 	struct pp_waiting waiting = {
 		.receive = *receive,
 		.proxy = arrival->proxy,
-		.nonblock = (arrival->call->flags & SOCK_NONBLOCK) != 0,
 		.deadline = pp_now() + pp_configuration()->timeout,
 	};
 
