@@ -8,6 +8,8 @@
 #define PP_CONNECTION_CALLS_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -27,6 +29,14 @@ struct pp_calls {
 	int (*getsockopt)(int fd, int level, int name, void *value,
 			  socklen_t *length);
 	ssize_t (*recv)(int fd, void *bytes, size_t size, int flags);
+
+	/*
+	 * Not of the C library: a close-on-exec duplicate of a room's
+	 * descriptor where it is in nobody's way, or -1 with errno set.
+	 */
+	int (*hide)(int fd);
+	/* What hide returned is about to be closed, or is not the room's now. */
+	void (*forget)(int fd);
 };
 
 /* To be defined by whoever links connection/. */
@@ -54,6 +64,30 @@ static inline uint64_t pp_cookie_of(int fd)
 	    !S_ISSOCK(status.st_mode))
 		return 0;
 	return status.st_ino;
+}
+
+/* Hides a descriptor that was just made; -1 where there is no other for it. */
+static inline int pp_hide_fresh(int fd)
+{
+	int number = fd < 0 ? -1 : pp_calls.hide(fd);
+
+	if (fd >= 0)
+		pp_calls.close(fd);
+	return number;
+}
+
+/*
+ * Is fd registered with the epoll? What is there already cannot be added. What
+ * was not has no events but EPOLLERR and EPOLLHUP meanwhile. Changes errno.
+ */
+static inline bool pp_epoll_has(int epoll, int fd)
+{
+	struct epoll_event nothing = { .events = 0 };
+
+	if (pp_calls.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &nothing) != 0)
+		return errno == EEXIST;
+	pp_calls.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+	return false;
 }
 
 #endif

@@ -16,10 +16,6 @@
 /* When a timeout ends that has no end. */
 #define PP_NEVER INT64_MAX
 
-struct pp_timeout {
-	int64_t end;
-};
-
 static inline int64_t pp_clock_now(void)
 {
 	struct timespec now;
@@ -42,37 +38,27 @@ static inline bool pp_timeout_is_valid(const struct timespec *timeout)
 		timeout->tv_nsec < PP_SECOND);
 }
 
-/* A valid one that begins now. 68 years have no end. */
-static inline struct pp_timeout
-pp_timeout_start(const struct timespec *timeout)
+/* When a valid one ends that begins now. 68 years have no end. */
+static inline int64_t pp_timeout_end(const struct timespec *timeout)
 {
-	struct pp_timeout started = { .end = PP_NEVER };
-
-	if (timeout != NULL && timeout->tv_sec <= INT32_MAX)
-		started.end = pp_clock_now() + timeout->tv_sec * PP_SECOND +
-			      timeout->tv_nsec;
-	return started;
+	if (timeout == NULL || timeout->tv_sec > INT32_MAX)
+		return PP_NEVER;
+	return pp_clock_now() + timeout->tv_sec * PP_SECOND + timeout->tv_nsec;
 }
 
-/* What is left, in *left; NULL where there is no end. */
-static inline const struct timespec *
-pp_timeout_left(const struct pp_timeout *timeout, struct timespec *left)
+/* What is left until then, in *left; NULL where there is no end. */
+static inline const struct timespec *pp_timeout_left(int64_t end,
+						     struct timespec *left)
 {
-	int64_t ns;
+	int64_t ns = end - pp_clock_now();
 
-	if (timeout->end == PP_NEVER)
+	if (end == PP_NEVER)
 		return NULL;
-	ns = timeout->end - pp_clock_now();
 	if (ns < 0)
 		ns = 0;
 	left->tv_sec = (time_t)(ns / PP_SECOND);
 	left->tv_nsec = (long)(ns % PP_SECOND);
 	return left;
-}
-
-static inline bool pp_timeout_is_over(const struct pp_timeout *timeout)
-{
-	return timeout->end != PP_NEVER && timeout->end <= pp_clock_now();
 }
 
 #endif

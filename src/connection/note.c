@@ -94,15 +94,14 @@ static bool make_tag(const union key *key, socklen_t size,
 	/* whoever starts a setuid program must not steer what it believes */
 	if (getauxval(AT_SECURE) != 0 && !get_secret(secret))
 		return false;
-	if (kernel != NULL && kernel->sa.sa_family == AF_INET) {
-		checked.family = AF_INET;
-		checked.port = kernel->in.sin_port;
-		memcpy(checked.address, &kernel->in.sin_addr, 4);
-	} else if (kernel != NULL) {
-		checked.family = AF_INET6;
-		checked.port = kernel->in6.sin6_port;
-		checked.scope = kernel->in6.sin6_scope_id;
-		memcpy(checked.address, &kernel->in6.sin6_addr, 16);
+	if (kernel != NULL) {
+		union pp_address peer = *kernel;
+
+		pp_address_map(&peer);
+		checked.family = kernel->sa.sa_family;
+		checked.port = peer.in6.sin6_port;
+		checked.scope = peer.in6.sin6_scope_id;
+		memcpy(checked.address, &peer.in6.sin6_addr, 16);
 	}
 	memcpy(&checked.key, key, size);
 	checked.key.tag = meaning;

@@ -42,21 +42,19 @@ static bool connect_to(int fd, const union pp_address *address)
 /* Connects to this machine, as far as Fast Open does before there are data. */
 static bool connect_to_loopback(int fd, int family)
 {
-	union pp_address ipv4 = { .in = {
+	union pp_address address = { .in = {
 		.sin_family = AF_INET,
 		.sin_port = htons(DISCARD_PORT),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	} };
-	const union pp_address ipv6 = { .in6 = {
-		.sin6_family = AF_INET6,
-		.sin6_port = htons(DISCARD_PORT),
-		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
-	} };
 
-	if (family == AF_INET6)
-		pp_address_map(&ipv4);
-	return connect_to(fd, &ipv4) ||
-	       (family == AF_INET6 && connect_to(fd, &ipv6));
+	if (family == AF_INET)
+		return connect_to(fd, &address);
+	pp_address_map(&address);
+	if (connect_to(fd, &address))
+		return true;
+	address.in6.sin6_addr = in6addr_loopback;
+	return connect_to(fd, &address);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/timerfd.h>
 
 #define FIRST_BATCH 32u	/* connections that memory is mapped for at first */
@@ -88,13 +89,6 @@ static void set_timer(const struct pp_room *room)
 	timerfd_settime(room->timer, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-/* epoll_ctl(2) of the room's own epoll. */
-static int control(const struct pp_room *room, int operation, int fd,
-		   struct epoll_event *event)
-{
-	return pp_calls.epoll_ctl(room->epoll, operation, fd, event);
-}
-
 /*
  * A timer cannot be told from another but by what it is set to. Its interval
  * is one that no program sets, and no other room.
@@ -119,9 +113,9 @@ static bool control_timer(const struct pp_room *room, int epoll, int operation,
 }
 
 /* Lets a descriptor of the room's go, and closes it if it is still that. */
-static void let_descriptor_go(const struct pp_room *room, int fd, bool own)
+static void let_descriptor_go(int fd, bool own)
 {
-	room->policy.forget(fd);
+	pp_calls.forget(fd);
 	if (own)
 		pp_calls.close(fd);
 }
@@ -134,34 +128,23 @@ static void empty_queue(struct pp_room *room)
 	room->shown = false;
 }
 
-/* Hides a descriptor that was just made; -1 where there is no other for it. */
-static int hide_fresh(const struct pp_room *room, int fd)
-{
-	int hidden = fd < 0 ? -1 : room->policy.hide(fd);
-
-	if (fd >= 0)
-		pp_calls.close(fd);
-	return hidden;
-}
-
-bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy)
+bool pp_room_open(struct pp_room *room)
 {
 	int timer;
 
 	empty_queue(room);
-	room->policy = *policy;
-	room->epoll = hide_fresh(room, pp_calls.epoll_create1(EPOLL_CLOEXEC));
+	room->epoll = pp_hide_fresh(pp_calls.epoll_create1(EPOLL_CLOEXEC));
 	if (room->epoll < 0)
 		return false;
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	room->timer = hide_fresh(room, timer);
+	room->timer = pp_hide_fresh(timer);
 	if (room->timer >= 0) {
 		mark_timer(room);
 		if (control_timer(room, room->epoll, EPOLL_CTL_ADD, EPOLLIN))
 			return true;
-		let_descriptor_go(room, room->timer, true);
+		let_descriptor_go(room->timer, true);
 	}
-	let_descriptor_go(room, room->epoll, true);
+	let_descriptor_go(room->epoll, true);
 	return false;
 }
 
@@ -182,15 +165,8 @@ bool pp_room_stands(const struct pp_room *room)
 
 bool pp_room_has(const struct pp_room *room, int fd)
 {
-	struct epoll_event nothing = { .events = 0 };
-
-	if (fd == room->epoll || fd == room->timer)
-		return true;
-	/* what is in the epoll already cannot be added */
-	if (control(room, EPOLL_CTL_ADD, fd, &nothing) != 0)
-		return errno == EEXIST;
-	control(room, EPOLL_CTL_DEL, fd, NULL);
-	return false;
+	return fd == room->epoll || fd == room->timer ||
+	       pp_epoll_has(room->epoll, fd);
 }
 
 bool pp_room_introduce(const struct pp_room *room, int epoll)
@@ -234,7 +210,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 
 	if (waiting == NULL)
 		return false;
-	fd = cookie == 0 ? -1 : room->policy.hide(from->receive.fd);
+	fd = cookie == 0 ? -1 : pp_calls.hide(from->receive.fd);
 	if (fd >= 0) {
 		event.data.u64 = waiting->key;
 		*waiting = *from;
@@ -242,13 +218,14 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
 		waiting->low_water = pp_receive_set_low_water(fd, 1);
-		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
+		if (pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_ADD, fd,
+				       &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
 			return true;
 		}
 		pp_receive_set_low_water(fd, waiting->low_water);
-		let_descriptor_go(room, fd, true);
+		let_descriptor_go(fd, true);
 	}
 	give_memory_back(room, waiting);
 	return false;
@@ -258,7 +235,8 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 static void unlink_waiting(struct pp_room *room, struct pp_waiting *waiting)
 {
 	/* a forked child may hold it open: closing would not be enough */
-	control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+	pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_DEL, waiting->receive.fd,
+			   NULL);
 	waiting->key += KEY_GENERATION;
 	if (waiting->next != NULL)
 		waiting->next->previous = waiting->previous;
@@ -280,7 +258,7 @@ static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	if (there)
 		pp_receive_stop_linger(waiting->receive.fd);
 	pp_receive_end(&waiting->receive);
-	let_descriptor_go(room, waiting->receive.fd, there);
+	let_descriptor_go(waiting->receive.fd, there);
 	give_memory_back(room, waiting);
 }
 
@@ -367,7 +345,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		close_waiting(room, waiting);
 		return 0;
 	}
-	fd = room->policy.reveal(waiting->receive.fd);
+	fd = fcntl(waiting->receive.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0) {
 		pp_room_show_ready(room);
 		return -1;
@@ -377,7 +355,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
-	let_descriptor_go(room, waiting->receive.fd, true);
+	let_descriptor_go(waiting->receive.fd, true);
 	give_memory_back(room, waiting);
 	return 1;
 }
@@ -390,26 +368,25 @@ void pp_room_show_ready(struct pp_room *room)
 }
 
 /* In a forked child nothing is written to the parent's memory: see room.h. */
-static void abandon_waiting(const struct pp_room *room,
-			    const struct pp_waiting *waiting)
+static void abandon_waiting(const struct pp_waiting *waiting)
 {
 	struct pp_receive receive = waiting->receive;
 
 	pp_receive_end(&receive);
 	if (!is_there(waiting))
-		room->policy.forget(receive.fd);
+		pp_calls.forget(receive.fd);
 }
 
 void pp_room_abandon(struct pp_room *room)
 {
 	if (!pp_room_stands(room))
-		room->policy.forget(room->epoll);
+		pp_calls.forget(room->epoll);
 	if (!pp_room_has_timer(room))
-		room->policy.forget(room->timer);
+		pp_calls.forget(room->timer);
 	for (struct pp_waiting *w = room->oldest; w != NULL; w = w->next)
-		abandon_waiting(room, w);
+		abandon_waiting(w);
 	if (room->ready != NULL)
-		abandon_waiting(room, room->ready);
+		abandon_waiting(room->ready);
 	empty_queue(room);
 	/* nothing is written to it: the child need not copy it */
 	room->made = 0;
@@ -437,12 +414,13 @@ void pp_room_close(struct pp_room *room)
 		room->oldest = waiting->next;
 		/* out of the epoll first, see unlink_waiting */
 		if (stands)
-			control(room, EPOLL_CTL_DEL, waiting->receive.fd, NULL);
+			pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_DEL,
+					   waiting->receive.fd, NULL);
 		close_waiting(room, waiting);
 	}
 	if (room->ready != NULL)
 		close_waiting(room, room->ready);
-	let_descriptor_go(room, room->timer, timed);
-	let_descriptor_go(room, room->epoll, stands);
+	let_descriptor_go(room->timer, timed);
+	let_descriptor_go(room->epoll, stands);
 	empty_queue(room);
 }

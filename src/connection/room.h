@@ -25,7 +25,6 @@ struct pp_waiting {
 	struct pp_receive receive;
 	enum pp_received received;	/* how it ended, once ready */
 	union pp_address proxy;		/* the peer, as accept(2) named it */
-	bool nonblock;			/* O_NONBLOCK, as it was accepted */
 	int64_t deadline;		/* by pp_now */
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */
@@ -33,19 +32,6 @@ struct pp_waiting {
 	uint64_t key;			/* its place in the room's memory */
 	struct pp_waiting *previous;
 	struct pp_waiting *next;
-};
-
-/* Where a room has its descriptors. */
-struct pp_room_policy {
-	/*
-	 * A close-on-exec duplicate of fd where it is in nobody's way, or -1
-	 * with errno set.
-	 */
-	int (*hide)(int fd);
-	/* Another one, with the number that accept(2) would return now. */
-	int (*reveal)(int fd);
-	/* What hide returned is about to be closed, or is not the room's now. */
-	void (*forget)(int fd);
 };
 
 /* Seconds after which the timer would repeat: no program's timer does. */
@@ -58,7 +44,6 @@ struct pp_room {
 	int epoll;	/* what to wait for */
 	int timer;
 	long timer_mark;	/* by which the timer is known */
-	struct pp_room_policy policy;
 	struct pp_waiting *oldest;	/* the order is that of the deadlines */
 	struct pp_waiting *newest;
 	struct pp_waiting *ready;	/* has left the queue, to be judged */
@@ -80,7 +65,7 @@ struct pp_room_look {
 };
 
 /* Opens an empty room; false with errno set where there are no descriptors. */
-bool pp_room_open(struct pp_room *room, const struct pp_room_policy *policy);
+bool pp_room_open(struct pp_room *room);
 
 /*
  * Are its descriptors still there, and its own? Else it has lost what waited,
@@ -128,8 +113,9 @@ bool pp_room_advance(struct pp_room *room, struct pp_room_look *look);
 
 /*
  * Moves the one that is ready out to *waiting, whose descriptor is the
- * caller's then. 1, or 0 if there is none; -1 with errno set where there is no
- * descriptor for it: it stays ready, and the room readable.
+ * caller's then: close-on-exec, with the lowest number that is free. 1, or 0 if
+ * there is none; -1 with errno set where there is no descriptor for it: it stays
+ * ready, and the room readable.
  */
 int pp_room_leave(struct pp_room *room, struct pp_waiting *waiting);
 

@@ -221,6 +221,21 @@ class Listeners(Duplicates):
         self.assertEqual(self.calls.accept(copy).address, (CLIENT[0], 8))
 
 
+    def test_threads_accept_from_both(self):
+        """After one that was accepted from either, others are seen."""
+        self.calls.ok("thread", "accept", self.listener.fd, 128)
+        self.calls.wait_asleep()
+        copy = self.calls.ok("dup", self.listener.fd)
+        self.client(self.listener, v1())
+        self.assertEqual(self.calls.finish("accept").address, CLIENT)
+        for _ in range(3):
+            self.assertEqual(self.accept_from(copy), CLIENT)
+
+    def accept_from(self, fd):
+        self.client(self.listener, v1())
+        return self.calls.accept(fd).address
+
+
 class Closed(unittest.TestCase):
     """One of two numbers of a listener is closed while a client waits."""
 

@@ -30,7 +30,7 @@ static bool open_with(int left)
 	limit = before;
 	limit.rlim_cur = (rlim_t)(FIRST_HIDDEN + left);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	opened = pp_room_open(&room, &room_policy);
+	opened = pp_room_open(&room);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	return opened;
 }
@@ -62,7 +62,7 @@ START_TEST(no_memory_nobody_enters)
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
 
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	fake_mmap = no_mmap;
 	ck_assert(!pp_room_enter(&room, &waiting));
 	fake_mmap = NULL;
@@ -101,7 +101,7 @@ START_TEST(a_bad_descriptor_does_not_enter)
 	struct pp_waiting waiting = to_enter(lowest_free());
 	size_t before;
 
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	ck_assert(!pp_room_enter(&room, &waiting));
 	before = mapped_bytes;
 	for (int n = 0; n < 100; n++) {
@@ -122,7 +122,7 @@ START_TEST(no_descriptor_for_one_that_is_ready)
 	struct pollfd readable = { .events = POLLIN };
 	struct rlimit limit, before;
 
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	ck_assert(pp_room_enter(&room, &waiting));
 	connection.server = room.oldest->receive.fd;
 	deliver(&connection, line, strlen(line));
@@ -167,7 +167,7 @@ START_TEST(no_cookies)
 	int numbers[2];
 
 	fake_getsockopt = no_cookie;
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	ck_assert(pp_room_enter(&room, &waiting));
 	numbers[0] = room.newest->receive.fd;
 	waiting = to_enter(kept.server);
@@ -199,7 +199,7 @@ START_TEST(no_getsockopt_nobody_enters)
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
 
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	fake_getsockopt = no_getsockopt;
 	ck_assert(!pp_room_enter(&room, &waiting));
 	fake_getsockopt = NULL;

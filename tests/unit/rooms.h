@@ -31,7 +31,7 @@ static inline bool advance(void)
 static inline void open_room(void)
 {
 	overdue_any_time = false;
-	ck_assert(pp_room_open(&room, &room_policy));
+	ck_assert(pp_room_open(&room));
 	ck_assert(pp_room_stands(&room));
 	ck_assert(!pp_room_is_used(&room));
 }

@@ -284,17 +284,6 @@ static int call_getsockname(int fd, struct sockaddr *address,
 					: getsockname(fd, address, length);
 }
 
-const struct pp_calls pp_calls = {
-	.close = close,
-	.connect = call_connect,
-	.epoll_create1 = epoll_create1,
-	.epoll_ctl = epoll_ctl,
-	.epoll_wait = epoll_wait,
-	.getsockname = call_getsockname,
-	.getsockopt = call_getsockopt,
-	.recv = recv,
-};
-
 bool hidden[1024];
 
 static int hide(int fd)
@@ -308,19 +297,23 @@ static int hide(int fd)
 	return number;
 }
 
-static int reveal(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
 static void forget(int fd)
 {
 	ck_assert(hidden[fd]);
 	hidden[fd] = false;
 }
 
-const struct pp_room_policy room_policy = {
-	.hide = hide, .reveal = reveal, .forget = forget
+const struct pp_calls pp_calls = {
+	.close = close,
+	.connect = call_connect,
+	.epoll_create1 = epoll_create1,
+	.epoll_ctl = epoll_ctl,
+	.epoll_wait = epoll_wait,
+	.getsockname = call_getsockname,
+	.getsockopt = call_getsockopt,
+	.recv = recv,
+	.hide = hide,
+	.forget = forget,
 };
 
 int in_child(int (*function)(void))

@@ -118,12 +118,8 @@ extern int (*fake_getsockname)(int fd, struct sockaddr *address,
 extern int (*fake_getsockopt)(int fd, int level, int name, void *value,
 			      socklen_t *length);
 
-/*
- * What rooms of the tests are opened with: their descriptors are from
- * FIRST_HIDDEN on, and hidden says which they are.
- */
+/* Rooms have their descriptors from here on; hidden says which they are. */
 #define FIRST_HIDDEN 512
-extern const struct pp_room_policy room_policy;
 extern bool hidden[1024];
 
 /* Runs a function in a child process; returns its status as wait(2) has it. */

@@ -143,8 +143,7 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	struct pp_decision decision;
 	struct pp_receive receive;
 
-	pp_address_from_kernel(&arrival->proxy, &arrival->name.sa,
-			       arrival->name.length);
+	arrival->proxy = arrival->name.address;
 	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
 		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
@@ -163,12 +162,14 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 }
 
 /* Makes a connection that waited what this call of accept would have made. */
-static void set_flags(int fd, const struct pp_accept_call *call, bool nonblock)
+static void set_flags(int fd, const struct pp_accept_call *call)
 {
+	int flags = fcntl(fd, F_GETFL, 0);
+
 	if (!(call->flags & SOCK_CLOEXEC))
 		fcntl(fd, F_SETFD, 0);
-	if (((call->flags & SOCK_NONBLOCK) != 0) != nonblock)
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL, 0) ^ O_NONBLOCK);
+	if (!(call->flags & SOCK_NONBLOCK) != !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
 }
 
 /* Hands the connection over that has left the waiting room, or refuses it. */
@@ -179,7 +180,7 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 
 	arrival->fd = waiting->receive.fd;
 	pp_arrival_set_proxy(arrival, &waiting->proxy);
-	set_flags(arrival->fd, arrival->call, waiting->nonblock);
+	set_flags(arrival->fd, arrival->call);
 	/* else it was counted when accept waited for it */
 	if (!is_patient(arrival->listener))
 		note_patience(arrival->listener,

@@ -42,23 +42,19 @@ static void mark_descriptor(int fd)
 	count += !atomic_exchange(&marks[fd], true);
 }
 
-/* The number from which on they are; see descriptors.h. */
-static int first_number(rlim_t limit)
-{
-	return limit <= FD_SETSIZE ? (int)(limit - limit / 4) : FD_SETSIZE;
-}
-
 int pp_descriptors_hide(int fd)
 {
 	struct rlimit limit;
-	int hidden;
+	int hidden, first = FD_SETSIZE;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return -1;
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
 		return -1;
-	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first_number(limit.rlim_cur));
+	if (limit.rlim_cur <= FD_SETSIZE)
+		first = (int)(limit.rlim_cur - limit.rlim_cur / 4);
+	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first);
 	if (hidden >= MARKS) {
 		real_close(hidden);
 		errno = EMFILE;
@@ -67,11 +63,6 @@ int pp_descriptors_hide(int fd)
 	if (hidden >= 0)
 		mark_descriptor(hidden);
 	return hidden;
-}
-
-int pp_descriptors_reveal(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 void pp_descriptors_forget(int fd)
@@ -136,11 +127,12 @@ bool pp_descriptors_has(int fd)
 	return has;
 }
 
-/* Gives up what is lost of rooms whose listeners are among these. */
-static void check_rooms(unsigned first, unsigned last)
+void pp_descriptors_note_closed(unsigned first, unsigned last)
 {
 	struct pp_listener *next = NULL;
 
+	if (!pp_listeners_have_own_rooms())
+		return;
 	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = pp_rooms_first(); l != NULL; l = next) {
 		unsigned fd = (unsigned)l->fd;
@@ -151,42 +143,18 @@ static void check_rooms(unsigned first, unsigned last)
 	}
 }
 
-void pp_descriptors_note_closed(unsigned first, unsigned last)
-{
-	if (pp_listeners_have_own_rooms())
-		check_rooms(first, last);
-}
-
-void pp_descriptors_forget_lost(void)
-{
-	if (pp_listeners_any_open())
-		check_rooms(0, UINT_MAX);
-}
-
-#if defined(HAVE_CLOSE_RANGE) || defined(HAVE_CLOSEFROM)
-/* The first of the library's from first up to last; INT_MAX for none. */
-static int next_hidden(unsigned first, unsigned last)
-{
-	const unsigned stop = (unsigned)atomic_load(&end);
-
-	for (unsigned fd = first; fd < stop && fd <= last; fd++)
-		if (pp_descriptors_has((int)fd))
-			return (int)fd;
-	return INT_MAX;
-}
-#endif
-
 #ifdef HAVE_CLOSE_RANGE
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 {
-	int hidden, result = 0;
+	const unsigned stop = (unsigned)atomic_load(&end);
+	int result = 0;
 
-	while (result == 0 && first <= last &&
-	       (hidden = next_hidden(first, last)) != INT_MAX) {
-		if (first < (unsigned)hidden)
-			result = real_close_range(first, (unsigned)hidden - 1,
-						  flags);
-		first = (unsigned)hidden + 1;
+	for (unsigned fd = first; fd < stop && fd <= last && result == 0; fd++) {
+		if (!pp_descriptors_has((int)fd))
+			continue;
+		if (first < fd)
+			result = real_close_range(first, fd - 1, flags);
+		first = fd + 1;
 	}
 	if (result != 0)
 		return result;
@@ -199,16 +167,12 @@ int pp_descriptors_close_range(unsigned first, unsigned last, int flags)
 #ifdef HAVE_CLOSEFROM
 void pp_descriptors_close_from(int first)
 {
+	const int stop = atomic_load(&end);
 	int error = errno;
-	int hidden;
 
-	if (first < 0)
-		first = 0;
-	while ((hidden = next_hidden((unsigned)first, INT_MAX)) != INT_MAX) {
-		if (first < hidden)
-			close_between(first, hidden - 1);
-		first = hidden + 1;
-	}
+	for (; first < stop; first++)
+		if (!pp_descriptors_has(first))
+			syscall(SYS_close, first);
 	errno = error;
 	real_closefrom(first);
 }

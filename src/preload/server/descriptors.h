@@ -20,12 +20,6 @@
 int pp_descriptors_hide(int fd);
 
 /*
- * A duplicate, close-on-exec, of one of the library's, with the lowest number
- * that is free: it is for the program. -1 with errno set where there is none.
- */
-int pp_descriptors_reveal(int fd);
-
-/*
  * Notes that a descriptor is about to be closed, or was the library's and is
  * not any more. Locked.
  */
@@ -48,9 +42,6 @@ bool pp_descriptors_has(int fd);
  * whose listener is not there any more goes with it. Keeps errno.
  */
 void pp_descriptors_note_closed(unsigned first, unsigned last);
-
-/* Forgets rooms that the program has closed without our knowledge. Keeps errno. */
-void pp_descriptors_forget_lost(void);
 
 /* close_range(2) and closefrom(3) of what is the program's. Keep errno. */
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags);

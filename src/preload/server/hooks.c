@@ -39,6 +39,8 @@ const struct pp_calls pp_calls = {
 	.getsockname = real_getsockname,
 	.getsockopt = getsockopt,
 	.recv = recv,
+	.hide = pp_descriptors_hide,
+	.forget = pp_descriptors_forget,
 };
 
 static void note_child(void)
@@ -146,13 +148,15 @@ void closefrom(int first);
 
 PP_EXPORT void closefrom(int first)
 {
-	pp_report_note_close(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	if (first < 0)
+		first = 0;
+	pp_report_note_close((unsigned)first, INT_MAX);
 	if (!pp_listeners_any_open()) {
 		real_closefrom(first);
 		return;
 	}
 	pp_descriptors_close_from(first);
-	pp_descriptors_note_closed(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	pp_descriptors_note_closed((unsigned)first, INT_MAX);
 }
 #endif
 

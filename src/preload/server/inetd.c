@@ -32,16 +32,6 @@ struct start {
 	union pp_address proxy;
 };
 
-static bool peer_of(int fd, union pp_address *peer)
-{
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
-
-	if (real_getpeername(fd, &name.sa, &name.length) != 0)
-		return false;
-	pp_address_from_kernel(peer, &name.sa, name.length);
-	return pp_family_is_internet(peer->sa.sa_family);
-}
-
 /* Programs that are executed with it later look no more. */
 static void note_examined(const struct start *start)
 {
@@ -71,17 +61,15 @@ static void refuse_connection(const struct start *start, const char *reason)
 static bool wait_for(int fd, size_t bytes, int64_t deadline)
 {
 	struct pollfd here = { .fd = fd, .events = POLLIN | POLLRDHUP };
-	int low = (int)bytes, before = 1, ready;
-	socklen_t length = sizeof(before);
+	int before = pp_receive_set_low_water(fd, (int)bytes);
 	int64_t left;
+	int ready;
 
-	getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, &length);
-	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 	do {
 		left = deadline - pp_now();
 		ready = left > 0 ? real_poll(&here, 1, (int)left) : 0;
 	} while (ready < 0 && errno == EINTR);
-	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, sizeof(before));
+	pp_receive_set_low_water(fd, before);
 	return ready > 0 && here.revents == POLLIN;
 }
 
@@ -119,7 +107,8 @@ static void look_at(const struct start *start)
 static bool find_connection(int fd, struct start *start)
 {
 	start->fd = fd;
-	return pp_is_tcp_socket(fd) && peer_of(fd, &start->proxy);
+	return pp_is_tcp_socket(fd) && pp_kernel_peer(fd, &start->proxy) &&
+	       pp_family_is_internet(start->proxy.sa.sa_family);
 }
 
 /* What is wrong with them is told, but not to the client. */
@@ -127,7 +116,7 @@ static bool settings_allow(const struct start *start)
 {
 	union pp_address peer;
 
-	if (!peer_of(STDERR_FILENO, &peer) ||
+	if (!pp_kernel_peer(STDERR_FILENO, &peer) ||
 	    !pp_address_equal(&peer, &start->proxy))
 		return pp_configuration_allows(start->fd);
 	pp_report_end();

@@ -41,7 +41,7 @@ void pp_kept_note_fork(struct pp_kept *kept)
 {
 	if (!pp_lock_renew(&kept->lock) || !kept->is_changing)
 		return;
-	kept->first = kept->end;
+	memset(kept->chains, 0, sizeof(kept->chains));
 	kept->is_changing = false;
 }
 
@@ -79,8 +79,6 @@ static uint64_t take_place(struct pp_kept *kept, size_t size)
 	if (place % PP_KEPT_SIZE + size > PP_KEPT_SIZE)
 		place += PP_KEPT_SIZE - place % PP_KEPT_SIZE;
 	kept->end = place + size;
-	if (kept->end > PP_KEPT_SIZE && kept->first < kept->end - PP_KEPT_SIZE)
-		kept->first = kept->end - PP_KEPT_SIZE;
 	return place;
 }
 
@@ -115,7 +113,7 @@ static const struct entry *find_entry(struct pp_kept *kept, uint64_t cookie,
 {
 	uint64_t place = kept->chains[cookie % PP_KEPT_CHAINS];
 
-	while (place != 0 && place >= kept->first) {
+	while (place != 0 && place + PP_KEPT_SIZE >= kept->end) {
 		const struct entry *entry = entry_at(kept, place);
 
 		if (entry->cookie == cookie &&

@@ -27,7 +27,6 @@ struct pp_kept {
 	 * Places in the ring, counted on and on: what is further back than
 	 * its size was written over. 0 is none.
 	 */
-	uint64_t first;	/* nothing before is valid */
 	uint64_t end;
 	uint64_t chains[PP_KEPT_CHAINS];	/* the newest of each */
 };

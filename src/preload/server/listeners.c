@@ -102,7 +102,7 @@ bool pp_listeners_any_unwatched(void)
 static void renew(struct pp_listener *listener)
 {
 	pp_rooms_check(listener);
-	atomic_store(&listener->blocking, PP_BLOCKING_UNKNOWN);
+	atomic_store(&listener->nonblocking, false);
 	atomic_store(&listener->shared, false);
 	atomic_store(&listener->takes_again, false);
 	atomic_store(&listener->patience, 0);
@@ -134,7 +134,9 @@ void pp_listeners_note(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
 
-	pp_process_prepare();
+	/* before the first pp_process_is_guest that counts */
+	if (atomic_load(&owner) == 0)
+		atomic_store(&owner, getpid());
 	if (entry == NULL)
 		return;
 	/* where the library does not apply, it looks no further */
@@ -164,8 +166,7 @@ struct pp_listener *pp_listeners_find(int fd)
 		       : NULL;
 }
 
-/* Changes errno. */
-static bool is_listening(int fd)
+bool pp_is_listening(int fd)
 {
 	int listens = 0;
 	socklen_t length = sizeof(listens);
@@ -189,7 +190,7 @@ static struct pp_listener *find_duplicate(int fd)
 	if (atomic_load(&entry->compared) != opened) {
 		atomic_store(&entry->compared, opened);
 		atomic_store(&entry->duplicate,
-			     is_listening(fd)
+			     pp_is_listening(fd)
 				     ? pp_rooms_find(pp_cookie_of(fd))
 				     : NULL);
 	}
@@ -286,17 +287,18 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
+	if (entry == NULL)
+		return;
 	if (listener == NULL) {
-		if (entry != NULL)
-			pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
-					      operation, event);
+		pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
+				      operation, event);
 		return;
 	}
 	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
 			      epoll, operation, event);
 	if (operation != EPOLL_CTL_DEL)
 		pp_listeners_note_watched(listener);
-	pp_rooms_follow(listener, epoll, operation, event);
+	pp_registrations_follow(listener, epoll, operation, event);
 	errno = error;
 }
 
@@ -328,12 +330,6 @@ bool pp_listeners_any(void)
 void pp_process_note_fork(void)
 {
 	if (atomic_load(&owner) != 0)
-		atomic_store(&owner, getpid());
-}
-
-void pp_process_prepare(void)
-{
-	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 }
 

@@ -29,15 +29,12 @@ struct pp_registration {
 /* Registrations of one listener that are kept; it takes a page of memory. */
 #define PP_LISTENER_EPOLLS 220
 
-/* Whether accept on it blocks, as far as is known without asking. */
-enum pp_blocking { PP_BLOCKING_UNKNOWN, PP_BLOCKING, PP_NONBLOCKING };
-
 struct pp_listener {
 	_Atomic int fd;	/* another one's after pp_listeners_move */
 	_Atomic bool used;	/* a connection is in the room */
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
-	_Atomic int blocking;	/* enum pp_blocking */
+	_Atomic bool nonblocking;	/* as far as is known without asking */
 	_Atomic bool unwatched;	/* the program has waited for it in accept alone */
 	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
 	_Atomic int patience;	/* see accept.c */
@@ -47,7 +44,7 @@ struct pp_listener {
 	_Atomic uint64_t cookie;	/* the socket that the room belongs to */
 	/* what follows is for the holder of the lock */
 	struct pp_room room;
-	struct pp_listener *next_open;
+	struct pp_listener *_Atomic next_open;
 	bool forked;	/* children may share the room's registrations */
 	/* the room of the parent, as long as this process has it open, see rooms.h */
 	struct pp_room parents;
@@ -78,6 +75,9 @@ struct pp_listener *pp_listeners_find_polled(int fd);
 
 /* Is the descriptor known to be no TCP listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
+
+/* Does the socket listen? One system call. Changes errno. */
+bool pp_is_listening(int fd);
 
 /* Notes that the program called listen(2) on fd, with success. */
 void pp_listeners_note(int fd);
@@ -178,12 +178,6 @@ bool pp_listeners_any_open(void);
 
 /* Is any listener known? One load. */
 bool pp_listeners_any(void);
-
-/*
- * To be called before the first pp_process_is_guest that counts: one system
- * call, the first time.
- */
-void pp_process_prepare(void);
 
 /* In a child of fork(2): the memory is this process's own. */
 void pp_process_note_fork(void);

@@ -34,60 +34,41 @@ static struct pp_kept kept;
 /* Do the settings, as far as they are read, let this peer state a client? */
 static bool is_trusted(const union pp_address *kernel)
 {
-	return pp_is_on_and_not_bad() &&
+	return pp_family_is_internet(kernel->sa.sa_family) &&
+	       pp_is_on_and_not_bad() &&
 	       pp_networks_have(&pp_configuration()->trusted, kernel);
 }
+
+bool pp_kernel_peer(int fd, union pp_address *peer)
+{
+	socklen_t length = sizeof(*peer);
+
+	peer->sa.sa_family = AF_UNSPEC;
+	return real_getpeername(fd, &peer->sa, &length) == 0;
+}
+
+/*
+ * The note on fd, whose peer the kernel names so; NULL where it names none,
+ * perhaps because the connection was reset on behalf of its client
+ * (connection/reset.h). Then TRUSTED has no say: it is of an address that the
+ * kernel named, and one outside may be why it was reset.
+ */
+static bool read_note(int fd, const union pp_address *kernel,
+		      struct pp_note *note)
+{
+	struct pp_note_bytes bytes;
+
+	return (kernel == NULL || is_trusted(kernel)) &&
+	       pp_note_fetch(fd, &bytes) && pp_note_parse(&bytes, kernel, note);
+}
+
+#ifdef PP_GETPEERNAME_CACHE
 
 static bool get_name(int (*function)(int, struct sockaddr *, socklen_t *),
 		     int fd, struct pp_kernel_name *name)
 {
 	name->length = sizeof(name->storage);
 	return function(fd, &name->sa, &name->length) == 0;
-}
-
-/* The kernel's peer, in both forms. */
-static bool get_peer(int fd, struct pp_kernel_name *name,
-		     union pp_address *kernel)
-{
-	if (!get_name(real_getpeername, fd, name))
-		return false;
-	pp_address_from_kernel(kernel, &name->sa, name->length);
-	return true;
-}
-
-/* The note on fd, whose peer the kernel names so. */
-static bool read_note(int fd, const union pp_address *kernel,
-		      struct pp_note *note)
-{
-	struct pp_note_bytes bytes;
-
-	return pp_family_is_internet(kernel->sa.sa_family) &&
-	       is_trusted(kernel) && pp_note_fetch(fd, &bytes) &&
-	       pp_note_parse(&bytes, kernel, note);
-}
-
-#ifdef PP_GETPEERNAME_CACHE
-
-/*
- * The kernel names no peer, perhaps because the connection was reset on behalf
- * of its client (connection/reset.h). TRUSTED has no say: it is of an address
- * that the kernel named, and one outside may be why it was reset. Keeps errno
- * where that is not so.
- */
-static bool get_name_of_reset(int fd, struct pp_kernel_name *name)
-{
-	struct pp_note_bytes bytes;
-	struct pp_note note;
-	int error = errno;
-
-	if (error == ENOTCONN && pp_note_fetch(fd, &bytes) &&
-	    pp_note_parse(&bytes, NULL, &note) &&
-	    get_name(real_getsockname, fd, name)) {
-		pp_name_show(name, &note.source, NULL);
-		return true;
-	}
-	errno = error;
-	return false;
 }
 
 static int copy_out(const struct pp_kernel_name *name,
@@ -102,19 +83,23 @@ static int copy_out(const struct pp_kernel_name *name,
 PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 {
 	struct pp_kernel_name name;
-	union pp_address kernel;
 	struct pp_note note;
 	int error = errno;
+	bool named, found;
 
 	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
-	if (get_peer(fd, &name, &kernel)) {
-		if (read_note(fd, &kernel, &note) &&
-		    note.kind == PP_NOTE_CLIENT)
-			pp_name_show(&name, &note.source, length);
-	} else if (!get_name_of_reset(fd, &name)) {
+	named = get_name(real_getpeername, fd, &name);
+	if (!named && errno != ENOTCONN)
+		return -1;
+	found = read_note(fd, named ? &name.address : NULL, &note) &&
+		note.kind != PP_NOTE_EXAMINED;
+	if (!named && !(found && get_name(real_getsockname, fd, &name))) {
+		errno = ENOTCONN;
 		return -1;
 	}
+	if (found)
+		pp_name_show(&name, &note.source, length);
 	errno = error;
 	return copy_out(&name, address, length);
 }
@@ -126,22 +111,19 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 static bool get_destination(int fd, union pp_address *destination)
 {
 	struct pp_note_bytes bytes;
-	struct pp_kernel_name peer;
 	union pp_address kernel;
 	struct pp_note note;
-	bool found;
+	bool named;
 
 	if (!pp_note_fetch(fd, &bytes))
 		return false;
-	if (get_peer(fd, &peer, &kernel))
-		found = is_trusted(&kernel) &&
-			pp_note_parse(&bytes, &kernel, &note) &&
-			note.kind == PP_NOTE_CLIENT;
-	else
-		found = errno == ENOTCONN && pp_note_parse(&bytes, NULL, &note);
-	if (found)
-		*destination = note.destination;
-	return found && pp_family_is_internet(destination->sa.sa_family);
+	named = pp_kernel_peer(fd, &kernel);
+	if (named ? !is_trusted(&kernel) : errno != ENOTCONN)
+		return false;
+	if (!pp_note_parse(&bytes, named ? &kernel : NULL, &note))
+		return false;
+	*destination = note.destination;
+	return pp_family_is_internet(destination->sa.sa_family);
 }
 
 PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
@@ -236,13 +218,12 @@ static size_t copy_header(int fd, const union pp_address *kernel,
 
 PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 {
-	struct pp_kernel_name peer;
 	union pp_address kernel;
 	struct pp_note note;
 	int error = errno;
 	size_t length;
 
-	if (!get_peer(fd, &peer, &kernel))
+	if (!pp_kernel_peer(fd, &kernel))
 		return -1;
 	if (!read_note(fd, &kernel, &note) ||
 	    note.header == PP_NOTE_NO_HEADER) {

@@ -16,9 +16,16 @@ struct pp_kernel_name {
 	socklen_t length;
 	union {
 		struct sockaddr sa;
+		union pp_address address;	/* of an internet socket */
 		struct sockaddr_storage storage;
 	};
 };
+
+/*
+ * The peer of an internet socket as the kernel names it; of others the family
+ * alone. False with errno set where it names none.
+ */
+bool pp_kernel_peer(int fd, union pp_address *peer);
 
 /*
  * Puts in place of the kernel's name of a socket's end the stated one, as the

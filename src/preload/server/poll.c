@@ -73,14 +73,14 @@ static int poll_once(struct pp_polling *polling)
 	nfds_t all = add_rooms(polling);
 	struct timespec left;
 	int result = real_ppoll(polling->fds, all,
-				pp_timeout_left(&polling->timeout, &left),
+				pp_timeout_left(polling->end, &left),
 				polling->mask);
 
 	/* with the rooms there may be more than the program may open */
 	if (result < 0 && errno == EINVAL && all > polling->count) {
 		all = polling->count;
 		result = real_ppoll(polling->fds, all,
-				    pp_timeout_left(&polling->timeout, &left),
+				    pp_timeout_left(polling->end, &left),
 				    polling->mask);
 	}
 	for (nfds_t i = polling->count; result > 0 && i < all; i++)
@@ -110,8 +110,7 @@ static int poll_until_answered(struct pp_polling *polling)
 			answers = polling->answer(polling);
 		if (result < 0 || answers < 0)
 			return -1;
-	} while (answers == 0 && result > 0 &&
-		 !pp_timeout_is_over(&polling->timeout));
+	} while (answers == 0 && result > 0 && pp_clock_now() < polling->end);
 	return answers;
 }
 
@@ -196,7 +195,7 @@ static bool polls_rooms(struct pollfd *fds, nfds_t count,
 	errno = error;
 	if (polling.size == count)
 		return false;
-	polling.timeout = pp_timeout_start(timeout);
+	polling.end = pp_timeout_end(timeout);
 	*result = pp_poll_run(&polling);
 	return true;
 }

@@ -22,7 +22,7 @@ struct pp_polling {
 	nfds_t count;	/* of the program's descriptors in it */
 	nfds_t size;	/* places in it: for those, and one for each room */
 	const sigset_t *mask;
-	struct pp_timeout timeout;
+	int64_t end;	/* of the timeout, see clock.h */
 	/* writes what the program asked to fds, and their number to count */
 	void (*fill)(struct pp_polling *polling);
 	/*

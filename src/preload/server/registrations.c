@@ -12,13 +12,14 @@
 
 #include "preload/server/registrations.h"
 
+#include "connection/calls.h"
 #include "preload/real.h"
+#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -114,24 +115,12 @@ bool pp_registrations_any(const struct pp_listener *listener)
 /*
  * Is the listener still registered there? The epoll may have been closed, and
  * another have its number: its owner must not hear of a listener it does not
- * know. Adding what is there already changes nothing and fails with EEXIST.
- * What was not there has no events but EPOLLERR and EPOLLHUP meanwhile, and
- * a socket that listens has neither: its owner hears of nothing.
+ * know. A socket that listens has none of the events of pp_epoll_has.
  */
 static bool is_registered(const struct pp_listener *listener, int epoll)
 {
-	struct epoll_event nothing = { .events = 0 };
-	int listens = 0;
-
-	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens,
-		       &(socklen_t){ sizeof(listens) }) != 0 ||
-	    !listens)
-		return false;
-	if (real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &nothing) == 0) {
-		real_epoll_ctl(epoll, EPOLL_CTL_DEL, listener->fd, NULL);
-		return false;
-	}
-	return errno == EEXIST;
+	return pp_is_listening(listener->fd) &&
+	       pp_epoll_has(epoll, listener->fd);
 }
 
 /* The epoll in a place, and the room's part of the event; -1 for none. */
@@ -188,6 +177,11 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 {
 	struct epoll_event own;
 
+	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
+		return;
+	PP_HOLD_ROOMS(held);
+	if (!pp_listeners_room_holds(listener))
+		return;
 	if (operation == EPOLL_CTL_DEL) {
 		real_epoll_ctl(epoll, operation, listener->room.epoll, NULL);
 		return;
@@ -217,25 +211,20 @@ static uint64_t get_number(const char *line, const char *name, int base)
 	return at == NULL ? 0 : strtoull(at + strlen(name), NULL, base);
 }
 
-/* A descriptor, and the file that is on it now. */
-struct sought {
-	int fd;
-	uint64_t inode;
-};
-
 /*
- * Is this line about the descriptor? Then *event is as it was registered. An
- * older file of that number stays there as long as it has another descriptor.
+ * Is this line about the descriptor, whose file has this inode now? Then *event
+ * is as it was registered. An older file of that number stays there as long as
+ * it has another descriptor.
  */
-static bool parse(const char *line, const struct sought *sought,
+static bool parse(const char *line, int fd, uint64_t inode,
 		  struct epoll_event *event)
 {
 	/* not in every kernel's */
-	uint64_t inode = get_number(line, " ino:", 16);
+	uint64_t registered = get_number(line, " ino:", 16);
 
 	if (strstr(line, " data:") == NULL ||
-	    get_number(line, "tfd:", 10) != (uint64_t)sought->fd ||
-	    (inode != 0 && inode != sought->inode))
+	    get_number(line, "tfd:", 10) != (uint64_t)fd ||
+	    (registered != 0 && registered != inode))
 		return false;
 	event->events = (uint32_t)get_number(line, " events:", 16);
 	event->data.u64 = get_number(line, " data:", 16);
@@ -260,8 +249,7 @@ static int open_listing(int epoll)
  * Is the descriptor registered with the epoll, and how? By name open(2) and
  * read(2) would be cancellation points.
  */
-static bool find(int epoll, const struct sought *sought,
-		 struct epoll_event *event)
+static bool find(int epoll, int fd, uint64_t inode, struct epoll_event *event)
 {
 	int listing = open_listing(epoll);
 	char text[1024], *line, *end;
@@ -277,7 +265,7 @@ static bool find(int epoll, const struct sought *sought,
 		for (line = text; !found && (end = strchr(line, '\n')) != NULL;
 		     line = end + 1) {
 			*end = '\0';
-			found = parse(line, sought, event);
+			found = parse(line, fd, inode, event);
 		}
 		/* the rest is of a line that has not ended */
 		length -= (size_t)(line - text);
@@ -314,18 +302,15 @@ static bool is_sought(struct pp_listener *listener)
 
 void pp_epolls_look_up(struct pp_listener *listener)
 {
-	struct sought sought = { .fd = listener->fd };
 	struct epoll_event event = { .events = 0 };
 	struct stat status;
 	int error = errno;
 
 	if (is_sought(listener) && fstat(listener->fd, &status) == 0) {
-		sought.inode = status.st_ino;
-		for (int fd = 0; fd < END; fd++)
-			if (fd != atomic_load(&listener->threads_epoll) - 1 &&
-			    is_epoll(fd, listener->room.epoll) &&
-			    find(fd, &sought, &event))
-				note_found(listener, fd, &event);
+		for (int epoll = 0; epoll < END; epoll++)
+			if (is_epoll(epoll, listener->room.epoll) &&
+			    find(epoll, listener->fd, status.st_ino, &event))
+				note_found(listener, epoll, &event);
 		pp_registrations_add_room(listener);
 		if (pp_registrations_any(listener))
 			pp_listeners_note_watched(listener);

@@ -43,7 +43,7 @@ void pp_registrations_add_room(struct pp_listener *listener);
 void pp_registrations_change_room(struct pp_listener *listener, int room,
 				  int operation, uint32_t added);
 
-/* Does with the room what the program did with the listener. Locked. */
+/* Does with the room, if it is open, what epoll_ctl(2) did with the listener. */
 void pp_registrations_follow(struct pp_listener *listener, int epoll,
 			     int operation, const struct epoll_event *event);
 

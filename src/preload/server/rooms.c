@@ -20,8 +20,7 @@
 #include <sys/select.h>
 
 static struct pp_lock lock;
-static struct pp_listener *open_listeners;
-static _Atomic int open_count;
+static struct pp_listener *_Atomic open_listeners;
 static _Atomic int used_count;	/* those with a connection in them */
 static _Atomic unsigned opened_count = 1;	/* ever, see rooms.h */
 static _Atomic uintptr_t forking;	/* the thread that does, with the lock */
@@ -49,28 +48,23 @@ struct pp_listener *pp_rooms_first(void)
 	return open_listeners;
 }
 
-static void set_used(struct pp_listener *listener, bool used)
-{
-	if (atomic_exchange(&listener->used, used) != used)
-		atomic_fetch_add(&used_count, used ? 1 : -1);
-}
-
 static void note_used(struct pp_listener *listener)
 {
-	set_used(listener, pp_room_is_used(&listener->room));
+	bool used = pp_room_is_used(&listener->room);
+
+	if (atomic_exchange(&listener->used, used) != used)
+		atomic_fetch_add(&used_count, used ? 1 : -1);
 }
 
 /* Takes the listener off the list of those with an open room. */
 static void unlink_open(struct pp_listener *listener)
 {
-	struct pp_listener **at = &open_listeners;
+	struct pp_listener *_Atomic *at = &open_listeners;
 
 	while (*at != NULL && *at != listener)
 		at = &(*at)->next_open;
-	if (*at == NULL)
-		return;
-	*at = listener->next_open;
-	atomic_fetch_sub(&open_count, 1);
+	if (*at != NULL)
+		*at = listener->next_open;
 }
 
 /* Gives the epoll of threads up; closes it if the program has not. */
@@ -90,7 +84,6 @@ static void discard_room(struct pp_listener *listener,
 			 void (*how)(struct pp_room *room))
 {
 	atomic_store(&listener->wake, 0);
-	set_used(listener, false);
 	close_threads_epoll(listener);
 	unlink_open(listener);
 	if (how == pp_room_close && listener->forked &&
@@ -99,6 +92,7 @@ static void discard_room(struct pp_listener *listener,
 					     EPOLL_CTL_DEL, 0);
 	listener->forked = false;
 	how(&listener->room);
+	note_used(listener);
 }
 
 void pp_listeners_discard_room(struct pp_listener *listener)
@@ -202,26 +196,19 @@ bool pp_listeners_room_holds(struct pp_listener *listener)
 
 static bool open_room(struct pp_listener *listener)
 {
-	static const struct pp_room_policy policy = {
-		.hide = pp_descriptors_hide,
-		.reveal = pp_descriptors_reveal,
-		.forget = pp_descriptors_forget,
-	};
-
 	/* one that has moved is open all the same */
 	if (pp_listeners_room_holds(listener) ||
 	    atomic_load(&listener->wake) != 0)
 		return true;
-	if (!pp_room_open(&listener->room, &policy))
+	if (!pp_room_open(&listener->room))
 		return false;
 	/* the child of a bare clone(2), of which nobody told */
 	if (pp_process_is_guest())
 		pp_process_note_fork();
 	listener->cookie = pp_cookie_of(listener->fd);
-	listener->next_open = open_listeners;
+	listener->next_open = atomic_load(&open_listeners);
 	open_listeners = listener;
 	atomic_fetch_add(&opened_count, 1);
-	atomic_fetch_add(&open_count, 1);
 	atomic_store(&listener->wake, listener->room.epoll + 1);
 	pp_registrations_add_room(listener);
 	pp_epolls_look_up(listener);
@@ -355,11 +342,8 @@ static int make_threads_epoll(struct pp_listener *listener)
 					  .data.ptr = listener };
 	struct epoll_event room = { .events = EPOLLIN,
 				    .data.ptr = &listener->room };
-	int made = real_epoll_create1(EPOLL_CLOEXEC);
-	int epoll = made < 0 ? -1 : pp_descriptors_hide(made);
+	int epoll = pp_hide_fresh(real_epoll_create1(EPOLL_CLOEXEC));
 
-	if (made >= 0)
-		real_close(made);
 	if (epoll < 0)
 		return -1;
 	if (pp_room_introduce(&listener->room, epoll) &&
@@ -389,7 +373,8 @@ int pp_listeners_threads_epoll(struct pp_listener *listener)
 
 bool pp_listeners_any_open(void)
 {
-	return atomic_load_explicit(&open_count, memory_order_acquire) > 0;
+	return atomic_load_explicit(&open_listeners, memory_order_acquire) !=
+	       NULL;
 }
 
 bool pp_rooms_any_used(void)
@@ -417,16 +402,6 @@ void pp_rooms_check(struct pp_listener *listener)
 {
 	PP_HOLD_ROOMS(held);
 	pp_listeners_room_holds(listener);
-}
-
-void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
-		     const struct epoll_event *event)
-{
-	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
-		return;
-	PP_HOLD_ROOMS(held);
-	if (pp_listeners_room_holds(listener))
-		pp_registrations_follow(listener, epoll, operation, event);
 }
 
 bool pp_rooms_close(struct pp_listener *listener)

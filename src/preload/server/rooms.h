@@ -30,10 +30,6 @@ struct pp_listener *pp_rooms_first(void);
 /* Closes a room that is not of the socket that is on the descriptor now. */
 void pp_rooms_check(struct pp_listener *listener);
 
-/* Does with the room, if it is open, what epoll_ctl(2) did with the listener. */
-void pp_rooms_follow(struct pp_listener *listener, int epoll, int operation,
-		     const struct epoll_event *event);
-
 /* Is a connection in any of them? One load. */
 bool pp_rooms_any_used(void);
 

@@ -151,12 +151,12 @@ static struct selection selection_of(int count, fd_set *readable,
 
 /*
  * While a room is open: selects, if one is concerned and time is a timeout, and
- * leaves *result. What is wrong with a call is for the kernel to say. until is
+ * leaves *result. What is wrong with a call is for the kernel to say. *end is
  * when a select that waits for rooms ends. Keeps errno if it does not select.
  */
 static bool selects_rooms(struct selection *selection,
 			  const struct timespec *time, const sigset_t *mask,
-			  struct pp_timeout *until, int *result)
+			  int64_t *end, int *result)
 {
 	struct pp_polling polling = { .mask = mask,
 				      .fill = copy_selected,
@@ -182,8 +182,8 @@ static bool selects_rooms(struct selection *selection,
 	errno = error;
 	if (rooms == 0)
 		return false;
-	*until = pp_timeout_start(time);
-	polling.timeout = *until;
+	*end = pp_timeout_end(time);
+	polling.end = *end;
 	polling.size += rooms;
 	*result = pp_poll_run(&polling);
 	polling.count = 0;
@@ -208,10 +208,10 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 {
 	struct selection selection =
 		selection_of(count, readable, writable, exceptional);
-	struct pp_timeout until;
+	int64_t end;
 	int result;
 
-	if (selects_rooms(&selection, timeout, mask, &until, &result))
+	if (selects_rooms(&selection, timeout, mask, &end, &result))
 		return result;
 	return note_selected(real_pselect(selection.count, readable, writable,
 					  exceptional, timeout, mask),
@@ -235,19 +235,19 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 	struct selection selection =
 		selection_of(count, readable, writable, exceptional);
 	struct timespec time;
-	struct pp_timeout until;
+	int64_t end;
 	int result;
 
 	if (timeout != NULL)
 		time = get_time(timeout);
 	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
-			   &until, &result))
+			   &end, &result))
 		return note_selected(real_select(selection.count, readable,
 						 writable, exceptional,
 						 timeout),
 				     selection.count, readable);
 	/* as select(2) of Linux, and not pselect(2), does */
-	if (timeout != NULL && pp_timeout_left(&until, &time) != NULL) {
+	if (timeout != NULL && pp_timeout_left(end, &time) != NULL) {
 		timeout->tv_sec = time.tv_sec;
 		timeout->tv_usec = time.tv_nsec / 1000;
 	}

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 /* So often the kernel's queue is tried once more, in one call of accept. */
@@ -23,7 +22,7 @@ void pp_arrival_set_proxy(struct pp_arrival *arrival,
 {
 	arrival->proxy = *proxy;
 	arrival->name.length = pp_address_length(proxy);
-	memcpy(&arrival->name.storage, proxy, sizeof(*proxy));
+	arrival->name.address = *proxy;
 }
 
 void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
@@ -55,11 +54,9 @@ static struct pp_note note_of(const struct pp_arrival *arrival)
 {
 	struct pp_note note = { .kind = PP_NOTE_RESET,
 				.source = arrival->proxy };
-	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+	socklen_t length = sizeof(note.destination);
 
-	if (real_getsockname(arrival->fd, &name.sa, &name.length) == 0)
-		pp_address_from_kernel(&note.destination, &name.sa,
-				       name.length);
+	real_getsockname(arrival->fd, &note.destination.sa, &length);
 	return note;
 }
 
@@ -86,7 +83,6 @@ static bool enter_room(const struct pp_arrival *arrival,
 	struct pp_waiting waiting = {
 		.receive = *receive,
 		.proxy = arrival->proxy,
-		.nonblock = (arrival->call->flags & SOCK_NONBLOCK) != 0,
 		.deadline = pp_now() + pp_configuration()->timeout,
 	};
 

@@ -21,8 +21,9 @@
 
 #include "preload/server/wait.h"
 
+#include "preload/lock.h"
 #include "preload/real.h"
-#include "preload/server/descriptors.h"
+#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,16 +36,15 @@
 /* The listener's flags while it is non-blocking for a call of ours. */
 #define BORROWED (O_NONBLOCK | O_APPEND)
 
-/* Tries to be the one that sets them: half at once, then one a millisecond. */
-#define BORROW_TRIES 2000
+/* Tries to be the one that sets them: some at once, then one a millisecond. */
+#define BORROW_TRIES (PP_LOCK_YIELDS + 1000)
 
 bool pp_wait_blocks(struct pp_listener *listener)
 {
 	int flags = fcntl(listener->fd, F_GETFL, 0);
 	bool blocking = !(flags & O_NONBLOCK) || (flags & BORROWED) == BORROWED;
 
-	atomic_store(&listener->blocking,
-		     blocking ? PP_BLOCKING : PP_NONBLOCKING);
+	atomic_store(&listener->nonblocking, !blocking);
 	return blocking;
 }
 
@@ -59,7 +59,7 @@ static bool is_shared(struct pp_listener *listener)
 	uintptr_t first = 0;
 
 	if (!pp_has_threads() || !atomic_load(&listener->unwatched) ||
-	    atomic_load(&listener->blocking) == PP_NONBLOCKING)
+	    atomic_load(&listener->nonblocking))
 		return false;
 	if (atomic_load(&listener->shared) ||
 	    atomic_compare_exchange_strong(&listener->thread, &first, self))
@@ -146,104 +146,85 @@ static enum pp_wait_for wait_for_either(struct pp_listener *listener,
 		return end_in_vain(result, wait);
 	/* nothing was there to move: the number may be another's */
 	if (fds[1].revents != 0 && !atomic_load(&listener->used))
-		pp_descriptors_forget_lost();
+		pp_rooms_check(listener);
 	return fds[1].revents != 0 ? PP_WAIT_ROOM : PP_WAIT_KERNEL_NOW;
 }
-
-/* The epoll at which threads wait, and the listener in it. */
-struct threads_epoll {
-	int epoll;
-	int listener;
-};
 
 /* Lets the next thread see the listener, when this one is out of accept(2). */
 static void arm_threads_epoll(void *argument)
 {
-	const struct threads_epoll *at = argument;
-	struct pp_listener *listener = pp_listeners_find(at->listener);
+	struct pp_wait *wait = argument;
+	struct pp_listener *listener = wait->to_arm;
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
 				     .data.ptr = listener };
 	int error = errno;
 
+	wait->to_arm = NULL;
 	/* while this thread was in accept(2) it may have been closed */
 	if (listener == NULL ||
-	    atomic_load(&listener->threads_epoll) != at->epoll + 1)
+	    atomic_load(&listener->threads_epoll) != wait->threads_epoll + 1)
 		return;
-	real_epoll_ctl(at->epoll, EPOLL_CTL_MOD, at->listener, &event);
+	real_epoll_ctl(wait->threads_epoll, EPOLL_CTL_MOD, listener->fd,
+		       &event);
 	errno = error;
 }
 
-/* The thread that gets the listener's event arms it again: pp_wait_accept. */
-static enum pp_wait_for take_event(struct pp_listener *listener, int epoll,
-				   const struct epoll_event *event,
-				   struct pp_wait *wait)
-{
-	if (event->data.ptr == listener) {
-		wait->threads_epoll = epoll + 1;
-		return atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
-						    : PP_WAIT_KERNEL;
-	}
-	/* nothing was there to move: the epoll may be another's */
-	if (event->data.ptr != &listener->room || !atomic_load(&listener->used))
-		pp_listeners_threads_epoll(listener);
-	return PP_WAIT_ROOM;
-}
-
 /*
- * Takes an event that is there already: a busy server's threads ask for nothing
- * else. Only one that sleeps must know how long the program's accept would, and
- * that the epoll is still this listener's.
+ * Takes an event from the epoll of the threads, and waits for it so long; as
+ * epoll_wait(2) returns. Who gets the listener's arms it again: pp_wait_accept,
+ * or one that is cancelled here.
  */
-static bool take_event_at_once(struct pp_listener *listener,
-			       struct pp_wait *wait, enum pp_wait_for *next)
+static int take_event(struct pp_listener *listener, int epoll, int timeout,
+		      struct pp_wait *wait, enum pp_wait_for *next)
 {
-	int epoll = atomic_load(&listener->threads_epoll) - 1;
-	struct epoll_event event;
-	int result = 0, state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	if (epoll >= 0)
-		result = epoll_wait(epoll, &event, 1, 0);
-	pthread_setcancelstate(state, NULL);
-	if (result == 1)
-		*next = take_event(listener, epoll, &event, wait);
-	return result == 1;
-}
-
-static enum pp_wait_for wait_with_threads(struct pp_listener *listener,
-					  int epoll, struct pp_wait *wait)
-{
-	struct threads_epoll at = { .epoll = epoll, .listener = listener->fd };
 	struct epoll_event event;
 	int result;
 
-	/* a thread that is cancelled here may have got the event already */
-	pthread_cleanup_push(arm_threads_epoll, &at);
-	result = epoll_wait(epoll, &event, 1, time_left(wait));
+	wait->to_arm = listener;
+	wait->threads_epoll = epoll;
+	pthread_cleanup_push(arm_threads_epoll, wait);
+	result = epoll_wait(epoll, &event, 1, timeout);
 	pthread_cleanup_pop(0);
-	if (result <= 0)
-		return end_in_vain(result, wait);
-	return take_event(listener, epoll, &event, wait);
+	if (result == 1 && event.data.ptr == listener) {
+		*next = atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
+						     : PP_WAIT_KERNEL;
+		return result;
+	}
+	wait->to_arm = NULL;
+	*next = PP_WAIT_ROOM;
+	/* nothing was there to move: the epoll may be another's */
+	if (result == 1 && (event.data.ptr != &listener->room ||
+			    !atomic_load(&listener->used)))
+		pp_listeners_threads_epoll(listener);
+	return result;
 }
 
+/*
+ * An event that is there already is taken at once: a busy server's threads ask
+ * for nothing else. Only one that sleeps must know how long the program's accept
+ * would, and that the epoll is still this listener's.
+ */
 enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 			      struct pp_wait *wait)
 {
 	bool shared = is_shared(listener);
+	int epoll = atomic_load(&listener->threads_epoll) - 1;
 	enum pp_wait_for next;
-	int epoll = -1;
+	int result;
 
 	if (!shared && !atomic_load(&listener->used) && wait->deadline <= 0)
 		return PP_WAIT_KERNEL;
-	if (shared && take_event_at_once(listener, wait, &next))
+	if (shared && epoll >= 0 &&
+	    take_event(listener, epoll, 0, wait, &next) == 1)
 		return next;
 	if (!pp_wait_blocks(listener))
 		return PP_WAIT_KERNEL;
 	pp_wait_start(listener, wait);
-	if (shared)
-		epoll = pp_listeners_threads_epoll(listener);
-	return epoll >= 0 ? wait_with_threads(listener, epoll, wait)
-			  : wait_for_either(listener, wait);
+	epoll = shared ? pp_listeners_threads_epoll(listener) : -1;
+	if (epoll < 0)
+		return wait_for_either(listener, wait);
+	result = take_event(listener, epoll, time_left(wait), wait, &next);
+	return result == 1 ? next : end_in_vain(result, wait);
 }
 
 static int accept_real(const struct pp_accept_call *call,
@@ -269,61 +250,37 @@ static bool lock_record(int fd, short type)
 	       (errno != EAGAIN && errno != EACCES);
 }
 
-/*
- * The process of which a thread borrows flags: the record lock does not keep
- * out its other threads. That of a parent does not count in its child.
- */
-static _Atomic pid_t borrower;
-
-/* False where others are at it. */
-static bool lock_flags(int listener, bool patient)
-{
-	pid_t self = getpid(), holder = atomic_load(&borrower);
-
-	if (holder == self ||
-	    !atomic_compare_exchange_strong(&borrower, &holder, self))
-		return false;
-	if (lock_record(listener, F_WRLCK) || !patient)
-		return true;
-	atomic_store(&borrower, 0);
-	return false;
-}
-
-/* How the thread was before. */
-struct undisturbed {
-	sigset_t signals;
-	int cancel_state;
-};
+/* Keeps out the other threads, which the record lock does not. */
+static struct pp_lock borrowing;
 
 /*
  * Nothing may come in between: the flags are seen by other processes. Waits
- * with signals open. After a second or so, a process that has the record lock
- * is taken to be stopped, and not waited for any longer.
+ * with signals open. After a second or so whoever is at them is not waited for
+ * any longer: a process that is stopped, or a thread that this one, a forked
+ * child, has a copy of.
  */
-static void begin_flags(int listener, struct undisturbed *before)
+static void begin_flags(int listener, sigset_t *before)
 {
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel_state);
 	for (int tries = 0;; tries++) {
-		pthread_sigmask(SIG_SETMASK, &all, &before->signals);
-		if (lock_flags(listener, tries < BORROW_TRIES))
+		if (!pp_lock_try(&borrowing, before, tries)) {
+			if (tries > BORROW_TRIES)
+				pp_lock_renew(&borrowing);
+			continue;
+		}
+		if (lock_record(listener, F_WRLCK) || tries > BORROW_TRIES)
 			return;
-		pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-		if (tries < BORROW_TRIES / 2)
+		pp_lock_release(&borrowing, before);
+		if (tries < PP_LOCK_YIELDS)
 			sched_yield();
 		else
 			real_poll(NULL, 0, 1);
 	}
 }
 
-static void end_flags(int listener, const struct undisturbed *before)
+static void end_flags(int listener, const sigset_t *before)
 {
 	lock_record(listener, F_UNLCK);
-	atomic_store(&borrower, 0);
-	pthread_setcancelstate(before->cancel_state, NULL);
-	pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+	pp_lock_release(&borrowing, before);
 }
 
 /*
@@ -341,7 +298,7 @@ static int program_flags(int listener)
 static int accept_now(const struct pp_accept_call *call,
 		      struct sockaddr *address, socklen_t *length)
 {
-	struct undisturbed before;
+	sigset_t before;
 	int flags, fd, error;
 
 	begin_flags(call->listener, &before);
@@ -357,11 +314,11 @@ static int accept_now(const struct pp_accept_call *call,
 
 bool pp_wait_was_borrowed(struct pp_listener *listener)
 {
-	struct undisturbed before;
+	sigset_t before;
 	int flags;
 	bool borrowed;
 
-	if (atomic_load(&listener->blocking) == PP_NONBLOCKING)
+	if (atomic_load(&listener->nonblocking))
 		return false;
 	flags = fcntl(listener->fd, F_GETFL, 0);
 	borrowed = (flags & BORROWED) == BORROWED;
@@ -381,16 +338,9 @@ int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
 		   struct pp_wait *wait, struct sockaddr *address,
 		   socklen_t *length)
 {
-	struct threads_epoll at = { .epoll = wait->threads_epoll - 1,
-				    .listener = call->listener };
 	int fd;
 
-	if (what == PP_WAIT_KERNEL_NOW && at.epoll < 0)
-		return accept_now(call, address, length);
-	if (at.epoll < 0)
-		return accept_real(call, address, length);
-	wait->threads_epoll = 0;
-	pthread_cleanup_push(arm_threads_epoll, &at);
+	pthread_cleanup_push(arm_threads_epoll, wait);
 	fd = what == PP_WAIT_KERNEL_NOW ? accept_now(call, address, length)
 					: accept_real(call, address, length);
 	pthread_cleanup_pop(1);

@@ -19,7 +19,8 @@ enum pp_wait_for {
 /* What one call of accept keeps while it waits; zeroed at first. */
 struct pp_wait {
 	int64_t deadline;	/* SO_RCVTIMEO's; -1 for none, 0 not started */
-	int threads_epoll;	/* to be armed again after accept(2), + 1 */
+	struct pp_listener *to_arm;	/* in this epoll, after accept(2) */
+	int threads_epoll;
 };
 
 /*
