@@ -38,6 +38,7 @@ const struct pp_calls pp_calls = {
 	.epoll_wait = epoll_wait,
 	.getsockname = real_getsockname,
 	.getsockopt = getsockopt,
+	.ppoll = real_ppoll,
 	.recv = recv,
 };
 

@@ -23,6 +23,7 @@
 
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
+#include "preload/server/poll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,7 +141,7 @@ static enum pp_wait_for wait_for_either(struct pp_listener *listener,
 		{ .fd = listener->fd, .events = POLLIN },
 		{ .fd = atomic_load(&listener->wake) - 1, .events = POLLIN },
 	};
-	int result = real_poll(fds, 2, time_left(wait));
+	int result = pp_poll_kernel(fds, 2, time_left(wait));
 
 	if (result <= 0)
 		return end_in_vain(result, wait);
@@ -314,7 +315,7 @@ static void begin_flags(int listener, struct undisturbed *before)
 		if (tries < BORROW_TRIES / 2)
 			sched_yield();
 		else
-			real_poll(NULL, 0, 1);
+			pp_poll_kernel(NULL, 0, 1);
 	}
 }
 
