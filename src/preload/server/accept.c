@@ -149,7 +149,8 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	settings = pp_configuration();
 	decision = pp_admission_begin(settings, &arrival->proxy, arrival->fd,
 				      &receive, peeked);
-	if (decision.admission == PP_ADMIT_WAIT)
+	/* once in a call: who is told "readable" sleeps no longer than that */
+	if (decision.admission == PP_ADMIT_WAIT && arrival->turned_away == 0)
 		decision = pp_admission_end(
 			settings, &receive,
 			wait_for_header(arrival->listener, &receive, peeked));
