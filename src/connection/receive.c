@@ -114,7 +114,8 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 			receive->taken_size - receive->taken_length, 0);
 
 		if (would_block(got) && !last) {
-			receive->header.length = 1;
+			receive->header.length =
+				receive->taken_size - receive->taken_length;
 			return PP_RECEIVED_MORE;
 		}
 		if (got <= 0)

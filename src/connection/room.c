@@ -225,6 +225,16 @@ static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	}
 }
 
+/*
+ * It wakes nobody before there is enough to go on with, nor because of what was
+ * looked at already. What the low water was before.
+ */
+static int await_enough(const struct pp_receive *receive)
+{
+	return pp_receive_set_low_water(receive->fd,
+					(int)receive->header.length);
+}
+
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
@@ -241,7 +251,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->receive.fd = fd;
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
-		waiting->low_water = pp_receive_set_low_water(fd, 1);
+		waiting->low_water = await_enough(&waiting->receive);
 		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
@@ -298,6 +308,8 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
+		if (waiting->receive.header.version == 2)
+			await_enough(&waiting->receive);
 		return;
 	}
 	unlink_waiting(room, waiting);
@@ -373,8 +385,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		return -1;
 	}
 	end_ready(room);
-	if (waiting->low_water != 1)
-		pp_receive_set_low_water(fd, waiting->low_water);
+	pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
 	let_descriptor_go(room, waiting->receive.fd, true);
