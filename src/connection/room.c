@@ -225,16 +225,6 @@ static void append_waiting(struct pp_room *room, struct pp_waiting *waiting)
 	}
 }
 
-/*
- * It wakes nobody before there is enough to go on with, nor because of what was
- * looked at already. What the low water was before.
- */
-static int await_enough(const struct pp_receive *receive)
-{
-	return pp_receive_set_low_water(receive->fd,
-					(int)receive->header.length);
-}
-
 bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
@@ -251,7 +241,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->receive.fd = fd;
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
-		waiting->low_water = await_enough(&waiting->receive);
+		waiting->low_water = pp_receive_await(&waiting->receive);
 		if (control(room, EPOLL_CTL_ADD, fd, &event) == 0) {
 			append_waiting(room, waiting);
 			pp_calls.close(from->receive.fd);
@@ -309,7 +299,7 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
 		if (waiting->receive.header.version == 2)
-			await_enough(&waiting->receive);
+			pp_receive_await(&waiting->receive);
 		return;
 	}
 	unlink_waiting(room, waiting);

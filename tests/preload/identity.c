@@ -9,8 +9,8 @@
  * in two pieces. The servers are processes and threads that block in accept on
  * one listener, or wait with epoll for another one. Some connections are moved
  * to another descriptor, some handed to a forked child, and some to a program
- * that is spawned (identity tell TEXT); each is closed at once, so that the next
- * one has its number.
+ * that is spawned (identity tell TEXT); each is closed at once, so that the
+ * next one has its number.
  *
  * Prints "N right, N wrong, N lost, N moved, N forks, N spawns" and what was
  * wrong first. Exits with 0 where all were right.
@@ -79,7 +79,7 @@ static void to_text(const struct sockaddr_storage *name, char *text)
 
 /* The servers. */
 
-/* Answers a client: is it who it says, also by what accept told, if that did? */
+/* Answers a client: is it who it says? Also by what accept told, or NULL. */
 static void answer(int fd, const char *stated, const char *accepted)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };

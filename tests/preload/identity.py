@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Each client says whom its header named, and the server looks whether it is so.
+"""Each client says whom its header named, and the server compares that.
 
 identity.c is both; bench/README has the figures of a million connections.
 """

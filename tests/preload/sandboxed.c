@@ -54,12 +54,13 @@ static const struct {
 	CALL(fcntl) CALL(fstat) CALL(getpeername) CALL(getpid) CALL(getsockname)
 	CALL(getsockopt) CALL(gettid) CALL(mmap) CALL(munmap) CALL(openat)
 	CALL(ppoll) CALL(prlimit64) CALL(pselect6) CALL(read) CALL(recvfrom)
-	CALL(recvmsg) CALL(restart_syscall) CALL(rt_sigaction) CALL(rt_sigpending)
+	CALL(recvmsg) CALL(restart_syscall) CALL(rt_sigaction)
+	CALL(rt_sigpending)
 	CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(rt_sigtimedwait)
 	CALL(sched_yield) CALL(sendmsg)
 	CALL(set_robust_list) CALL(setsockopt) CALL(shutdown) CALL(socket)
-	CALL(timerfd_create) CALL(timerfd_gettime) CALL(timerfd_settime) CALL(write)
-	CALL(writev)
+	CALL(timerfd_create) CALL(timerfd_gettime) CALL(timerfd_settime)
+	CALL(write) CALL(writev)
 #ifdef SYS_epoll_wait
 	CALL(epoll_wait)
 #endif

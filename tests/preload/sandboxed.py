@@ -204,9 +204,9 @@ class Sandboxed(unittest.TestCase):
         settings = TRUSTED | DEBUG
         made = {head: set() for head in HEADS}
         for way in WAYS:
-            with tempfile.NamedTemporaryFile("r") as trace, Server(
-                    way, settings,
-                    before=("strace", "-f", "-qq", "-o", trace.name)) as server:
+            with tempfile.NamedTemporaryFile("r") as trace, \
+                    Server(way, settings, before=(
+                        "strace", "-f", "-qq", "-o", trace.name)) as server:
                 self.check_all(server, settings)
                 text = trace.read()
             text = text[text.index("seccomp("):]
