@@ -2,12 +2,15 @@
 /*
  * An echo server for the benchmarks, which knows nothing of the library.
  *
- *	echo epoll|blocking|threads|processes WORKERS [own]
+ *	echo epoll|poll|select|blocking|threads|processes WORKERS [own]
  *
  * It listens on 127.0.0.1, prints "port N" and sends back what it gets: with
  * epoll all connections at once, otherwise one at a time for each worker, which
- * are threads or processes that block in accept on the one listener. With own
- * it takes a PROXY protocol header off itself, in as few calls as can be.
+ * are threads or processes that block in accept on the one listener; with poll
+ * and select, that wait for it so before they accept. With own it takes a PROXY
+ * protocol header off itself, in as few calls as can be.
+ *
+ * When it is terminated it prints "empty N": connections that had no data.
  */
 #include <config.h>
 
@@ -16,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +29,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +40,7 @@
 static int listener;
 static bool takes_header;
 static _Thread_local char buffer[1 << 17];
+static volatile sig_atomic_t empty;
 
 static void fail(const char *what)
 {
@@ -75,12 +81,16 @@ static void take_header(int fd)
 
 static void serve_one(int fd)
 {
+	bool has_data = false;
 	ssize_t size;
 
 	if (takes_header)
 		take_header(fd);
-	while ((size = recv(fd, buffer, sizeof(buffer), 0)) > 0)
+	while ((size = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
 		send_all(fd, buffer, size);
+		has_data = true;
+	}
+	empty += !has_data;
 	close(fd);
 }
 
@@ -96,16 +106,42 @@ static int accept_one(int flags)
 	return fd;
 }
 
-static void *block(void *ignored)
+static void wait_not(void)
 {
-	(void)ignored;
-	for (;;) {
-		int fd = accept_one(SOCK_CLOEXEC);
+}
 
+static void wait_poll(void)
+{
+	struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+	poll(&fd, 1, -1);
+}
+
+static void wait_select(void)
+{
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(listener, &set);
+	select(listener + 1, &set, NULL, NULL, NULL);
+}
+
+static void serve_each(void (*wait)(void))
+{
+	for (;;) {
+		int fd;
+
+		wait();
+		fd = accept_one(SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve_one(fd);
 	}
-	return NULL;
+}
+
+static void *block(void *ignored)
+{
+	serve_each(wait_not);
+	return ignored;
 }
 
 static void add(int epoll, int fd)
@@ -124,18 +160,20 @@ static void serve_event(int epoll, int fd)
 	if (fd == listener) {
 		while ((fd = accept_one(SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 			add(epoll, fd);
-			is_new[fd] = takes_header;
+			is_new[fd] = true;
 		}
 		return;
 	}
-	if (is_new[fd])
+	if (is_new[fd] && takes_header)
 		take_header(fd);
-	is_new[fd] = false;
 	size = recv(fd, buffer, sizeof(buffer), 0);
-	if (size > 0)
+	if (size > 0) {
 		send_all(fd, buffer, size);
-	else if (size == 0 || errno != EAGAIN)
+	} else if (size == 0 || errno != EAGAIN) {
+		empty += is_new[fd];
 		close(fd);
+	}
+	is_new[fd] = false;
 }
 
 static void serve_epoll(void)
@@ -203,11 +241,20 @@ static void open_many(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void on_terminate(int signal)
+{
+	(void)signal;
+	printf("empty %d\n", (int)empty);
+	fflush(stdout);
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
 	int workers = argc > 2 ? atoi(argv[2]) : 1;
 
+	signal(SIGTERM, on_terminate);
 	takes_header = argc > 3 && strcmp(argv[3], "own") == 0;
 	open_many();
 	if (strcmp(mode, "epoll") == 0) {
@@ -215,13 +262,17 @@ int main(int argc, char **argv)
 		serve_epoll();
 	}
 	start_listening(0);
+	if (strcmp(mode, "poll") == 0)
+		serve_each(wait_poll);
+	if (strcmp(mode, "select") == 0)
+		serve_each(wait_select);
 	if (strcmp(mode, "blocking") == 0)
 		block(NULL);
 	if (strcmp(mode, "threads") == 0)
 		start_threads(workers);
 	if (strcmp(mode, "processes") == 0)
 		start_processes(workers);
-	fprintf(stderr, "usage: echo epoll|blocking|threads|processes "
-			"WORKERS [own]\n");
+	fprintf(stderr, "usage: echo epoll|poll|select|blocking|threads|"
+			"processes WORKERS [own]\n");
 	return 2;
 }

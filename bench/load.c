@@ -3,7 +3,8 @@
  * The load of the benchmarks: one thread, some connections at a time, each of
  * them from another address of 127.0.0.0/8.
  *
- *	load PORT connect|stream|http|hold CONNECTIONS SIZE SECONDS HEADER [STALLED]
+ *	load PORT connect|stream|http|hold CONNECTIONS SIZE SECONDS HEADER
+ *	     [STALLED [COUNT]]
  *		connect	connect, send the header and SIZE bytes, get them back,
  *			close; again and again
  *		stream	connect once; send SIZE bytes and get them back, again
@@ -15,6 +16,7 @@
  *		HEADER	none or v2
  *		STALLED	connections that stop after the first byte of what may
  *			be a header, opened before
+ *		COUNT	exchanges, however long they take, instead of SECONDS
  *
  * Prints one line: exchanges, seconds, and microseconds of an exchange at the
  * median, 90, 99 percent, and the most.
@@ -56,7 +58,7 @@ static uint8_t *message;	/* the header before it, if there is one */
 static size_t header_size;
 static int epoll;
 static float *samples;
-static size_t exchanges;
+static size_t started, exchanges, most;	/* of them; 0: as many as there is time for */
 static _Alignas(64) char sink[1 << 17];
 
 static void fail(const char *what)
@@ -106,6 +108,7 @@ static void watch(struct client *client, int operation, uint32_t events)
 
 static void begin(struct client *client)
 {
+	started++;
 	client->start = now();
 	client->sent = header_size;
 	client->received = 0;
@@ -125,7 +128,7 @@ static void end(struct client *client)
 		close(client->fd);
 		client->fd = -1;
 	}
-	if (!holds)
+	if (!holds && (most == 0 || started < most))
 		begin(client);
 }
 
@@ -169,7 +172,7 @@ static void run(double seconds)
 	struct epoll_event events[EVENTS];
 	double stop = now() + seconds * 1e6;
 
-	while (now() < stop) {
+	while (most > 0 ? exchanges < most : now() < stop) {
 		int count = epoll_wait(epoll, events, EVENTS, 10);
 
 		for (int i = 0; i < count; i++) {
@@ -268,7 +271,7 @@ int main(int argc, char **argv)
 
 	if (argc < 7) {
 		fprintf(stderr, "usage: load PORT connect|stream|http|hold "
-				"CONNECTIONS SIZE SECONDS none|v2 [STALLED]\n");
+				"CONNECTIONS SIZE SECONDS none|v2 [STALLED [COUNT]]\n");
 		return 2;
 	}
 	open_many();
@@ -290,6 +293,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 7)
 		stall(atoi(argv[7]));
+	if (argc > 8)
+		most = (size_t)atol(argv[8]);
 	start = now();
 	for (int i = 0; i < connections; i++) {
 		clients[i].fd = -1;

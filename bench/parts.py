@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import subprocess
+import sys
 import tempfile
 
 import fixture
@@ -238,6 +239,31 @@ class Patient(servers.Epoll):
         return super().start()
 
 
+def proxy(options):
+    """Behind HAProxy, which the kernel does not wait for: TRUSTED alone."""
+    count = max(100, int(10000 * options.seconds))
+    rows = []
+    for kind in (servers.Epoll, servers.Poll, servers.Select,
+                 servers.Blocking):
+        behind = servers.behind_proxy(kind)
+        for at_once in (1, 100):
+            found = collections.defaultdict(list)
+            for number in range(options.rounds):
+                for variant in ("bare", "preloaded"):
+                    server = behind(variant)
+                    try:
+                        per_second, times, _ = run_load(
+                            server, "connect", at_once, 64, 0, count=count)
+                        found[variant].append(
+                            (per_second, *times, server.empty()))
+                    finally:
+                        server.stop()
+                print(f"{kind.name}, {at_once} at once behind HAProxy: round "
+                      f"{number + 1} of {options.rounds}", file=sys.stderr)
+            rows.append((kind.name, at_once, found))
+    return report.proxy(rows, count)
+
+
 def scaling(options):
     tables = []
     for kind in ("threads", "processes"):
@@ -258,4 +284,4 @@ def scaling(options):
 
 PARTS = {"throughput": throughput, "rate": rate, "calls": calls,
          "memory": memory, "start": start, "instructions": instructions,
-         "stall": stall, "scaling": scaling}
+         "stall": stall, "proxy": proxy, "scaling": scaling}

@@ -8,12 +8,15 @@ import sys
 from servers import BUILT
 
 
-def run_load(server, load, connections, size, seconds, stalled=0):
-    """(exchanges a second, [median, p90, p99, max] in us, exchanges)."""
+def run_load(server, load, connections, size, seconds, stalled=0, count=0):
+    """(exchanges a second, [median, p90, p99, max] in us, exchanges).
+
+    With a count so many, however long they take.
+    """
     done = subprocess.run(
         [os.path.join(BUILT, "load"), str(server.port), load,
          str(connections), str(size), str(seconds), server.header,
-         str(stalled)],
+         str(stalled), str(count)],
         check=True, capture_output=True, text=True, timeout=seconds + 120)
     words = list(map(float, done.stdout.split()))
     return words[0] / words[1], words[2:], words[0]

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 
 import fixture
-from fixture.haproxy import sbin_path
+from fixture.haproxy import Front, HAProxy as Proxy, sbin_path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILT = os.path.join(os.environ.get("PP_BUILDDIR", "."), "bench")
@@ -160,6 +160,39 @@ class Blocking(Echo):
 class Threads(Echo):
     name = "C, 4 threads"
     arguments = ("threads", "4")
+
+
+class Poll(Echo):
+    name = "C, poll"
+    arguments = ("poll", "1")
+
+
+class Select(Echo):
+    name = "C, select"
+    arguments = ("select", "1")
+
+
+def behind_proxy(kind):
+    """
+    One of those for C, behind an HAProxy that is trusted and tells the client
+    (preloaded), or does not (bare).
+    """
+    class Behind(kind):
+        header = "none"
+
+        def start(self):
+            self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1"}
+            front = Front("127.0.0.1", "send-proxy-v2"
+                          if self.variant == "preloaded" else "",
+                          ("127.0.0.1", super().start()))
+            self.programs.append(Proxy(front))
+            return front.port
+
+        def empty(self):
+            """Ends the server. Connections that it saw end without data."""
+            self.programs[0].process.terminate()
+            return int(self.programs[0].wait_line(r"^empty (\d+)")[1])
+    return Behind
 
 
 class Erlang(Server):

@@ -8,6 +8,8 @@
 #define PP_CONNECTION_CALLS_H
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +30,8 @@ struct pp_calls {
 	int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
 	int (*getsockopt)(int fd, int level, int name, void *value,
 			  socklen_t *length);
+	int (*ppoll)(struct pollfd *fds, nfds_t count,
+		     const struct timespec *timeout, const sigset_t *mask);
 	ssize_t (*recv)(int fd, void *bytes, size_t size, int flags);
 
 	/*

@@ -48,6 +48,12 @@ int pp_receive_set_low_water(int fd, int bytes)
 	return before;
 }
 
+int pp_receive_await(const struct pp_receive *receive)
+{
+	return pp_receive_set_low_water(receive->fd,
+					(int)receive->header.length);
+}
+
 /* recv(2) that neither blocks nor stops for a signal. */
 static ssize_t receive_now(int fd, void *bytes, size_t size, int flags)
 {
@@ -114,7 +120,8 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 			receive->taken_size - receive->taken_length, 0);
 
 		if (would_block(got) && !last) {
-			receive->header.length = 1;
+			receive->header.length =
+				receive->taken_size - receive->taken_length;
 			return PP_RECEIVED_MORE;
 		}
 		if (got <= 0)

@@ -217,7 +217,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->receive.fd = fd;
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
-		waiting->low_water = pp_receive_set_low_water(fd, 1);
+		waiting->low_water = pp_receive_await(&waiting->receive);
 		if (pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_ADD, fd,
 				       &event) == 0) {
 			append_waiting(room, waiting);
@@ -276,6 +276,8 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
+		if (waiting->receive.header.version == 2)
+			pp_receive_await(&waiting->receive);
 		return;
 	}
 	unlink_waiting(room, waiting);
@@ -351,8 +353,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 		return -1;
 	}
 	end_ready(room);
-	if (waiting->low_water != 1)
-		pp_receive_set_low_water(fd, waiting->low_water);
+	pp_receive_set_low_water(fd, waiting->low_water);
 	*to = *waiting;
 	to->receive.fd = fd;
 	let_descriptor_go(waiting->receive.fd, true);

@@ -9,6 +9,8 @@
 #ifndef PP_PRELOAD_LOCK_H
 #define PP_PRELOAD_LOCK_H
 
+#include "connection/calls.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -48,7 +50,8 @@ static inline bool pp_lock_try(struct pp_lock *lock, sigset_t *before,
 	if (tries < PP_LOCK_YIELDS)
 		sched_yield();
 	else
-		nanosleep(&pause, NULL);
+		/* which a program that confines itself allows anyway */
+		pp_calls.ppoll(NULL, 0, &pause, NULL);
 	pthread_setcancelstate(state, NULL);
 	return false;
 }

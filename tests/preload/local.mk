@@ -120,6 +120,24 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/accept_ways.py
 endif
 
+# A server that confines itself.
+check_PROGRAMS += tests/preload/sandboxed
+tests_preload_sandboxed_SOURCES = tests/preload/sandboxed.c
+tests_preload_sandboxed_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/preload/sandboxed.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/sandboxed.py
+endif
+
+# Who is who, under churn.
+check_PROGRAMS += tests/preload/identity
+tests_preload_identity_SOURCES = tests/preload/identity.c
+tests_preload_identity_CFLAGS = $(AM_CFLAGS) -pthread
+EXTRA_DIST += tests/preload/identity.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/identity.py
+endif
+
 # What the build made, what it costs, and the client library.
 check_LTLIBRARIES += tests/preload/rough.la
 tests_preload_rough_la_SOURCES = tests/preload/rough.c

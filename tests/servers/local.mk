@@ -6,7 +6,8 @@ TESTS += \
 	tests/servers/erlang.py \
 	tests/servers/memcached.py \
 	tests/servers/node.py \
-	tests/servers/redis.py
+	tests/servers/redis.py \
+	tests/servers/trusted_proxy.py
 endif
 TESTS += \
 	tests/servers/clients.py \
@@ -66,6 +67,7 @@ EXTRA_DIST += \
 	tests/servers/tcpserver.py \
 	tests/servers/tell_client.py \
 	tests/servers/tinyproxy.py \
+	tests/servers/trusted_proxy.py \
 	tests/servers/unbound.py \
 	tests/servers/unreachable.py \
 	tests/servers/vsftpd.py \

@@ -22,6 +22,16 @@ static void assert_malformed(struct connection *connection, const char *reason)
 	disconnect(connection);
 }
 
+static int low_water(int fd)
+{
+	int bytes = 0;
+	socklen_t length = sizeof(bytes);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes,
+				    &length), 0);
+	return bytes;
+}
+
 START_TEST(a_header_that_comes_in_pieces)
 {
 	for (size_t piece = 1; piece < sizeof(line); piece++) {
@@ -58,6 +68,7 @@ START_TEST(half_a_header_wakes_nobody_twice)
 
 	open_room();
 	connection = enter(line, 10, NEVER);
+	ck_assert(!is_readable(SOON));
 	deliver(&connection, line + 10, 10);
 	ck_assert(is_readable(60 * 1000));
 	ck_assert(!advance());
@@ -67,7 +78,7 @@ START_TEST(half_a_header_wakes_nobody_twice)
 }
 END_TEST
 
-START_TEST(a_long_header_that_comes_in_pieces)
+static void check_long_header(size_t piece)
 {
 	static struct bytes stream;
 	struct connection connection;
@@ -77,17 +88,28 @@ START_TEST(a_long_header_that_comes_in_pieces)
 	add_text(&stream, "data");
 	open_room();
 	connection = enter(stream.at, 20, NEVER);
-	for (size_t at = 20; at < stream.size; at += 373) {
+	/* it is known how much there is to come: that wakes nobody before */
+	for (size_t at = 20; at < stream.size; at += piece) {
+		if (at < 3000)
+			ck_assert(!is_readable(0));
 		ck_assert(!advance());
-		deliver(&connection, stream.at + at, 373);
+		deliver(&connection, stream.at + at,
+			at + piece < stream.size ? piece : stream.size - at);
 	}
 	waiting = leave(&connection);
 	ck_assert_int_eq(waiting.received, PP_RECEIVED_HEADER);
 	ck_assert_uint_eq(waiting.receive.header.length, 3000);
 	pp_receive_end(&waiting.receive);
+	ck_assert_int_eq(low_water(connection.server), 1);
 	assert_left(&connection, "data", 4);
 	disconnect(&connection);
 	pp_room_close(&room);
+}
+
+START_TEST(a_long_header_that_comes_in_pieces)
+{
+	check_long_header(373);
+	check_long_header(40);
 }
 END_TEST
 
@@ -296,16 +318,6 @@ START_TEST(closing_it_closes_all)
 	ck_assert(!pp_room_is_used(&room));
 }
 END_TEST
-
-static int low_water(int fd)
-{
-	int bytes = 0;
-	socklen_t length = sizeof(bytes);
-
-	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes,
-				    &length), 0);
-	return bytes;
-}
 
 /* The program's SO_RCVLOWAT is put back when the connection leaves. */
 START_TEST(a_header_shorter_than_what_the_program_waits_for)

@@ -311,6 +311,7 @@ const struct pp_calls pp_calls = {
 	.epoll_wait = epoll_wait,
 	.getsockname = call_getsockname,
 	.getsockopt = call_getsockopt,
+	.ppoll = ppoll,
 	.recv = recv,
 	.hide = hide,
 	.forget = forget,

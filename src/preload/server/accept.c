@@ -13,6 +13,7 @@
 #include "preload/real.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
+#include "preload/server/poll.h"
 #include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -77,7 +78,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	if (settings->trusted.at == NULL || settings->must_use ||
 	    !is_patient(listener))
 		return received;
-	if (real_poll(&connection, 1, PATIENCE) == 1)
+	if (pp_poll_kernel(&connection, 1, PATIENCE) == 1)
 		received = pp_receive_step(
 			receive, connection.revents != POLLIN, peeked);
 	note_patience(listener, received != PP_RECEIVED_MORE);
@@ -154,7 +155,8 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	settings = pp_configuration();
 	decision = pp_admission_begin(settings, &arrival->proxy, arrival->fd,
 				      &receive, peeked);
-	if (decision.admission == PP_ADMIT_WAIT)
+	/* once in a call: who is told "readable" sleeps no longer than that */
+	if (decision.admission == PP_ADMIT_WAIT && arrival->turned_away == 0)
 		decision = pp_admission_end(
 			settings, &receive,
 			wait_for_header(arrival->listener, &receive, peeked));
@@ -223,7 +225,7 @@ static bool is_readable(int listener)
 {
 	struct pollfd queue = { .fd = listener, .events = POLLIN };
 
-	return real_poll(&queue, 1, 0) == 1;
+	return pp_poll_kernel(&queue, 1, 0) == 1;
 }
 
 /* What is to be done where accept(2) has failed. */

@@ -15,6 +15,7 @@
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
+#include "preload/server/wait.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -38,6 +39,7 @@ const struct pp_calls pp_calls = {
 	.epoll_wait = epoll_wait,
 	.getsockname = real_getsockname,
 	.getsockopt = getsockopt,
+	.ppoll = real_ppoll,
 	.recv = recv,
 	.hide = pp_descriptors_hide,
 	.forget = pp_descriptors_forget,
@@ -47,6 +49,7 @@ static void note_child(void)
 {
 	pp_process_note_fork();
 	pp_listeners_in_child();
+	pp_wait_in_child();
 	pp_header_note_fork();
 }
 

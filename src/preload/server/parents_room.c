@@ -6,6 +6,7 @@
 
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
+#include "preload/server/poll.h"
 #include "preload/server/registrations.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static bool wakes_in_vain(struct pp_listener *listener)
 		pp_parents_room_close(listener);
 		return false;
 	}
-	if (real_poll(&room, 1, 0) != 1) {
+	if (pp_poll_kernel(&room, 1, 0) != 1) {
 		listener->useless = 0;
 		return false;
 	}
@@ -68,6 +69,6 @@ void pp_listeners_note_nobody(struct pp_listener *listener)
 	int error = errno;
 
 	if (atomic_load(&listener->has_parents) && wakes_in_vain(listener))
-		real_poll(NULL, 0, SLEEP);
+		pp_poll_kernel(NULL, 0, SLEEP);
 	errno = error;
 }

@@ -10,6 +10,7 @@
 #define PP_PRELOAD_SERVER_POLL_H
 
 #include "connection/clock.h"
+#include "preload/real.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -45,5 +46,20 @@ static inline bool pp_is_address(const void *address)
  * or -1 with ENOMEM where there is no memory for many places.
  */
 int pp_poll_run(struct pp_polling *polling);
+
+/*
+ * The kernel's poll(2), with a timeout in milliseconds, made as ppoll(2): that is
+ * one call less for a program that confines itself to allow, and it is not gone
+ * on with by another, restart_syscall(2).
+ */
+static inline int pp_poll_kernel(struct pollfd *fds, nfds_t count, int timeout)
+{
+	const struct timespec time = {
+		.tv_sec = timeout / 1000,
+		.tv_nsec = timeout % 1000 * 1000000L,
+	};
+
+	return real_ppoll(fds, count, timeout < 0 ? NULL : &time, NULL);
+}
 
 #endif

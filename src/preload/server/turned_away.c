@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* So often the kernel's queue is tried once more, in one call of accept. */
-#define TRIES 8
+#define TRIES 64
 
 void pp_arrival_set_proxy(struct pp_arrival *arrival,
 			  const union pp_address *proxy)

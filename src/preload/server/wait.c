@@ -23,6 +23,7 @@
 
 #include "preload/lock.h"
 #include "preload/real.h"
+#include "preload/server/poll.h"
 #include "preload/server/rooms.h"
 
 #include <errno.h>
@@ -140,7 +141,7 @@ static enum pp_wait_for wait_for_either(struct pp_listener *listener,
 		{ .fd = listener->fd, .events = POLLIN },
 		{ .fd = atomic_load(&listener->wake) - 1, .events = POLLIN },
 	};
-	int result = real_poll(fds, 2, time_left(wait));
+	int result = pp_poll_kernel(fds, 2, time_left(wait));
 
 	if (result <= 0)
 		return end_in_vain(result, wait);
@@ -255,25 +256,20 @@ static struct pp_lock borrowing;
 
 /*
  * Nothing may come in between: the flags are seen by other processes. Waits
- * with signals open. After a second or so whoever is at them is not waited for
- * any longer: a process that is stopped, or a thread that this one, a forked
- * child, has a copy of.
+ * with signals open. After a second or so, a process that has the record lock
+ * is taken to be stopped, and not waited for any longer.
  */
 static void begin_flags(int listener, sigset_t *before)
 {
 	for (int tries = 0;; tries++) {
-		if (!pp_lock_try(&borrowing, before, tries)) {
-			if (tries > BORROW_TRIES)
-				pp_lock_renew(&borrowing);
-			continue;
-		}
+		pp_lock_take(&borrowing, before);
 		if (lock_record(listener, F_WRLCK) || tries > BORROW_TRIES)
 			return;
 		pp_lock_release(&borrowing, before);
 		if (tries < PP_LOCK_YIELDS)
 			sched_yield();
 		else
-			real_poll(NULL, 0, 1);
+			pp_poll_kernel(NULL, 0, 1);
 	}
 }
 
@@ -281,6 +277,11 @@ static void end_flags(int listener, const sigset_t *before)
 {
 	lock_record(listener, F_UNLCK);
 	pp_lock_release(&borrowing, before);
+}
+
+void pp_wait_in_child(void)
+{
+	pp_lock_renew(&borrowing);
 }
 
 /*

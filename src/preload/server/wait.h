@@ -47,6 +47,9 @@ int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
  */
 bool pp_wait_was_borrowed(struct pp_listener *listener);
 
+/* In a forked child: no other thread is there that borrows flags. */
+void pp_wait_in_child(void);
+
 /* Does the program's accept on this listener block? One system call. */
 bool pp_wait_blocks(struct pp_listener *listener);
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: ISC
+"""Behind a HAProxy that is trusted: every client is served, as itself.
+
+With TRUSTED alone the kernel does not hold a connection back until its header
+is there (TCP_DEFER_ACCEPT), and HAProxy's is a moment behind. The benchmark
+(./dev bench proxy) has what that costs.
+"""
+import itertools
+import unittest
+
+import fixture
+from fixture.haproxy import Front, HAProxy
+
+COUNT = 1000
+AT_ONCE = 100
+WAYS = ("none", "blocking"), ("poll", "once"), ("select", "blocking"), \
+    ("epoll", "all"), ("epoll-edge", "all")
+
+
+class Behind(unittest.TestCase):
+    """The server is tests/preload/accept_ways.c."""
+
+    def ask(self, front, number):
+        """A client, and what the server is to say to it."""
+        source = f"127.{number % 250 + 1}.{number // 250 + 1}.1"
+        client = front.connect(b"client %d\n" % number, source)
+        return client, f"{source} client {number}\n".encode()
+
+    def check(self, way, mode, options):
+        with fixture.Program(
+                [fixture.probe("accept_ways"), way, mode],
+                fixture.environment(fixture.SERVER_LIBRARY,
+                                    TRUSTED="127.0.0.1")) as program:
+            port = int(program.wait_line(r"^port (\d+)$")[1])
+            front = Front("127.0.0.1", options, ("127.0.0.1", port))
+            with HAProxy(front):
+                for number in range(COUNT):
+                    client, expected = self.ask(front, number)
+                    with client:
+                        self.assertEqual(fixture.read_all(client), expected)
+                for first in range(0, COUNT, AT_ONCE):
+                    clients = [self.ask(front, first + number)
+                               for number in range(AT_ONCE)]
+                    for client, expected in clients:
+                        with client:
+                            self.assertEqual(fixture.read_all(client),
+                                             expected)
+            self.check_told(program.output().splitlines())
+
+    def check_told(self, lines):
+        """What the server has seen: each client once."""
+        words = sorted(line.split()[0] for line in lines)
+        seen = {word: len(list(group))
+                for word, group in itertools.groupby(words)}
+        self.assertEqual(seen.pop("client"), 2 * COUNT)
+        # what stands in for late ones
+        self.assertLessEqual(seen.pop("reset", 0), 2 * COUNT)
+        self.assertLessEqual(set(seen), {"port", "again"})
+
+
+for _way, _mode in WAYS:
+    for _options in "send-proxy", "send-proxy-v2":
+        def _test(self, way=_way, mode=_mode, options=_options):
+            self.check(way, mode, options)
+        setattr(Behind, f"test_{_way}_{_options}".replace("-", "_"), _test)
+
+
+if __name__ == "__main__":
+    fixture.main()
