@@ -170,23 +170,10 @@ void pp_settings_drop(struct pp_settings *settings,
 		      const struct pp_settings *others);
 
 /*
- * The name, of all settings of both libraries, that takes the fewest changes of
- * a letter to come to from this one, whatever its case; the first of several.
- */
-const char *pp_settings_nearest(const char *name);
-
-/*
- * Takes one name and value of the environment. A name of another library's
- * settings is ignored; one that is nobody's, and a bad value, is described in
- * *error: a slip in TRUSTED must not open the door.
- */
-void pp_settings_take(const struct pp_setting *table, const char *name,
-		      const char *value, struct pp_settings *settings,
-		      struct pp_settings_error *error);
-
-/*
- * Takes every "LIBPROXYPROTO_name=value" of an environment. False where there
- * is none.
+ * Takes every "LIBPROXYPROTO_name=value" of an environment. A name of another
+ * library's settings is ignored; one that is nobody's, and a bad value, is
+ * described in *error: a slip in TRUSTED must not open the door. False where
+ * there is none.
  */
 bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,

@@ -156,8 +156,8 @@ END_TEST
 START_TEST(environment_beats_all)
 {
 	start();
-	pp_settings_take(pp_server_settings, "TIMEOUT", "7", &settings, &error);
-	pp_settings_take(pp_server_settings, "TRUSTED", "10.0.0.1", &settings,
+	take_setting(pp_server_settings, "TIMEOUT", "7", &settings, &error);
+	take_setting(pp_server_settings, "TRUSTED", "10.0.0.1", &settings,
 			 &error);
 	take("prog", "timeout = 1\ntrusted = everyone\n"
 		     "[prog]\ntimeout = 2\ntrusted = 192.0.2.1\nversion = 1\n");
@@ -321,8 +321,8 @@ START_TEST(a_list_of_what_was_given)
 {
 	start();
 	assert_list("");
-	pp_settings_take(pp_server_settings, "DEBUG", "yes", &settings, &error);
-	pp_settings_take(pp_server_settings, "PORTS", "22\n80", &settings,
+	take_setting(pp_server_settings, "DEBUG", "yes", &settings, &error);
+	take_setting(pp_server_settings, "PORTS", "22\n80", &settings,
 			 &error);
 	assert_list("DEBUG=yes (environment), PORTS=22?80 (environment)");
 	take("sshd", "version = 0\ntimeout = 5\ndebug = no\n"
@@ -332,7 +332,7 @@ START_TEST(a_list_of_what_was_given)
 		    " PORTS=22?80 (environment), TIMEOUT=5 (file)");
 	pp_bytes_free(&settings.ports);
 	start();
-	pp_settings_take(pp_server_settings, "TRUSTED",
+	take_setting(pp_server_settings, "TRUSTED",
 			 "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
 			 &settings, &error);
 	assert_list("TRUSTED=192.0.2.111,192.0.2.112,192.0.2.113,192.... "
@@ -362,7 +362,7 @@ END_TEST
 START_TEST(environment_does_not_excuse_the_file)
 {
 	start();
-	pp_settings_take(pp_server_settings, "VERSION", "1", &settings, &error);
+	take_setting(pp_server_settings, "VERSION", "1", &settings, &error);
 	take("prog", "version = 4");
 	ck_assert_ptr_nonnull(strstr(error.text, "/etc/x.conf:1: version"));
 }
@@ -464,7 +464,7 @@ START_TEST(values_that_lose_are_given_back)
 	before = mapped();
 	take_good("prog", text);
 	start();
-	pp_settings_take(pp_server_settings, "TRUSTED", "::1", &settings,
+	take_setting(pp_server_settings, "TRUSTED", "::1", &settings,
 			 &error);
 	take("prog", text);
 	ck_assert_str_eq(error.text, "");
