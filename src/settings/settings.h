@@ -30,13 +30,14 @@ enum pp_settings_source {
 /*
  * What was given, as it was given: for each row of the table where in text its
  * value begins, and the name of its section of the file. 0, which is "", where
- * that is not known. What finds no room is not.
+ * that is not known. What finds no room is not; there is some for a value of
+ * each row.
  */
 struct pp_settings_said {
 	uint16_t value[PP_SETTINGS_MAX];
 	uint16_t section[PP_SETTINGS_MAX];
 	uint16_t length;
-	char text[384];
+	char text[544];
 };
 
 struct pp_settings {
@@ -119,11 +120,9 @@ bool pp_settings_boolean(const char *value, bool *to);
 
 /*
  * Describes two settings of the client that do not go together, each good by
- * itself, in one line; the values are those of the environment. Says nothing
- * where *error has something already.
+ * itself, in one line. Says nothing where *error has something already.
  */
-void pp_settings_agree(char *const *environment,
-		       const struct pp_settings *settings,
+void pp_settings_agree(const struct pp_settings *settings,
 		       struct pp_settings_error *error);
 
 /* Fills *settings with the defaults of a table. */

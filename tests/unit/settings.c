@@ -367,7 +367,7 @@ START_TEST(the_first_message_stays)
 {
 	ck_assert(!take(pp_server_settings, "VERSION", "4"));
 	take_setting(pp_server_settings, "TIMEOUT", "never", &settings,
-			 &error);
+		     &error);
 	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
 	ck_assert_ptr_null(strstr(error.text, "TIMEOUT"));
 	/* and a good one is taken nevertheless */

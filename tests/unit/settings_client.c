@@ -24,7 +24,7 @@ static void take_environment(char *const *environment)
 	pp_settings_environment(pp_client_settings, environment, &settings,
 				&error);
 	ck_assert_str_eq(error.text, "");
-	pp_settings_agree(environment, &settings, &error);
+	pp_settings_agree(&settings, &error);
 	pp_settings_drop(&settings, &none);
 }
 

@@ -158,7 +158,7 @@ START_TEST(environment_beats_all)
 	start();
 	take_setting(pp_server_settings, "TIMEOUT", "7", &settings, &error);
 	take_setting(pp_server_settings, "TRUSTED", "10.0.0.1", &settings,
-			 &error);
+		     &error);
 	take("prog", "timeout = 1\ntrusted = everyone\n"
 		     "[prog]\ntimeout = 2\ntrusted = 192.0.2.1\nversion = 1\n");
 	ck_assert_str_eq(error.text, "");
@@ -323,7 +323,7 @@ START_TEST(a_list_of_what_was_given)
 	assert_list("");
 	take_setting(pp_server_settings, "DEBUG", "yes", &settings, &error);
 	take_setting(pp_server_settings, "PORTS", "22\n80", &settings,
-			 &error);
+		     &error);
 	assert_list("DEBUG=yes (environment), PORTS=22?80 (environment)");
 	take("sshd", "version = 0\ntimeout = 5\ndebug = no\n"
 		     "[nginx]\ntimeout = 1\ntrusted = ::1\n"
@@ -333,8 +333,8 @@ START_TEST(a_list_of_what_was_given)
 	pp_bytes_free(&settings.ports);
 	start();
 	take_setting(pp_server_settings, "TRUSTED",
-			 "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
-			 &settings, &error);
+		     "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
+		     &settings, &error);
 	assert_list("TRUSTED=192.0.2.111,192.0.2.112,192.0.2.113,192.... "
 		    "(environment)");
 	pp_bytes_free(&settings.trusted);
@@ -465,7 +465,7 @@ START_TEST(values_that_lose_are_given_back)
 	take_good("prog", text);
 	start();
 	take_setting(pp_server_settings, "TRUSTED", "::1", &settings,
-			 &error);
+		     &error);
 	take("prog", text);
 	ck_assert_str_eq(error.text, "");
 	ck_assert(trusts("::1") && !trusts("::2"));
