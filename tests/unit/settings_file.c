@@ -23,15 +23,15 @@ static void start(void)
 static void take_bytes(const char *program, const char *path,
 		       const void *bytes, size_t length)
 {
-	struct pp_settings_text text = { .path = path,
-					 .bytes = malloc(length + 1),
-					 .length = length,
-					 .program = program };
+	char *text = malloc(length + 1), config[sizeof(settings.config)];
 
-	memcpy(text.bytes, bytes, length);
-	text.bytes[length] = 'X';
-	pp_settings_file(&text, &settings, &error);
-	free(text.bytes);
+	memcpy(text, bytes, length);
+	text[length] = 'X';
+	memcpy(config, settings.config, sizeof(config));
+	snprintf(settings.config, sizeof(settings.config), "%s", path);
+	pp_settings_file(text, length, program, &settings, &error);
+	memcpy(settings.config, config, sizeof(config));
+	free(text);
 }
 
 static void take(const char *program, const char *text)
