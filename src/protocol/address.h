@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /* An IPv4 or IPv6 address and port, or AF_UNSPEC for none. */
@@ -28,6 +29,9 @@ bool pp_family_is_internet(int family);
 /* Its port, in network order; only of an IPv4 or IPv6 address. */
 in_port_t pp_address_port(const union pp_address *address);
 void pp_address_set_port(union pp_address *address, in_port_t port);
+
+/* Its 4 or 16 bytes; only of an IPv4 or IPv6 address. */
+const uint8_t *pp_address_ip(const union pp_address *address);
 
 /* The bytes that the kernel would report for this address, 0 for none. */
 socklen_t pp_address_length(const union pp_address *address);

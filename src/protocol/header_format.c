@@ -39,8 +39,7 @@ static char *put_number(char *at, unsigned number, unsigned base)
 static char *put_ip(char *at, const union pp_address *address)
 {
 	bool inet = address->sa.sa_family == AF_INET;
-	const uint8_t *ip = inet ? (const uint8_t *)&address->in.sin_addr
-				 : address->in6.sin6_addr.s6_addr;
+	const uint8_t *ip = pp_address_ip(address);
 	char text[INET6_ADDRSTRLEN];
 
 	if (inet || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
@@ -94,22 +93,18 @@ static size_t format_v2(const union pp_address *source,
 			size_t size)
 {
 	bool inet = source->sa.sa_family == AF_INET;
-	uint8_t block = inet ? 12 : 36;
+	size_t ip = inet ? 4 : 16, block = 2 * ip + 4;
 	in_port_t ports[] = { pp_address_port(source),
 			      pp_address_port(destination) };
 
-	if (size < PP_V2_FIXED + (size_t)block)
+	if (size < PP_V2_FIXED + block)
 		return 0;
-	bytes = put_fixed(bytes, PP_COMMAND_PROXY, inet ? 0x11 : 0x21, block);
-	if (inet) {
-		bytes = put(bytes, &source->in.sin_addr, 4);
-		bytes = put(bytes, &destination->in.sin_addr, 4);
-	} else {
-		bytes = put(bytes, &source->in6.sin6_addr, 16);
-		bytes = put(bytes, &destination->in6.sin6_addr, 16);
-	}
+	bytes = put_fixed(bytes, PP_COMMAND_PROXY, inet ? 0x11 : 0x21,
+			  (uint8_t)block);
+	bytes = put(bytes, pp_address_ip(source), ip);
+	bytes = put(bytes, pp_address_ip(destination), ip);
 	put(bytes, ports, sizeof(ports));
-	return PP_V2_FIXED + (size_t)block;
+	return PP_V2_FIXED + block;
 }
 
 size_t pp_header_format_unspec(unsigned version, enum pp_command command,
