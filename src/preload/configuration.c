@@ -87,8 +87,7 @@ static const struct configuration *begin(void)
 	const struct configuration *expected = NULL;
 	struct configuration *read = &for_the_first;
 
-	pp_real_resolve();
-	if (pp_real_is_copy()) {
+	if (!pp_real_resolve()) {
 		atomic_store(&known, &off);
 		return &off;
 	}
