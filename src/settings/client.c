@@ -39,16 +39,11 @@ static bool parse_source(const char *value, struct pp_settings *settings)
 	return true;
 }
 
-static bool parse_port(const char *value, unsigned *port)
-{
-	return pp_number(value, strlen(value), 65535, port);
-}
-
 static bool parse_source_port(const char *value, struct pp_settings *settings)
 {
 	unsigned port;
 
-	if (!parse_port(value, &port))
+	if (!pp_number(value, strlen(value), 65535, &port))
 		return false;
 	pp_address_set_port(&settings->source, htons((in_port_t)port));
 	return true;
@@ -72,7 +67,7 @@ static bool parse_destination_port(const char *value,
 	unsigned port = 0;
 	bool actual = strcasecmp(value, ACTUAL) == 0;
 
-	if (!actual && !parse_port(value, &port))
+	if (!actual && !pp_number(value, strlen(value), 65535, &port))
 		return false;
 	settings->destination_port = actual ? -1 : (int)port;
 	return true;

@@ -253,10 +253,8 @@ static int begins_with_header(int fd, const struct sockaddr *address,
 	bool begins;
 
 	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
-	    !pp_configuration_allows(fd)) {
-		errno = EINVAL;
+	    !pp_configuration_allows(fd))
 		return -1;
-	}
 	begins = pp_configuration()->send_version != 0 && is_closed_tcp(fd) &&
 		 read_address(to, address, length);
 	if (begins)
@@ -265,23 +263,15 @@ static int begins_with_header(int fd, const struct sockaddr *address,
 	return begins;
 }
 
-/* The program's own Fast Open: connect(2) does not wait for the connection. */
-static bool is_deferred(int fd)
-{
-	int deferred = 0;
-	socklen_t length = sizeof(deferred);
-
-	getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred, &length);
-	return deferred != 0;
-}
-
 /* What connect(2) returns of a connection that this call has begun. */
 static int finish_connect(int fd, const struct sockaddr *address,
 			  socklen_t length)
 {
-	int before = errno, result;
-	bool deferred = is_deferred(fd);
+	int before = errno, deferred = 0, result;
+	socklen_t size = sizeof(deferred);
 
+	/* the program's own Fast Open, which does not wait */
+	getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred, &size);
 	errno = before;
 	if (deferred)
 		return 0;
