@@ -33,20 +33,19 @@ static char *put_number(char *at, unsigned number, unsigned base)
 }
 
 /*
- * IPv6 text in hexadecimal groups only. inet_ntop writes a v4-mapped address
- * with dots, which section 2.1 does not have.
+ * IPv6 text in hexadecimal groups only. inet_ntop writes the end of some, as of
+ * v4-mapped ones, with dots, which section 2.1 does not have.
  */
 static char *put_ip(char *at, const union pp_address *address)
 {
-	bool inet = address->sa.sa_family == AF_INET;
 	const uint8_t *ip = pp_address_ip(address);
 	char text[INET6_ADDRSTRLEN];
 
-	if (inet || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
-		inet_ntop(address->sa.sa_family, ip, text, sizeof(text));
+	inet_ntop(address->sa.sa_family, ip, text, sizeof(text));
+	if (address->sa.sa_family == AF_INET || strchr(text, '.') == NULL)
 		return put_text(at, text);
-	}
-	at = put_text(at, "::ffff:");
+	strrchr(text, ':')[1] = '\0';
+	at = put_text(at, text);
 	at = put_number(at, (unsigned)(ip[12] << 8 | ip[13]), 16);
 	at = put_text(at, ":");
 	return put_number(at, (unsigned)(ip[14] << 8 | ip[15]), 16);
