@@ -4,7 +4,6 @@
 
 #include "settings/load.h"
 
-#include <ctype.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,7 +147,8 @@ static void list_names(char *list, size_t size)
 		length = strlen(list);
 	}
 	for (; *list != '\0'; list++)
-		*list = (char)tolower((unsigned char)*list);
+		if (*list >= 'A' && *list <= 'Z')
+			*list = (char)(*list - 'A' + 'a');
 }
 
 /* Takes a value; in a section of other programs it is only checked. */

@@ -141,15 +141,6 @@ void pp_settings_defaults(const struct pp_setting *table,
 		parse_value(table, table->fallback, settings);
 }
 
-const struct pp_setting *pp_settings_find(const struct pp_setting *table,
-					  const char *name)
-{
-	for (; table->name != NULL; table++)
-		if (strcasecmp(table->name, name) == 0)
-			return table;
-	return NULL;
-}
-
 /* Keeps a text, cut where it is long, and says where; 0 without room. */
 static uint16_t keep_text(struct pp_settings_said *said, const char *text)
 {
@@ -311,6 +302,15 @@ static unsigned distance(const char *given, const char *name)
 		}
 	}
 	return row[length];
+}
+
+const struct pp_setting *pp_settings_find(const struct pp_setting *table,
+					  const char *name)
+{
+	for (; table->name != NULL; table++)
+		if (distance(name, table->name) == 0)
+			return table;
+	return NULL;
 }
 
 /*

@@ -6,6 +6,7 @@
 #include "suites.h"
 #include "support.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ START_TEST(nothing_in_it)
 }
 END_TEST
 
-START_TEST(every_name)
+static void take_every_name(void)
 {
 	take_good("prog", "debug = yes\n"
 			  "must_use_protocol_header=on\n"
@@ -87,6 +88,19 @@ START_TEST(every_name)
 	ck_assert(pp_ports_have(&settings.ports, 80));
 	ck_assert(!pp_ports_have(&settings.ports, 81));
 	ck_assert_int_eq(settings.timeout, 1500);
+}
+
+START_TEST(every_name)
+{
+	take_every_name();
+}
+END_TEST
+
+/* In Turkish an I is no capital i; where the locale is not here it is C. */
+START_TEST(every_name_in_turkish)
+{
+	setlocale(LC_ALL, "tr_TR.UTF-8");
+	take_every_name();
 }
 END_TEST
 
@@ -522,6 +536,7 @@ Suite *pp_suite_settings_file(void)
 
 	ADD_TEST(suite, nothing_in_it);
 	ADD_TEST(suite, every_name);
+	ADD_TEST(suite, every_name_in_turkish);
 	ADD_TEST(suite, empty_value);
 	ADD_TEST(suite, sections_for_a_program);
 	ADD_TEST(suite, section_beats_top_and_later_beats_earlier);
