@@ -20,16 +20,6 @@ static bool next_word(const struct pp_list *list, const char **text,
 	return word->length > 0;
 }
 
-static size_t count_words(const struct pp_list *list, const char *text)
-{
-	struct pp_word word;
-	size_t count = 0;
-
-	while (next_word(list, &text, &word))
-		count++;
-	return count;
-}
-
 bool pp_word_is(const struct pp_word *word, const char *other)
 {
 	return strlen(other) == word->length &&
@@ -55,11 +45,14 @@ bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to)
 const char *pp_list_parse(const struct pp_list *list, const char *text,
 			  struct pp_bytes *bytes)
 {
-	size_t words = count_words(list, text);
 	struct pp_bytes read = { NULL, 0, 0 };
 	const char *rest = text;
 	struct pp_word word;
+	size_t words = 0;
 
+	while (next_word(list, &rest, &word))
+		words++;
+	rest = text;
 	if (words == 1 && next_word(list, &rest, &word) &&
 	    pp_word_is(&word, list->none)) {
 		*bytes = read;

@@ -129,7 +129,7 @@ void pp_settings_agree(const struct pp_settings *settings,
 void pp_settings_defaults(const struct pp_setting *table,
 			  struct pp_settings *settings);
 
-/* The row of that name, in whatever case and locale; NULL where there is none. */
+/* The row of that name, whatever the case and locale; NULL: there is none. */
 const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 					  const char *name);
 
