@@ -131,3 +131,19 @@ const char *pp_address_text(const union pp_address *address, char *text,
 		snprintf(text, size, "none");
 	return text;
 }
+
+bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to)
+{
+	unsigned number = 0;
+
+	if (length == 0 || length > 9 || (length > 1 && digits[0] == '0'))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (digits[i] < '0' || digits[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(digits[i] - '0');
+	}
+	if (number <= max)
+		*to = number;
+	return number <= max;
+}

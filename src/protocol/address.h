@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Internet socket addresses: how one is copied out to a program, how a stated
- * address looks on a socket of a given family, how it is written as text.
- * What a header says about addresses is in header.h.
+ * address looks on a socket of a given family, how it is written as text; and
+ * numbers, as ports are. What a header says about addresses is in header.h.
  */
 #ifndef PP_PROTOCOL_ADDRESS_H
 #define PP_PROTOCOL_ADDRESS_H
@@ -71,5 +71,11 @@ bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 /* "192.0.2.1:80", "[2001:db8::1]:80" or "none" in text, at most size bytes. */
 const char *pp_address_text(const union pp_address *address, char *text,
 			    size_t size);
+
+/*
+ * Reads a decimal number of digits only, without heading zeroes, up to max
+ * (less than a thousand million).
+ */
+bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to);
 
 #endif

@@ -91,18 +91,14 @@ static bool address_fits(const struct word *word, union pp_address *to)
 
 static bool port_fits(const struct word *word, union pp_address *to)
 {
-	unsigned value = 0;
+	unsigned port = 0;
 
-	if (word->length > 5 || (word->ended && word->length == 0) ||
-	    (word->length > 1 && word->text[0] == '0'))
+	if (word->length == 0 && !word->ended)
+		return true;
+	if (!pp_number(word->text, word->length, 65535, &port))
 		return false;
-	for (size_t i = 0; i < word->length; i++) {
-		if (word->text[i] < '0' || word->text[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(word->text[i] - '0');
-	}
-	pp_address_set_port(to, htons((in_port_t)value));
-	return value <= 65535;
+	pp_address_set_port(to, htons((in_port_t)port));
+	return true;
 }
 
 /*
