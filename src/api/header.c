@@ -42,17 +42,14 @@ static void show_unix(union proxyproto_address *shown, const uint8_t *path)
 static void show_client(const uint8_t *bytes, struct pp_header *parsed,
 			struct proxyproto_header *header)
 {
-	bool named = parsed->version == 1
-			     ? parsed->source.sa.sa_family != AF_UNSPEC
-			     : parsed->tlv_offset != 0;
+	/* without a block that may be anything */
+	unsigned protocol = parsed->version == 1 || parsed->tlv_offset != 0
+				    ? parsed->protocol : 0;
 
-	header->transport = PROXYPROTO_UNSPEC;
-	if (named)
-		header->transport =
-			(enum proxyproto_transport)(parsed->protocol & 15);
+	header->transport = (enum proxyproto_transport)(protocol & 15);
 	if (header->transport == PROXYPROTO_DGRAM)
 		pp_header_take_addresses(bytes, parsed);
-	if (named && parsed->protocol >> 4 == FAMILY_UNIX) {
+	if (protocol >> 4 == FAMILY_UNIX) {
 		bytes += PP_V2_FIXED;
 		show_unix(&header->source, bytes);
 		show_unix(&header->destination, bytes + UNIX_PATH);
