@@ -31,13 +31,6 @@ PP_EXPORT const char *proxyproto_strerror(int result)
 	return texts[-result];
 }
 
-static void show_address(union proxyproto_address *shown,
-			 const union pp_address *address)
-{
-	shown->sa.sa_family = address->sa.sa_family;
-	memcpy(shown, address, pp_address_length(address));
-}
-
 static void show_unix(union proxyproto_address *shown, const uint8_t *path)
 {
 	memset(&shown->un, 0, sizeof(shown->un));
@@ -49,24 +42,22 @@ static void show_unix(union proxyproto_address *shown, const uint8_t *path)
 static void show_client(const uint8_t *bytes, struct pp_header *parsed,
 			struct proxyproto_header *header)
 {
-	bool named = parsed->version == 1
-			     ? parsed->source.sa.sa_family != AF_UNSPEC
-			     : parsed->tlv_offset != 0;
+	/* without a block that may be anything */
+	unsigned protocol = parsed->version == 1 || parsed->tlv_offset != 0
+				    ? parsed->protocol : 0;
 
-	header->transport = PROXYPROTO_UNSPEC;
-	if (named)
-		header->transport =
-			(enum proxyproto_transport)(parsed->protocol & 15);
+	header->transport = (enum proxyproto_transport)(protocol & 15);
 	if (header->transport == PROXYPROTO_DGRAM)
 		pp_header_take_addresses(bytes, parsed);
-	if (named && parsed->protocol >> 4 == FAMILY_UNIX) {
+	if (protocol >> 4 == FAMILY_UNIX) {
 		bytes += PP_V2_FIXED;
 		show_unix(&header->source, bytes);
 		show_unix(&header->destination, bytes + UNIX_PATH);
 		return;
 	}
-	show_address(&header->source, &parsed->source);
-	show_address(&header->destination, &parsed->destination);
+	memcpy(&header->source, &parsed->source, sizeof(parsed->source));
+	memcpy(&header->destination, &parsed->destination,
+	       sizeof(parsed->destination));
 }
 
 _Static_assert(PROXYPROTO_MORE == -(int)PP_HEADER_MORE &&
@@ -95,42 +86,6 @@ PP_EXPORT int proxyproto_parse(const void *bytes, size_t size,
 	return PROXYPROTO_COMPLETE;
 }
 
-/* Which addresses of a header to write count? */
-enum kind { KIND_NONE, KIND_INTERNET, KIND_UNIX, KIND_MIXED };
-
-static enum kind kind_of(const struct proxyproto_header *header)
-{
-	int source = header->source.sa.sa_family;
-	int destination = header->destination.sa.sa_family;
-
-	if (header->command == PROXYPROTO_LOCAL)
-		return KIND_NONE;
-	if (pp_family_is_internet(source) && pp_family_is_internet(destination))
-		return KIND_INTERNET;
-	if (source != destination)
-		return KIND_MIXED;
-	if (source == AF_UNIX)
-		return KIND_UNIX;
-	return source == AF_UNSPEC ? KIND_NONE : KIND_MIXED;
-}
-
-/* Can a header say that? */
-static bool is_fit(const struct proxyproto_header *header, enum kind kind)
-{
-	bool local = header->command == PROXYPROTO_LOCAL;
-	bool stream = header->transport == PROXYPROTO_STREAM;
-	bool dgram = header->transport == PROXYPROTO_DGRAM;
-
-	if (kind == KIND_MIXED ||
-	    (!local && header->command != PROXYPROTO_PROXY) ||
-	    (kind == KIND_NONE && header->tlvs_length > 0))
-		return false;
-	if (header->version == 1)
-		return !local && header->tlvs_length == 0 &&
-		       (kind == KIND_NONE || (kind == KIND_INTERNET && stream));
-	return header->version == 2 && (kind == KIND_NONE || stream || dgram);
-}
-
 static size_t format_internet(const struct proxyproto_header *header,
 			      uint8_t *bytes, size_t size)
 {
@@ -156,40 +111,62 @@ static size_t format_unix(const struct proxyproto_header *header,
 	return PP_V2_FIXED + UNIX_BLOCK;
 }
 
-/* The header without TLVs; 0 where there is no room for it. */
-static size_t format_plain(const struct proxyproto_header *header,
-			   enum kind kind, uint8_t *bytes, size_t size)
+/* A header that names both ends; its length, or 0 where there is no room. */
+static ssize_t format_ends(const struct proxyproto_header *header,
+			   uint8_t *bytes, size_t size)
 {
+	int source = header->source.sa.sa_family;
+	int destination = header->destination.sa.sa_family;
 	size_t length;
 
-	if (kind == KIND_NONE)
-		return pp_header_format_unspec(header->version,
-					       (enum pp_command)header->command,
-					       bytes, size);
-	if (kind == KIND_INTERNET)
+	if (header->transport != PROXYPROTO_STREAM &&
+	    (header->transport != PROXYPROTO_DGRAM || header->version == 1))
+		return PROXYPROTO_UNFIT;
+	if (pp_family_is_internet(source) && pp_family_is_internet(destination))
 		length = format_internet(header, bytes, size);
-	else
+	else if (source == AF_UNIX && destination == AF_UNIX &&
+		 header->version == 2)
 		length = format_unix(header, bytes, size);
+	else
+		return PROXYPROTO_UNFIT;
 	if (length > 0 && header->version == 2)
 		bytes[13] = (uint8_t)((bytes[13] & 0xf0) | header->transport);
-	return length;
+	return (ssize_t)length;
+}
+
+/* The header without TLVs; its length, or 0 where there is no room. */
+static ssize_t format_plain(const struct proxyproto_header *header,
+			    uint8_t *bytes, size_t size)
+{
+	bool local = header->command == PROXYPROTO_LOCAL;
+	bool ends = !local && (header->source.sa.sa_family != AF_UNSPEC ||
+			       header->destination.sa.sa_family != AF_UNSPEC);
+
+	if ((header->version != 1 && header->version != 2) ||
+	    (!local && header->command != PROXYPROTO_PROXY) ||
+	    (header->version == 1 && (local || header->tlvs_length > 0)) ||
+	    (!ends && header->tlvs_length > 0))
+		return PROXYPROTO_UNFIT;
+	if (ends)
+		return format_ends(header, bytes, size);
+	return (ssize_t)pp_header_format_unspec(header->version,
+						(enum pp_command)header->command,
+						bytes, size);
 }
 
 PP_EXPORT ssize_t proxyproto_format(const struct proxyproto_header *header,
 				    void *bytes, size_t size)
 {
 	const size_t tlvs_length = header->tlvs_length;
-	enum kind kind = kind_of(header);
+	const ssize_t plain = format_plain(header, bytes, size);
 	struct pp_draft draft = { .bytes = bytes, .room = size };
 	struct pp_header written;
 
-	if (!is_fit(header, kind))
-		return PROXYPROTO_UNFIT;
-	draft.tlvs = format_plain(header, kind, bytes, size);
-	if (draft.tlvs == 0)
+	if (plain == 0)
 		return PROXYPROTO_SHORT;
-	if (tlvs_length == 0)
-		return (ssize_t)draft.tlvs;
+	if (plain < 0 || tlvs_length == 0)
+		return plain;
+	draft.tlvs = (size_t)plain;
 	if (tlvs_length > PP_V2_MAX - draft.tlvs)
 		return PROXYPROTO_UNFIT;
 	if (tlvs_length > size - draft.tlvs)

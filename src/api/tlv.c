@@ -12,25 +12,42 @@
 
 PP_EXPORT const char *proxyproto_tlv_name(unsigned type)
 {
-	return pp_tlv_name(type);
+	static const struct {
+		unsigned type;
+		const char *name;
+	} names[] = {
+		{ 0x01, "alpn" },	 { 0x02, "authority" },
+		{ 0x03, "crc32c" },	 { 0x04, "noop" },
+		{ 0x05, "unique-id" },	 { 0x20, "ssl" },
+		{ 0x21, "ssl-version" }, { 0x22, "ssl-cn" },
+		{ 0x23, "ssl-cipher" },	 { 0x24, "ssl-sig-alg" },
+		{ 0x25, "ssl-key-alg" }, { 0x26, "ssl-group" },
+		{ 0x27, "ssl-sig-scheme" },
+		{ 0x28, "ssl-client-cert" },
+		{ 0x30, "netns" },	 { 0xe0, "gcp" },
+		{ 0xea, "aws" },	 { 0xee, "azure" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return NULL;
 }
+
+_Static_assert(PP_TLV_FOUND == 1 && PP_TLV_END == 0 &&
+		       PP_TLV_OVERRUN == (int)PROXYPROTO_MALFORMED,
+	       "a result of a step is none of proxyproto_next_tlv");
 
 PP_EXPORT int proxyproto_next_tlv(const void *tlvs, size_t length,
 				  size_t *offset, struct proxyproto_tlv *tlv)
 {
 	struct pp_tlv found;
+	enum pp_tlv_result result = pp_tlv_next(tlvs, length, offset, &found);
 
-	switch (pp_tlv_next(tlvs, length, offset, &found)) {
-	case PP_TLV_FOUND:
-		tlv->type = found.type;
-		tlv->length = found.length;
-		tlv->value = found.value;
-		return 1;
-	case PP_TLV_END:
-		return 0;
-	default:
-		return PROXYPROTO_MALFORMED;
-	}
+	if (result == PP_TLV_FOUND)
+		*tlv = (struct proxyproto_tlv){ found.type, found.length,
+						found.value };
+	return (int)result;
 }
 
 PP_EXPORT int proxyproto_find_tlv(const void *tlvs, size_t length,
@@ -65,46 +82,56 @@ PP_EXPORT int proxyproto_read_ssl(const struct proxyproto_tlv *tlv,
 	return PROXYPROTO_COMPLETE;
 }
 
-/*
- * Takes up a header for a vector of that type and length. False where there is
- * none that can have vectors, or it would be longer than version 2 can say.
- */
-static bool take_up(struct pp_draft *draft, void *bytes, size_t size,
-		    unsigned type, size_t length)
+/* Where the value of the SSL vector that ends the header begins; 0: none does. */
+static size_t find_last_ssl(const struct pp_draft *draft)
 {
+	size_t offset = draft->tlvs;
+	struct pp_tlv last = { .length = 0 };
+
+	while (pp_tlv_next(draft->bytes, draft->length, &offset, &last) ==
+	       PP_TLV_FOUND)
+		;
+	if (last.type != PP_TLV_SSL || last.length < PP_SSL_FIXED)
+		return 0;
+	return (size_t)(last.value - draft->bytes);
+}
+
+/*
+ * Appends a vector to the header that the bytes begin with, or within the SSL
+ * vector that ends that. Returns as proxyproto_add_tlv does.
+ */
+static ssize_t append_vector(void *bytes, size_t size, bool within_ssl,
+			     const struct pp_tlv *tlv)
+{
+	struct pp_draft draft = { .bytes = bytes, .room = size };
 	struct pp_header header;
+	size_t ssl = 0;
 
 	if (pp_header_parse(size == 0 ? "" : bytes, size, PP_VERSION_2,
 			    &header) != PP_HEADER_COMPLETE ||
-	    header.tlv_offset == 0)
-		return false;
-	draft->bytes = bytes;
-	draft->room = size;
-	draft->length = header.length;
-	draft->tlvs = header.tlv_offset;
-	return type <= TYPE_MAX && length <= PP_V2_MAX - PP_TLV_FIXED &&
-	       draft->length <= PP_V2_MAX - PP_TLV_FIXED - length;
-}
-
-/* What a call returns that appended a vector to the draft, or could not. */
-static ssize_t appended(const struct pp_draft *draft, bool done)
-{
-	return done ? (ssize_t)draft->length : PROXYPROTO_SHORT;
+	    header.tlv_offset == 0 || tlv->type > TYPE_MAX ||
+	    tlv->length > PP_V2_MAX - PP_TLV_FIXED ||
+	    header.length > PP_V2_MAX - PP_TLV_FIXED - tlv->length)
+		return PROXYPROTO_UNFIT;
+	draft.length = header.length;
+	draft.tlvs = header.tlv_offset;
+	if (within_ssl)
+		ssl = find_last_ssl(&draft);
+	if (within_ssl && ssl == 0)
+		return PROXYPROTO_UNFIT;
+	return pp_draft_append(&draft, ssl, tlv) ? (ssize_t)draft.length
+						 : PROXYPROTO_SHORT;
 }
 
 PP_EXPORT ssize_t proxyproto_add_tlv(void *bytes, size_t size, unsigned type,
 				     const void *value, size_t length)
 {
-	const struct pp_tlv tlv = { .type = type,
-				    .length = length,
-				    .value = value };
-	struct pp_draft draft;
+	const struct pp_tlv tlv = { type, length, value };
 
-	if (!take_up(&draft, bytes, size, type, length) ||
-	    type == PP_TLV_CRC32C ||
+	if (type == PP_TLV_CRC32C ||
 	    (type == PP_TLV_UNIQUE_ID && length > PP_UNIQUE_ID_MAX))
 		return PROXYPROTO_UNFIT;
-	return appended(&draft, pp_draft_append(&draft, 0, &tlv));
+	return append_vector(bytes, size, false, &tlv);
 }
 
 PP_EXPORT ssize_t proxyproto_add_ssl(void *bytes, size_t size, unsigned client,
@@ -122,47 +149,24 @@ PP_EXPORT ssize_t proxyproto_add_ssl(void *bytes, size_t size, unsigned client,
 				  sizeof(value));
 }
 
-/* Finds the last vector, of a type. Its value ends where the header does. */
-static bool find_last(const struct pp_draft *draft, unsigned type,
-		      struct pp_tlv *tlv)
-{
-	size_t offset = draft->tlvs;
-
-	tlv->type = TYPE_MAX + 1;
-	while (pp_tlv_next(draft->bytes, draft->length, &offset, tlv) ==
-	       PP_TLV_FOUND)
-		;
-	return tlv->type == type;
-}
-
 PP_EXPORT ssize_t proxyproto_add_ssl_tlv(void *bytes, size_t size,
 					 unsigned type, const void *value,
 					 size_t length)
 {
-	const struct pp_tlv tlv = { .type = type,
-				    .length = length,
-				    .value = value };
-	struct pp_draft draft;
-	struct pp_tlv ssl;
+	const struct pp_tlv tlv = { type, length, value };
 
-	if (!take_up(&draft, bytes, size, type, length) ||
-	    !find_last(&draft, PP_TLV_SSL, &ssl) || ssl.length < PP_SSL_FIXED)
-		return PROXYPROTO_UNFIT;
-	return appended(&draft,
-			pp_draft_append(&draft,
-					(size_t)(ssl.value - draft.bytes),
-					&tlv));
+	return append_vector(bytes, size, true, &tlv);
 }
 
 PP_EXPORT ssize_t proxyproto_add_crc32c(void *bytes, size_t size)
 {
-	struct pp_draft draft;
+	const struct pp_tlv tlv = { PP_TLV_CRC32C, 4, NULL };
+	struct proxyproto_header header;
 	struct proxyproto_tlv found;
 
-	if (!take_up(&draft, bytes, size, PP_TLV_CRC32C, 4) ||
-	    proxyproto_find_tlv(draft.bytes + draft.tlvs,
-				draft.length - draft.tlvs, PP_TLV_CRC32C,
-				&found) == 1)
+	if (proxyproto_parse(bytes, size, &header) == PROXYPROTO_COMPLETE &&
+	    proxyproto_find_tlv(header.tlvs, header.tlvs_length,
+				PROXYPROTO_TLV_CRC32C, &found) == 1)
 		return PROXYPROTO_UNFIT;
-	return appended(&draft, pp_draft_append_crc32c(&draft));
+	return append_vector(bytes, size, false, &tlv);
 }

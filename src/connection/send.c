@@ -81,6 +81,7 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 			  const union pp_address *connected, uint8_t *bytes,
 			  size_t size, struct pp_stated *stated)
 {
+	const struct pp_tlv crc32c = { PP_TLV_CRC32C, 4, NULL };
 	struct pp_draft draft = { .bytes = bytes, .room = size };
 
 	memset(stated, 0, sizeof(*stated));
@@ -105,7 +106,7 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 	if (draft.length == 0 || settings->send_version == 1)
 		return draft.length;
 	if (!append_vectors(&draft, &settings->vectors) ||
-	    (settings->crc32c && !pp_draft_append_crc32c(&draft)))
+	    (settings->crc32c && !pp_draft_append(&draft, 0, &crc32c)))
 		return 0;
 	return draft.length;
 }

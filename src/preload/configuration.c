@@ -67,7 +67,7 @@ static void read_environment(struct configuration *read)
 				    &read->error))
 		pp_report_begin();
 #ifdef PP_CLIENT
-	pp_settings_agree(environ, &read->settings, &read->error);
+	pp_settings_agree(&read->settings, &read->error);
 	read->is_complete = true;
 #else
 	read->is_complete = read->error.text[0] != '\0';
@@ -87,8 +87,7 @@ static const struct configuration *begin(void)
 	const struct configuration *expected = NULL;
 	struct configuration *read = &for_the_first;
 
-	pp_real_resolve();
-	if (pp_real_is_copy()) {
+	if (!pp_real_resolve()) {
 		atomic_store(&known, &off);
 		return &off;
 	}

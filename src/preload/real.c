@@ -36,15 +36,6 @@ pp_real_function pp_real_get(enum pp_real index)
 	return (pp_real_function)address;
 }
 
-void pp_real_resolve(void)
-{
-	if (atomic_load(&is_resolved))
-		return;
-	for (int i = 0; i < PP_REAL_COUNT; i++)
-		pp_real_get((enum pp_real)i);
-	atomic_store(&is_resolved, true);
-}
-
 /*
  * A symbol that every copy exports, and the address of this copy's own. The
  * linker would take the first copy's for an exported name.
@@ -59,9 +50,12 @@ void pp_real_resolve(void)
 static const char own;
 extern const char MARKER PP_EXPORT __attribute__((alias("own")));
 
-bool pp_real_is_copy(void)
+bool pp_real_resolve(void)
 {
 	const void *first = dlsym(RTLD_DEFAULT, MARKER_TEXT(MARKER));
 
-	return first != NULL && first != &own;
+	for (int i = 0; i < PP_REAL_COUNT; i++)
+		pp_real_get((enum pp_real)i);
+	atomic_store(&is_resolved, true);
+	return first == NULL || first == &own;
 }

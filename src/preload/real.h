@@ -61,15 +61,12 @@ pp_real_function pp_real_get(enum pp_real index);
  * program that has confined itself (seccomp) is to notice nothing: so this is
  * for the library's constructor. Whoever is there before, another library's
  * constructor, is served all the same.
- */
-void pp_real_resolve(void);
-
-/*
- * True where another copy of this same library, under another path, comes
+ *
+ * False where another copy of this same library, under another path, comes
  * before this one in the search order. That one does the work; this one must
- * not. For the library's constructor, as pp_real_resolve.
+ * not.
  */
-bool pp_real_is_copy(void);
+bool pp_real_resolve(void);
 
 #define PP_HOOK(type, name, parameters, arguments)                          \
 	typedef type (*pp_##name##_function) parameters;                   \

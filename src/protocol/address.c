@@ -13,6 +13,13 @@ bool pp_family_is_internet(int family)
 	return family == AF_INET || family == AF_INET6;
 }
 
+const uint8_t *pp_address_ip(const union pp_address *address)
+{
+	return address->sa.sa_family == AF_INET
+		       ? (const uint8_t *)&address->in.sin_addr
+		       : address->in6.sin6_addr.s6_addr;
+}
+
 in_port_t pp_address_port(const union pp_address *address)
 {
 	return address->sa.sa_family == AF_INET6 ? address->in6.sin6_port
@@ -52,16 +59,13 @@ void pp_address_from_kernel(union pp_address *address,
 
 bool pp_address_equal(const union pp_address *a, const union pp_address *b)
 {
-	if (a->sa.sa_family != b->sa.sa_family)
-		return false;
-	if (a->sa.sa_family == AF_INET)
-		return a->in.sin_port == b->in.sin_port &&
-		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-	return a->sa.sa_family == AF_INET6 &&
-	       a->in6.sin6_port == b->in6.sin6_port &&
-	       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
-	       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr,
-		      sizeof(a->in6.sin6_addr)) == 0;
+	bool inet = a->sa.sa_family == AF_INET;
+
+	return a->sa.sa_family == b->sa.sa_family &&
+	       pp_family_is_internet(a->sa.sa_family) &&
+	       pp_address_port(a) == pp_address_port(b) &&
+	       memcmp(pp_address_ip(a), pp_address_ip(b), inet ? 4 : 16) == 0 &&
+	       (inet || a->in6.sin6_scope_id == b->in6.sin6_scope_id);
 }
 
 void pp_address_on_socket(union pp_address *shown,
@@ -116,16 +120,30 @@ bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 const char *pp_address_text(const union pp_address *address, char *text,
 			    size_t size)
 {
-	bool inet = address->sa.sa_family == AF_INET;
-	const void *from = inet ? (const void *)&address->in.sin_addr
-				: (const void *)&address->in6.sin6_addr;
+	int family = address->sa.sa_family;
 	char ip[INET6_ADDRSTRLEN];
 
-	if (pp_family_is_internet(address->sa.sa_family) &&
-	    inet_ntop(address->sa.sa_family, from, ip, sizeof(ip)) != NULL)
-		snprintf(text, size, inet ? "%s:%u" : "[%s]:%u", ip,
-			 ntohs(pp_address_port(address)));
+	if (pp_family_is_internet(family) &&
+	    inet_ntop(family, pp_address_ip(address), ip, sizeof(ip)) != NULL)
+		snprintf(text, size, family == AF_INET ? "%s:%u" : "[%s]:%u",
+			 ip, ntohs(pp_address_port(address)));
 	else
 		snprintf(text, size, "none");
 	return text;
+}
+
+bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to)
+{
+	unsigned number = 0;
+
+	if (length == 0 || length > 9 || (length > 1 && digits[0] == '0'))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (digits[i] < '0' || digits[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(digits[i] - '0');
+	}
+	if (number <= max)
+		*to = number;
+	return number <= max;
 }

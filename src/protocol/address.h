@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Internet socket addresses: how one is copied out to a program, how a stated
- * address looks on a socket of a given family, how it is written as text.
- * What a header says about addresses is in header.h.
+ * address looks on a socket of a given family, how it is written as text; and
+ * numbers, as ports are. What a header says about addresses is in header.h.
  */
 #ifndef PP_PROTOCOL_ADDRESS_H
 #define PP_PROTOCOL_ADDRESS_H
@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /* An IPv4 or IPv6 address and port, or AF_UNSPEC for none. */
@@ -28,6 +29,9 @@ bool pp_family_is_internet(int family);
 /* Its port, in network order; only of an IPv4 or IPv6 address. */
 in_port_t pp_address_port(const union pp_address *address);
 void pp_address_set_port(union pp_address *address, in_port_t port);
+
+/* Its 4 or 16 bytes; only of an IPv4 or IPv6 address. */
+const uint8_t *pp_address_ip(const union pp_address *address);
 
 /* The bytes that the kernel would report for this address, 0 for none. */
 socklen_t pp_address_length(const union pp_address *address);
@@ -67,5 +71,11 @@ bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 /* "192.0.2.1:80", "[2001:db8::1]:80" or "none" in text, at most size bytes. */
 const char *pp_address_text(const union pp_address *address, char *text,
 			    size_t size);
+
+/*
+ * Reads a decimal number of digits only, without heading zeroes, up to max
+ * (less than a thousand million).
+ */
+bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to);
 
 #endif

@@ -33,21 +33,19 @@ static char *put_number(char *at, unsigned number, unsigned base)
 }
 
 /*
- * IPv6 text in hexadecimal groups only. inet_ntop writes a v4-mapped address
- * with dots, which section 2.1 does not have.
+ * IPv6 text in hexadecimal groups only. inet_ntop writes the end of some, as of
+ * v4-mapped ones, with dots, which section 2.1 does not have.
  */
 static char *put_ip(char *at, const union pp_address *address)
 {
-	bool inet = address->sa.sa_family == AF_INET;
-	const uint8_t *ip = inet ? (const uint8_t *)&address->in.sin_addr
-				 : address->in6.sin6_addr.s6_addr;
+	const uint8_t *ip = pp_address_ip(address);
 	char text[INET6_ADDRSTRLEN];
 
-	if (inet || !IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
-		inet_ntop(address->sa.sa_family, ip, text, sizeof(text));
+	inet_ntop(address->sa.sa_family, ip, text, sizeof(text));
+	if (address->sa.sa_family == AF_INET || strchr(text, '.') == NULL)
 		return put_text(at, text);
-	}
-	at = put_text(at, "::ffff:");
+	strrchr(text, ':')[1] = '\0';
+	at = put_text(at, text);
 	at = put_number(at, (unsigned)(ip[12] << 8 | ip[13]), 16);
 	at = put_text(at, ":");
 	return put_number(at, (unsigned)(ip[14] << 8 | ip[15]), 16);
@@ -94,22 +92,18 @@ static size_t format_v2(const union pp_address *source,
 			size_t size)
 {
 	bool inet = source->sa.sa_family == AF_INET;
-	uint8_t block = inet ? 12 : 36;
+	size_t ip = inet ? 4 : 16, block = 2 * ip + 4;
 	in_port_t ports[] = { pp_address_port(source),
 			      pp_address_port(destination) };
 
-	if (size < PP_V2_FIXED + (size_t)block)
+	if (size < PP_V2_FIXED + block)
 		return 0;
-	bytes = put_fixed(bytes, PP_COMMAND_PROXY, inet ? 0x11 : 0x21, block);
-	if (inet) {
-		bytes = put(bytes, &source->in.sin_addr, 4);
-		bytes = put(bytes, &destination->in.sin_addr, 4);
-	} else {
-		bytes = put(bytes, &source->in6.sin6_addr, 16);
-		bytes = put(bytes, &destination->in6.sin6_addr, 16);
-	}
+	bytes = put_fixed(bytes, PP_COMMAND_PROXY, inet ? 0x11 : 0x21,
+			  (uint8_t)block);
+	bytes = put(bytes, pp_address_ip(source), ip);
+	bytes = put(bytes, pp_address_ip(destination), ip);
 	put(bytes, ports, sizeof(ports));
-	return PP_V2_FIXED + (size_t)block;
+	return PP_V2_FIXED + block;
 }
 
 size_t pp_header_format_unspec(unsigned version, enum pp_command command,

@@ -20,8 +20,8 @@ struct line {
 
 /* A word of the line: up to a space or the end of what is there. */
 struct word {
-	char text[INET6_ADDRSTRLEN];
-	size_t length;	/* as found; text holds at most its size less one */
+	char text[PP_V1_MAX];
+	size_t length;
 	bool ended;	/* by a space or the end of the line */
 	bool last;	/* by the end of the line */
 };
@@ -32,16 +32,12 @@ static struct word next_word(struct line *line)
 	size_t left = line->size - line->at;
 	const uint8_t *space = memchr(start, ' ', left);
 	struct word word = { .length = left };
-	size_t kept;
 
 	if (space != NULL)
 		word.length = (size_t)(space - start);
 	word.ended = space != NULL || line->closed;
 	word.last = space == NULL && line->closed;
-	kept = word.length < sizeof(word.text) ? word.length
-					       : sizeof(word.text) - 1;
-	memcpy(word.text, start, kept);
-	word.text[kept] = '\0';
+	memcpy(word.text, start, word.length);
 	line->at += word.length + (space != NULL);
 	return word;
 }
@@ -56,33 +52,53 @@ static bool word_fits(const struct word *word, const char *literal)
 	return memcmp(word->text, literal, word->length) == 0;
 }
 
-static bool address_fits(const struct word *word, int family, void *to)
+/* Which families it means is in the header's addresses then. */
+static bool protocol_fits(const struct word *word, struct pp_header *header)
 {
-	const char *digits = family == AF_INET ? "0123456789."
-					       : "0123456789abcdefABCDEF:.";
-	size_t longest = family == AF_INET ? INET_ADDRSTRLEN - 1
-					   : INET6_ADDRSTRLEN - 1;
+	static const struct {
+		const char *name;
+		sa_family_t family;
+		unsigned protocol;
+	} protocols[] = {
+		{ "UNKNOWN", AF_UNSPEC, 0 },
+		{ "TCP4", AF_INET, 0x11 },
+		{ "TCP6", AF_INET6, 0x21 },
+	};
 
-	if (word->length > longest || strlen(word->text) != word->length ||
-	    strspn(word->text, digits) != word->length)
-		return false;
-	return !word->ended || inet_pton(family, word->text, to) == 1;
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		if (word_fits(word, protocols[i].name)) {
+			header->protocol = protocols[i].protocol;
+			header->source.sa.sa_family = protocols[i].family;
+			header->destination.sa.sa_family = protocols[i].family;
+			return true;
+		}
+	return false;
 }
 
-static bool port_fits(const struct word *word, in_port_t *port)
+static bool address_fits(const struct word *word, union pp_address *to)
 {
-	unsigned value = 0;
+	bool inet = to->sa.sa_family == AF_INET;
+	const char *digits = inet ? "0123456789." : "0123456789abcdefABCDEF:.";
+	size_t longest = (inet ? INET_ADDRSTRLEN : INET6_ADDRSTRLEN) - 1;
+	void *ip = inet ? (void *)&to->in.sin_addr : (void *)&to->in6.sin6_addr;
 
-	if (word->length > 5 || (word->ended && word->length == 0) ||
-	    (word->length > 1 && word->text[0] == '0'))
+	if (word->length > longest ||
+	    strspn(word->text, digits) != word->length)
 		return false;
-	for (size_t i = 0; i < word->length; i++) {
-		if (word->text[i] < '0' || word->text[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(word->text[i] - '0');
-	}
-	*port = htons((in_port_t)value);
-	return value <= 65535;
+	return !word->ended ||
+	       inet_pton(to->sa.sa_family, word->text, ip) == 1;
+}
+
+static bool port_fits(const struct word *word, union pp_address *to)
+{
+	unsigned port = 0;
+
+	if (word->length == 0 && !word->ended)
+		return true;
+	if (!pp_number(word->text, word->length, 65535, &port))
+		return false;
+	pp_address_set_port(to, htons((in_port_t)port));
+	return true;
 }
 
 /*
@@ -114,85 +130,49 @@ static enum pp_verdict find_end(struct line *line, struct pp_header *header)
 	return pp_header_more(header, size + 1);
 }
 
-static enum pp_verdict parse_addresses(struct line *line, int family,
-				       struct pp_header *header)
+/* What is wrong with the words that are there, or NULL. */
+static const char *find_fault(struct line *line, struct pp_header *header)
 {
-	union pp_address *ends[] = { &header->source, &header->destination };
-	struct word word;
-
-	for (size_t i = 0; i < 2; i++) {
-		void *to = family == AF_INET
-				   ? (void *)&ends[i]->in.sin_addr
-				   : (void *)&ends[i]->in6.sin6_addr;
-
-		word = next_word(line);
-		if (!address_fits(&word, family, to) || word.last)
-			return pp_header_malformed(
-				header, i == 0 ? "bad source address"
-					       : "bad destination address");
-		ends[i]->sa.sa_family = (sa_family_t)family;
-		if (!word.ended)
-			return PP_HEADER_MORE;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		in_port_t *to = family == AF_INET ? &ends[i]->in.sin_port
-						  : &ends[i]->in6.sin6_port;
-
-		word = next_word(line);
-		if (!port_fits(&word, to) || (word.ended && word.last != (i == 1)))
-			return pp_header_malformed(header,
-						   i == 0 ? "bad source port"
-							  : "bad destination port");
-		if (!word.ended)
-			return PP_HEADER_MORE;
-	}
-	return PP_HEADER_COMPLETE;
-}
-
-static enum pp_verdict parse_line(struct line *line, struct pp_header *header)
-{
-	static const struct {
-		const char *name;
-		int family;
-		unsigned protocol;
-	} protocols[] = {
-		{ "UNKNOWN", AF_UNSPEC, 0 },
-		{ "TCP4", AF_INET, 0x11 },
-		{ "TCP6", AF_INET6, 0x21 },
+	static const char *const faults[] = {
+		"no space behind PROXY", "protocol is not TCP4, TCP6, UNKNOWN",
+		"bad source address",	 "bad destination address",
+		"bad source port",	 "bad destination port",
 	};
-	struct word word = next_word(line);
+	union pp_address *ends[] = { &header->source, &header->destination };
 
-	if (!word_fits(&word, "PROXY") || word.last)
-		return pp_header_malformed(header, "no space behind PROXY");
-	word = next_word(line);
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
-		if (!word_fits(&word, protocols[i].name))
-			continue;
-		if (!word.ended)
-			return PP_HEADER_MORE;
-		if (protocols[i].family == AF_UNSPEC)
-			return PP_HEADER_COMPLETE;
-		if (word.last)
-			break;
-		header->protocol = protocols[i].protocol;
-		return parse_addresses(line, protocols[i].family, header);
+	for (size_t i = 0; i < 6; i++) {
+		struct word word = next_word(line);
+		bool fits;
+
+		if (i < 2)
+			fits = i == 0 ? word_fits(&word, "PROXY")
+				      : protocol_fits(&word, header);
+		else
+			fits = i < 4 ? address_fits(&word, ends[i % 2])
+				     : port_fits(&word, ends[i % 2]);
+		if (!fits)
+			return faults[i];
+		/* behind UNKNOWN there may be anything */
+		if (!word.ended || (i == 1 && header->protocol == 0))
+			return NULL;
+		if (word.last != (i == 5))
+			return faults[i];
 	}
-	return pp_header_malformed(header, "protocol is not TCP4, TCP6, UNKNOWN");
+	return NULL;
 }
 
 enum pp_verdict pp_header_parse_v1(const uint8_t *bytes, size_t size,
 				   struct pp_header *header)
 {
 	struct line line = { .bytes = bytes, .size = size };
-	enum pp_verdict end, fields;
+	enum pp_verdict end;
+	const char *fault;
 
 	header->version = 1;
 	header->command = PP_COMMAND_PROXY;
 	end = find_end(&line, header);
 	if (end == PP_HEADER_MALFORMED)
 		return end;
-	fields = parse_line(&line, header);
-	if (fields == PP_HEADER_MALFORMED)
-		return fields;
-	return end;
+	fault = find_fault(&line, header);
+	return fault != NULL ? pp_header_malformed(header, fault) : end;
 }

@@ -142,9 +142,8 @@ enum pp_verdict pp_header_parse_v2(const uint8_t *bytes, size_t size,
 		PP_V2_FIXED + addresses_size(header->protocol >> 4);
 	header->tlv_length = header->length - header->tlv_offset;
 	verdict = check_tlvs(bytes, header);
-	if (verdict != PP_HEADER_COMPLETE)
-		return verdict;
-	if ((header->protocol & 15) == TRANSPORT_STREAM)
+	if (verdict == PP_HEADER_COMPLETE &&
+	    (header->protocol & 15) == TRANSPORT_STREAM)
 		pp_header_take_addresses(bytes, header);
-	return PP_HEADER_COMPLETE;
+	return verdict;
 }

@@ -31,30 +31,6 @@ enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
 	return PP_TLV_FOUND;
 }
 
-const char *pp_tlv_name(unsigned type)
-{
-	static const struct {
-		unsigned type;
-		const char *name;
-	} names[] = {
-		{ 0x01, "alpn" },	 { 0x02, "authority" },
-		{ 0x03, "crc32c" },	 { 0x04, "noop" },
-		{ 0x05, "unique-id" },	 { 0x20, "ssl" },
-		{ 0x21, "ssl-version" }, { 0x22, "ssl-cn" },
-		{ 0x23, "ssl-cipher" },	 { 0x24, "ssl-sig-alg" },
-		{ 0x25, "ssl-key-alg" }, { 0x26, "ssl-group" },
-		{ 0x27, "ssl-sig-scheme" },
-		{ 0x28, "ssl-client-cert" },
-		{ 0x30, "netns" },	 { 0xe0, "gcp" },
-		{ 0xea, "aws" },	 { 0xee, "azure" },
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return NULL;
-}
-
 /* Four bits a step: a table of 16 words costs a process nothing. */
 uint32_t pp_crc32c(uint32_t crc, const void *bytes, size_t size)
 {
@@ -113,21 +89,13 @@ bool pp_draft_append(struct pp_draft *draft, size_t ssl,
 		return false;
 	at[0] = (uint8_t)tlv->type;
 	write_u16(at + 1, tlv->length);
-	if (tlv->length > 0)
+	if (tlv->value != NULL)
 		memcpy(at + PP_TLV_FIXED, tlv->value, tlv->length);
+	else
+		memset(at + PP_TLV_FIXED, 0, tlv->length);
 	draft->length += PP_TLV_FIXED + tlv->length;
 	if (ssl > 0)
 		write_u16(draft->bytes + ssl - 2, draft->length - ssl);
 	pp_draft_renew(draft);
 	return true;
-}
-
-bool pp_draft_append_crc32c(struct pp_draft *draft)
-{
-	static const uint8_t zero[4];
-	const struct pp_tlv tlv = { .type = PP_TLV_CRC32C,
-				    .length = sizeof(zero),
-				    .value = zero };
-
-	return pp_draft_append(draft, 0, &tlv);
 }

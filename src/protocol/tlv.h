@@ -21,10 +21,11 @@ struct pp_tlv {
 	const uint8_t *value;
 };
 
+/* The values are those of proxyproto_next_tlv. */
 enum pp_tlv_result {
-	PP_TLV_FOUND,
-	PP_TLV_END,
-	PP_TLV_OVERRUN,	/* the vector reaches past the end of the header */
+	PP_TLV_FOUND = 1,
+	PP_TLV_END = 0,
+	PP_TLV_OVERRUN = -3, /* the vector reaches past the end of the header */
 };
 
 /*
@@ -40,9 +41,6 @@ enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
  */
 uint32_t pp_crc32c(uint32_t crc, const void *bytes, size_t size);
 
-/* The name of a type, as "unique-id"; NULL where it has none. */
-const char *pp_tlv_name(unsigned type);
-
 /*
  * A whole version 2 header in memory, to be made longer. Start with tlvs at
  * its length where pp_header_format wrote it.
@@ -55,16 +53,14 @@ struct pp_draft {
 };
 
 /*
- * Appends a vector, and renews the header's length and the CRC32c that it may
- * have. Where ssl is not 0 it is within the SSL vector whose value begins there
- * and ends it all. False, and nothing changed, where there is no room or the
- * header would be longer than its length can say.
+ * Appends a vector, of zeroes where its value is NULL, and renews the header's
+ * length and the CRC32c that it may have. Where ssl is not 0 it is within the
+ * SSL vector whose value begins there and ends it all. False, and nothing
+ * changed, where there is no room or the header would be longer than its
+ * length can say.
  */
 bool pp_draft_append(struct pp_draft *draft, size_t ssl,
 		     const struct pp_tlv *tlv);
-
-/* Appends a checksum over all of it. False as above. */
-bool pp_draft_append_crc32c(struct pp_draft *draft);
 
 /* Writes the length into the header, and the checksum if there is one. */
 void pp_draft_renew(struct pp_draft *draft);

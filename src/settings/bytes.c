@@ -30,21 +30,20 @@ static const struct kind kinds[] = {
 	{ "netns", 0x30, TEXT, PP_VECTORS_MAX },
 };
 
-static int digit(char c)
+/* The number that so many hexadecimal digits are, or -1. */
+static int parse_hex(const char *text, size_t count)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = memchr(digits, c, sizeof(digits) - 1);
+	int number = 0;
 
-	return at == NULL ? -1 : (int)(at - digits) % 16;
-}
+	for (size_t i = 0; i < count; i++) {
+		const char *at = memchr(digits, text[i], sizeof(digits) - 1);
 
-/* The byte that two hexadecimal digits are, or -1. */
-static int two_digits(const char *text)
-{
-	int high = digit(text[0]);
-	int low = high < 0 ? -1 : digit(text[1]);
-
-	return low < 0 ? -1 : high << 4 | low;
+		if (at == NULL)
+			return -1;
+		number = number << 4 | (int)(at - digits) % 16;
+	}
+	return number;
 }
 
 /* "0xEA" or "0x4" */
@@ -55,8 +54,7 @@ static bool parse_type(const struct pp_word *name, struct kind *kind)
 	if (name->length < 3 || name->length > 4 ||
 	    strncasecmp(name->start, "0x", 2) != 0)
 		return false;
-	type = name->length == 4 ? two_digits(name->start + 2)
-				 : digit(name->start[2]);
+	type = parse_hex(name->start + 2, name->length - 2);
 	*kind = (struct kind){ NULL, (unsigned)type, HEX, PP_VECTORS_MAX };
 	return type >= 0;
 }
@@ -71,38 +69,20 @@ static bool find_kind(const struct pp_word *name, struct kind *kind)
 	return parse_type(name, kind);
 }
 
-/* How many bytes a value is. */
-static bool value_length(const struct kind *kind, const struct pp_word *value,
-			 size_t *length)
+/* Writes a value of at most room bytes; memory fresh from the kernel is zero. */
+static bool write_value(enum writing writing, const struct pp_word *value,
+			unsigned room, uint8_t *to, unsigned *length)
 {
-	unsigned number = 0;
+	if (writing == ZEROES)
+		return pp_number(value->start, value->length, room, length);
+	*length = (unsigned)value->length / (writing == HEX ? 2 : 1);
+	if (*length > room || (writing == HEX && value->length % 2 != 0))
+		return false;
+	if (writing == TEXT)
+		memcpy(to, value->start, *length);
+	for (size_t i = 0; writing == HEX && i < *length; i++) {
+		int byte = parse_hex(value->start + 2 * i, 2);
 
-	switch (kind->writing) {
-	case TEXT:
-		*length = value->length;
-		return true;
-	case HEX:
-		*length = value->length / 2;
-		return value->length % 2 == 0;
-	default:
-		if (!pp_number(value->start, value->length, PP_VECTORS_MAX,
-			       &number))
-			return false;
-		*length = number;
-		return true;
-	}
-}
-
-/* Writes it; memory fresh from the kernel is zero. */
-static bool write_value(const struct kind *kind, const struct pp_word *value,
-			size_t length, uint8_t *to)
-{
-	int byte;
-
-	if (kind->writing == TEXT)
-		memcpy(to, value->start, length);
-	for (size_t i = 0; kind->writing == HEX && i < length; i++) {
-		byte = two_digits(value->start + 2 * i);
 		if (byte < 0)
 			return false;
 		to[i] = (uint8_t)byte;
@@ -115,25 +95,28 @@ static bool add_vector(const struct pp_word *word, struct pp_bytes *vectors)
 {
 	const char *equals = memchr(word->start, '=', word->length);
 	uint8_t *at = (uint8_t *)vectors->at + vectors->length;
+	size_t room = PP_VECTORS_MAX - vectors->length;
 	struct pp_word name = { .start = word->start };
 	struct pp_word value;
 	struct kind kind;
-	size_t length;
+	unsigned length;
 
-	if (equals == NULL)
+	if (equals == NULL || room < PP_TLV_FIXED)
 		return false;
+	room -= PP_TLV_FIXED;
 	name.length = (size_t)(equals - word->start);
 	value.start = equals + 1;
 	value.length = word->length - name.length - 1;
-	if (!find_kind(&name, &kind) || !value_length(&kind, &value, &length) ||
-	    length > kind.max ||
-	    length + PP_TLV_FIXED > PP_VECTORS_MAX - vectors->length)
+	if (!find_kind(&name, &kind) ||
+	    !write_value(kind.writing, &value,
+			 (unsigned)(kind.max < room ? kind.max : room),
+			 at + PP_TLV_FIXED, &length))
 		return false;
 	at[0] = (uint8_t)kind.type;
 	at[1] = (uint8_t)(length >> 8);
 	at[2] = (uint8_t)length;
 	vectors->length += PP_TLV_FIXED + length;
-	return write_value(&kind, &value, length, at + PP_TLV_FIXED);
+	return true;
 }
 
 const struct pp_list pp_vectors = {
@@ -163,7 +146,7 @@ static int next_byte(const char **text)
 	case '\\':
 		return '\\';
 	case 'x':
-		return two_digits(at + 2);
+		return parse_hex(at + 2, 2);
 	default:
 		return -1;
 	}

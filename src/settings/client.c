@@ -4,7 +4,6 @@
 
 #include "settings/settings.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,16 +39,11 @@ static bool parse_source(const char *value, struct pp_settings *settings)
 	return true;
 }
 
-static bool parse_port(const char *value, unsigned *port)
-{
-	return pp_number(value, strlen(value), 65535, port);
-}
-
 static bool parse_source_port(const char *value, struct pp_settings *settings)
 {
 	unsigned port;
 
-	if (!parse_port(value, &port))
+	if (!pp_number(value, strlen(value), 65535, &port))
 		return false;
 	pp_address_set_port(&settings->source, htons((in_port_t)port));
 	return true;
@@ -73,7 +67,7 @@ static bool parse_destination_port(const char *value,
 	unsigned port = 0;
 	bool actual = strcasecmp(value, ACTUAL) == 0;
 
-	if (!actual && !parse_port(value, &port))
+	if (!actual && !pp_number(value, strlen(value), 65535, &port))
 		return false;
 	settings->destination_port = actual ? -1 : (int)port;
 	return true;
@@ -143,35 +137,27 @@ static const struct conflict conflicts[] = {
 	{ BIT(ROW_DELAY), ROW_SPLIT, "a header in one write has no delay in it" },
 };
 
-/* What the environment has for a row, or else its default. */
-static const char *value_of(char *const *environment, enum row row)
+/* What was given for a row, or else its default. */
+static const char *value_of(const struct pp_settings *settings, enum row row)
 {
-	const struct pp_setting *setting = &pp_client_settings[row];
-	char start[48];
-	int length = snprintf(start, sizeof(start), PP_SETTINGS_PREFIX "%s=",
-			      setting->name);
-
-	for (; environment != NULL && *environment != NULL; environment++)
-		if (strncmp(*environment, start, (size_t)length) == 0)
-			return *environment + length;
-	return setting->fallback;
+	return settings->from[row] == PP_FROM_DEFAULT
+		       ? pp_client_settings[row].fallback
+		       : settings->said.text + settings->said.value[row];
 }
 
-static void fail_pair(char *const *environment, enum row row,
+static void fail_pair(const struct pp_settings *settings, enum row row,
 		      const struct conflict *conflict,
 		      struct pp_settings_error *error)
 {
 	pp_settings_fail(error,
-			 PP_SETTINGS_PREFIX "%s=\"%.80s\" is not valid with "
-			 PP_SETTINGS_PREFIX "%s=\"%.80s\": %s",
-			 pp_client_settings[row].name,
-			 value_of(environment, row),
+			 PP_SETTINGS_PREFIX "%s=\"%s\" is not valid with "
+			 PP_SETTINGS_PREFIX "%s=\"%s\": %s",
+			 pp_client_settings[row].name, value_of(settings, row),
 			 pp_client_settings[conflict->with].name,
-			 value_of(environment, conflict->with), conflict->why);
+			 value_of(settings, conflict->with), conflict->why);
 }
 
-void pp_settings_agree(char *const *environment,
-		       const struct pp_settings *settings,
+void pp_settings_agree(const struct pp_settings *settings,
 		       struct pp_settings_error *error)
 {
 	/* which have a value that can be at odds with another's */
@@ -197,6 +183,5 @@ void pp_settings_agree(char *const *environment,
 		for (enum row row = 0; row < ROWS; row++)
 			if (conflicts[i].rows & BIT(row) && stated[row] &&
 			    stated[conflicts[i].with])
-				fail_pair(environment, row, &conflicts[i],
-					  error);
+				fail_pair(settings, row, &conflicts[i], error);
 }

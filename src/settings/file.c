@@ -4,7 +4,6 @@
 
 #include "settings/load.h"
 
-#include <ctype.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +18,7 @@
 
 /* How far the reading has come. */
 struct reader {
-	const struct pp_settings_text *text;
+	const char *program;
 	struct pp_settings *settings;
 	struct pp_settings_error *error;
 	unsigned line;
@@ -32,7 +31,7 @@ struct reader {
 /* "path:line: " and then what the rest says */
 #define FAIL(reader, format, ...)                                          \
 	pp_settings_fail((reader)->error, "%s:%u: " format,                \
-			 (reader)->text->path, (reader)->line, __VA_ARGS__)
+			 (reader)->settings->config, (reader)->line, __VA_ARGS__)
 
 /* The line without blanks at its ends. */
 static char *trim(char *line)
@@ -113,7 +112,7 @@ static bool matches(struct reader *reader, char *patterns)
 			     "of programs, without a directory, or shell "
 			     "patterns",
 			     pattern);
-		else if (fnmatch(pattern, reader->text->program, 0) == 0)
+		else if (fnmatch(pattern, reader->program, 0) == 0)
 			found = true;
 	}
 	return found;
@@ -148,7 +147,8 @@ static void list_names(char *list, size_t size)
 		length = strlen(list);
 	}
 	for (; *list != '\0'; list++)
-		*list = (char)tolower((unsigned char)*list);
+		if (*list >= 'A' && *list <= 'Z')
+			*list = (char)(*list - 'A' + 'a');
 }
 
 /* Takes a value; in a section of other programs it is only checked. */
@@ -161,7 +161,7 @@ static void take_value(struct reader *reader, const struct pp_setting *row,
 		reader->section, place,
 	};
 
-	snprintf(place, sizeof(place), "%s:%u: %s", reader->text->path,
+	snprintf(place, sizeof(place), "%s:%u: %s", reader->settings->config,
 		 reader->line, name);
 	pp_settings_set(pp_server_settings, row, value, &origin,
 			reader->settings, reader->error);
@@ -215,19 +215,18 @@ static void take_line(struct reader *reader, char *line, size_t length)
 		take_assignment(reader, line);
 }
 
-void pp_settings_file(const struct pp_settings_text *text,
+void pp_settings_file(char *text, size_t length, const char *program,
 		      struct pp_settings *settings,
 		      struct pp_settings_error *error)
 {
-	struct reader reader = { .text = text,
+	struct reader reader = { .program = program,
 				 .settings = settings,
 				 .error = error,
 				 .applies = true };
-	char *end = text->bytes + text->length;
-	char *line = text->bytes;
+	char *line = text, *end = text + length;
 
 	/* editors of other systems put it there */
-	if (text->length >= sizeof(BYTE_ORDER_MARK) - 1 &&
+	if (length >= sizeof(BYTE_ORDER_MARK) - 1 &&
 	    memcmp(line, BYTE_ORDER_MARK, sizeof(BYTE_ORDER_MARK) - 1) == 0)
 		line += sizeof(BYTE_ORDER_MARK) - 1;
 	while (line < end) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Lists, their words and numbers, and sets of ports; see lists.h. */
+/* Lists, their words, and sets of ports; see lists.h. */
 #include <config.h>
 
 #include "settings/lists.h"
@@ -20,46 +20,23 @@ static bool next_word(const struct pp_list *list, const char **text,
 	return word->length > 0;
 }
 
-static size_t count_words(const struct pp_list *list, const char *text)
-{
-	struct pp_word word;
-	size_t count = 0;
-
-	while (next_word(list, &text, &word))
-		count++;
-	return count;
-}
-
 bool pp_word_is(const struct pp_word *word, const char *other)
 {
 	return strlen(other) == word->length &&
 	       strncasecmp(word->start, other, word->length) == 0;
 }
 
-bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to)
-{
-	unsigned number = 0;
-
-	if (length == 0 || length > 9 || (length > 1 && digits[0] == '0'))
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (digits[i] < '0' || digits[i] > '9')
-			return false;
-		number = number * 10 + (unsigned)(digits[i] - '0');
-	}
-	if (number <= max)
-		*to = number;
-	return number <= max;
-}
-
 const char *pp_list_parse(const struct pp_list *list, const char *text,
 			  struct pp_bytes *bytes)
 {
-	size_t words = count_words(list, text);
 	struct pp_bytes read = { NULL, 0, 0 };
 	const char *rest = text;
 	struct pp_word word;
+	size_t words = 0;
 
+	while (next_word(list, &rest, &word))
+		words++;
+	rest = text;
 	if (words == 1 && next_word(list, &rest, &word) &&
 	    pp_word_is(&word, list->none)) {
 		*bytes = read;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Values that are read from text into memory of their own: networks, ports,
- * vectors, a header verbatim; and the words and numbers in them.
+ * vectors, a header verbatim; and the words in them.
  */
 #ifndef PP_SETTINGS_LISTS_H
 #define PP_SETTINGS_LISTS_H
@@ -31,12 +31,6 @@ struct pp_word {
 
 /* Is the word this one, in whatever case? */
 bool pp_word_is(const struct pp_word *word, const char *other);
-
-/*
- * Reads a decimal number of digits only, without heading zeroes, up to max
- * (less than a thousand million).
- */
-bool pp_number(const char *digits, size_t length, unsigned max, unsigned *to);
 
 /*
  * Reads an address or a network, IPv4 or IPv6, without a zone and without bits

@@ -51,34 +51,25 @@ static const char *program_name(char *path, size_t size)
 	return base_name(name);
 }
 
-/* Reads all of it; -1 with errno set where that fails. */
-static ssize_t read_whole(int fd, char *bytes, size_t size)
+/* Reads all of it. Returns its length, or -errno where that fails. */
+static ssize_t read_whole(int fd, char *bytes)
 {
 	size_t length = 0;
 	struct stat status;
+	ssize_t got = 1;
 
 	if (fstat(fd, &status) != 0)
-		return -1;
-	if (!S_ISREG(status.st_mode)) {
-		errno = EINVAL;
-		return -1;
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	while (got != 0 && length <= FILE_MAX) {
+		got = read(fd, bytes + length, FILE_MAX + 1 - length);
+		if (got >= 0)
+			length += (size_t)got;
+		else if (errno != EINTR)
+			return -errno;
 	}
-	while (length < size) {
-		ssize_t got = read(fd, bytes + length, size - length);
-
-		if (got == 0)
-			break;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		length += (size_t)got;
-	}
-	if (length > FILE_MAX) {
-		errno = EFBIG;
-		return -1;
-	}
-	return (ssize_t)length;
+	return length > FILE_MAX ? -EFBIG : (ssize_t)length;
 }
 
 /* Whether a file that is not there will do. */
@@ -90,35 +81,32 @@ static bool is_optional(const struct pp_settings *settings)
 	return settings->from[row - pp_server_settings] == PP_FROM_DEFAULT;
 }
 
-/* The error number, where that is a failure that may pass. */
-static int is_passing(int error)
+/* Takes the settings of a file that is open. Returns 0 or more, or -errno. */
+static ssize_t read_open(int fd, struct pp_settings *settings,
+			 struct pp_settings_error *error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOMEM ? error
-								     : 0;
-}
-
-static int read_open(int fd, char *bytes, struct pp_settings *settings,
-		     struct pp_settings_error *error)
-{
-	ssize_t length = read_whole(fd, bytes, TEXT_SIZE - 1);
+	char *bytes = pp_memory_map(TEXT_SIZE);
 	char program[1024];
-	struct pp_settings_text text = { .path = settings->config,
-					 .bytes = bytes };
+	ssize_t length;
 
-	if (length < 0) {
-		int number = errno;
-
+	if (bytes == NULL) {
+		pp_settings_fail(error, "%s: no memory for it",
+				 settings->config);
+		return -ENOMEM;
+	}
+	length = read_whole(fd, bytes);
+	if (length < 0)
 		pp_settings_fail(error,
 				 "%s: cannot be read: %s: it takes a regular "
 				 "file of up to %zu bytes",
-				 settings->config, strerror(number),
+				 settings->config, strerror((int)-length),
 				 FILE_MAX);
-		return is_passing(number);
-	}
-	text.length = (size_t)length;
-	text.program = program_name(program, sizeof(program));
-	pp_settings_file(&text, settings, error);
-	return 0;
+	else
+		pp_settings_file(bytes, (size_t)length,
+				 program_name(program, sizeof(program)),
+				 settings, error);
+	munmap(bytes, TEXT_SIZE);
+	return length;
 }
 
 int pp_settings_read(struct pp_settings *settings,
@@ -126,27 +114,19 @@ int pp_settings_read(struct pp_settings *settings,
 {
 	int fd = open(settings->config,
 		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int number = errno, passing = ENOMEM;
-	void *bytes;
+	ssize_t result = -errno;
 
-	if (fd < 0 && (number == ENOENT || number == ENOTDIR) &&
-	    is_optional(settings))
-		return 0;
-	if (fd < 0) {
+	if (fd >= 0) {
+		settings->has_file = true;
+		result = read_open(fd, settings, error);
+		/* by name it may be somebody's hook */
+		syscall(SYS_close, fd);
+	} else if ((result != -ENOENT && result != -ENOTDIR) ||
+		   !is_optional(settings)) {
 		pp_settings_fail(error, "%s: cannot be opened: %s",
-				 settings->config, strerror(number));
-		return is_passing(number);
+				 settings->config, strerror((int)-result));
 	}
-	settings->has_file = true;
-	bytes = pp_memory_map(TEXT_SIZE);
-	if (bytes == NULL) {
-		pp_settings_fail(error, "%s: no memory for it",
-				 settings->config);
-	} else {
-		passing = read_open(fd, bytes, settings, error);
-		munmap(bytes, TEXT_SIZE);
-	}
-	/* by name it may be somebody's hook */
-	syscall(SYS_close, fd);
-	return passing;
+	if (result == -EMFILE || result == -ENFILE || result == -ENOMEM)
+		return (int)-result;
+	return 0;
 }

@@ -14,21 +14,16 @@
 
 #include "settings/settings.h"
 
-struct pp_settings_text {
-	const char *path;	/* for messages */
-	char *bytes;		/* used up; one more than length is there */
-	size_t length;
-	const char *program;	/* whose sections count: its base name */
-};
-
 /*
- * Takes a file's settings, but those that the environment has given. A section
+ * Takes the settings of a file's text, which is used up (one byte more than
+ * length is there), for a program of that base name; settings->config is the
+ * file's path. Those that the environment has given stay. A section
  * beats what stands above all sections, and a later section an earlier one.
  * Every line is checked, those of other programs' sections too; the first bad
  * one is described in *error: file, line, what is bad, what is allowed. Then
  * *settings is not to be used.
  */
-void pp_settings_file(const struct pp_settings_text *text,
+void pp_settings_file(char *text, size_t length, const char *program,
 		      struct pp_settings *settings,
 		      struct pp_settings_error *error);
 

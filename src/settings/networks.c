@@ -27,26 +27,9 @@ struct node {
 /* In place of a child: every address from here on is in the set. */
 #define WHOLE UINT32_MAX
 
-static const uint8_t *bytes_of(const union pp_address *address)
-{
-	return address->sa.sa_family == AF_INET
-		       ? (const uint8_t *)&address->in.sin_addr
-		       : address->in6.sin6_addr.s6_addr;
-}
-
 static unsigned bit_of(const uint8_t *bytes, unsigned bit)
 {
 	return bytes[bit / 8] >> (7 - bit % 8) & 1;
-}
-
-static bool parse_address(const char *text, union pp_address *address)
-{
-	memset(address, 0, sizeof(*address));
-	if (inet_pton(AF_INET, text, &address->in.sin_addr) == 1)
-		address->sa.sa_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &address->in6.sin6_addr) == 1)
-		address->sa.sa_family = AF_INET6;
-	return address->sa.sa_family != AF_UNSPEC;
 }
 
 bool pp_network_parse(const struct pp_word *word, union pp_address *address,
@@ -63,13 +46,18 @@ bool pp_network_parse(const struct pp_word *word, union pp_address *address,
 	slash = strchr(text, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
-	if (!parse_address(text, address))
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, text, &address->in.sin_addr) == 1)
+		address->sa.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &address->in6.sin6_addr) == 1)
+		address->sa.sa_family = AF_INET6;
+	else
 		return false;
 	*prefix = bits = address->sa.sa_family == AF_INET ? 32 : 128;
 	if (slash != NULL && !pp_number(slash, strlen(slash), bits, prefix))
 		return false;
 	for (unsigned bit = *prefix; bit < bits; bit++)
-		if (bit_of(bytes_of(address), bit))
+		if (bit_of(pp_address_ip(address), bit))
 			return false;
 	return true;
 }
@@ -93,7 +81,7 @@ static bool add_network(const struct pp_word *word, struct pp_bytes *networks)
 	for (unsigned bit = 0; bit < prefix && *at != WHOLE; bit++) {
 		if (*at == 0)
 			*at = (uint32_t)++networks->length;
-		at = &nodes[*at].child[bit_of(bytes_of(&address), bit)];
+		at = &nodes[*at].child[bit_of(pp_address_ip(&address), bit)];
 	}
 	*at = WHOLE;
 	PP_CHECK((networks->length + 1) * sizeof(*nodes) <= networks->mapped);
@@ -122,6 +110,6 @@ bool pp_networks_have(const struct pp_bytes *networks,
 	pp_address_unmap(&plain);
 	at = nodes->child[plain.sa.sa_family == AF_INET6];
 	for (unsigned bit = 0; at != 0 && at != WHOLE; bit++)
-		at = nodes[at].child[bit_of(bytes_of(&plain), bit)];
+		at = nodes[at].child[bit_of(pp_address_ip(&plain), bit)];
 	return at == WHOLE;
 }

@@ -141,15 +141,6 @@ void pp_settings_defaults(const struct pp_setting *table,
 		parse_value(table, table->fallback, settings);
 }
 
-const struct pp_setting *pp_settings_find(const struct pp_setting *table,
-					  const char *name)
-{
-	for (; table->name != NULL; table++)
-		if (strcasecmp(table->name, name) == 0)
-			return table;
-	return NULL;
-}
-
 /* Keeps a text, cut where it is long, and says where; 0 without room. */
 static uint16_t keep_text(struct pp_settings_said *said, const char *text)
 {
@@ -313,7 +304,20 @@ static unsigned distance(const char *given, const char *name)
 	return row[length];
 }
 
-const char *pp_settings_nearest(const char *name)
+const struct pp_setting *pp_settings_find(const struct pp_setting *table,
+					  const char *name)
+{
+	for (; table->name != NULL; table++)
+		if (distance(name, table->name) == 0)
+			return table;
+	return NULL;
+}
+
+/*
+ * The name, of all settings of both libraries, that takes the fewest changes of
+ * a letter to come to from this one, whatever its case; the first of several.
+ */
+static const char *find_nearest(const char *name)
 {
 	const char *nearest = NULL;
 	unsigned least = UINT_MAX;
@@ -329,27 +333,27 @@ const char *pp_settings_nearest(const char *name)
 	return nearest;
 }
 
-void pp_settings_take(const struct pp_setting *table, const char *name,
-		      const char *value, struct pp_settings *settings,
-		      struct pp_settings_error *error)
+/* Takes a variable; its name is cut where it is too long to be a setting's. */
+static void take_variable(const struct pp_setting *table, const char *variable,
+			  const char *value, struct pp_settings *settings,
+			  struct pp_settings_error *error)
 {
+	const char *name = variable + PREFIX_LENGTH;
 	const struct pp_setting *row = pp_settings_find(table, name);
-	struct pp_settings_origin origin = { PP_FROM_ENVIRONMENT, "", NULL };
+	const struct pp_settings_origin origin = { PP_FROM_ENVIRONMENT, "",
+						   variable };
 	const char *nearest;
-	char place[48];
 
 	if (row != NULL && strcmp(row->name, name) == 0) {
-		snprintf(place, sizeof(place), PP_SETTINGS_PREFIX "%s", name);
-		origin.place = place;
 		pp_settings_set(table, row, value, &origin, settings, error);
 		return;
 	}
-	nearest = pp_settings_nearest(name);
+	nearest = find_nearest(name);
 	if (strcmp(nearest, name) != 0)
 		pp_settings_fail(error,
-				 PP_SETTINGS_PREFIX "%.80s is not a setting: "
-				 "the nearest one is " PP_SETTINGS_PREFIX "%s",
-				 name, nearest);
+				 "%s is not a setting: the nearest one is "
+				 PP_SETTINGS_PREFIX "%s",
+				 variable, nearest);
 }
 
 bool pp_settings_environment(const struct pp_setting *table,
@@ -358,23 +362,20 @@ bool pp_settings_environment(const struct pp_setting *table,
 			     struct pp_settings_error *error)
 {
 	bool any = false;
-	char name[128];
+	char variable[PREFIX_LENGTH + 80 + 1];
 
 	for (; environment != NULL && *environment != NULL; environment++) {
-		const char *start = *environment + PREFIX_LENGTH;
-		const char *equals;
+		const char *start = *environment;
+		const char *equals = NULL;
 
-		if (strncmp(*environment, PP_SETTINGS_PREFIX,
-			    PREFIX_LENGTH) != 0)
-			continue;
-		equals = strchr(start, '=');
+		if (strncmp(start, PP_SETTINGS_PREFIX, PREFIX_LENGTH) == 0)
+			equals = strchr(start, '=');
 		if (equals == NULL)
 			continue;
 		any = true;
-		/* cut where it is too long to be a setting's */
-		snprintf(name, sizeof(name), "%.*s", (int)(equals - start),
-			 start);
-		pp_settings_take(table, name, equals + 1, settings, error);
+		snprintf(variable, sizeof(variable), "%.*s",
+			 (int)(equals - start), start);
+		take_variable(table, variable, equals + 1, settings, error);
 	}
 	return any;
 }

@@ -30,13 +30,14 @@ enum pp_settings_source {
 /*
  * What was given, as it was given: for each row of the table where in text its
  * value begins, and the name of its section of the file. 0, which is "", where
- * that is not known. What finds no room is not.
+ * that is not known. What finds no room is not; there is some for a value of
+ * each row.
  */
 struct pp_settings_said {
 	uint16_t value[PP_SETTINGS_MAX];
 	uint16_t section[PP_SETTINGS_MAX];
 	uint16_t length;
-	char text[384];
+	char text[544];
 };
 
 struct pp_settings {
@@ -119,18 +120,16 @@ bool pp_settings_boolean(const char *value, bool *to);
 
 /*
  * Describes two settings of the client that do not go together, each good by
- * itself, in one line; the values are those of the environment. Says nothing
- * where *error has something already.
+ * itself, in one line. Says nothing where *error has something already.
  */
-void pp_settings_agree(char *const *environment,
-		       const struct pp_settings *settings,
+void pp_settings_agree(const struct pp_settings *settings,
 		       struct pp_settings_error *error);
 
 /* Fills *settings with the defaults of a table. */
 void pp_settings_defaults(const struct pp_setting *table,
 			  struct pp_settings *settings);
 
-/* The row of that name, in whatever case; NULL where there is none. */
+/* The row of that name, whatever the case and locale; NULL: there is none. */
 const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 					  const char *name);
 
@@ -170,23 +169,10 @@ void pp_settings_drop(struct pp_settings *settings,
 		      const struct pp_settings *others);
 
 /*
- * The name, of all settings of both libraries, that takes the fewest changes of
- * a letter to come to from this one, whatever its case; the first of several.
- */
-const char *pp_settings_nearest(const char *name);
-
-/*
- * Takes one name and value of the environment. A name of another library's
- * settings is ignored; one that is nobody's, and a bad value, is described in
- * *error: a slip in TRUSTED must not open the door.
- */
-void pp_settings_take(const struct pp_setting *table, const char *name,
-		      const char *value, struct pp_settings *settings,
-		      struct pp_settings_error *error);
-
-/*
- * Takes every "LIBPROXYPROTO_name=value" of an environment. False where there
- * is none.
+ * Takes every "LIBPROXYPROTO_name=value" of an environment. A name of another
+ * library's settings is ignored; one that is nobody's, and a bad value, is
+ * described in *error: a slip in TRUSTED must not open the door. False where
+ * there is none.
  */
 bool pp_settings_environment(const struct pp_setting *table,
 			     char *const *environment,

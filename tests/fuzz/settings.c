@@ -14,17 +14,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static void read_file(char *text, size_t length, struct pp_settings *settings,
-		      struct pp_settings_error *error)
-{
-	const struct pp_settings_text file = { .path = "fuzz.conf",
-					       .bytes = text,
-					       .length = length,
-					       .program = "fuzz" };
-
-	pp_settings_file(&file, settings, error);
-}
-
 static void read_environment(const struct pp_setting *table, char *text,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error)
@@ -58,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	settings = none;
 	pp_settings_defaults(table, &settings);
 	if (bytes[0] == 'f')
-		read_file(text, size - 1, &settings, &error);
+		pp_settings_file(text, size - 1, "fuzz", &settings, &error);
 	else
 		read_environment(table, text, &settings, &error);
 	if (strlen(error.text) >= sizeof(error.text))

@@ -49,7 +49,7 @@ static void set(const char *name, const char *value)
 {
 	struct pp_settings_error error = { .text = "" };
 
-	pp_settings_take(pp_server_settings, name, value, &settings, &error);
+	take_setting(pp_server_settings, name, value, &settings, &error);
 	ck_assert_str_eq(error.text, "");
 }
 

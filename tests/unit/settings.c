@@ -20,7 +20,7 @@ static bool take(const struct pp_setting *table, const char *name,
 {
 	memset(&error, 0, sizeof(error));
 	pp_settings_defaults(table, &settings);
-	pp_settings_take(table, name, value, &settings, &error);
+	take_setting(table, name, value, &settings, &error);
 	return error.text[0] == '\0';
 }
 
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(switched_on_and_off_again)
 {
 	ck_assert(take(pp_server_settings, "DEBUG", "1"));
-	pp_settings_take(pp_server_settings, "DEBUG", "off", &settings, &error);
+	take_setting(pp_server_settings, "DEBUG", "off", &settings, &error);
 	ck_assert(!settings.debug);
 }
 END_TEST
@@ -275,10 +275,10 @@ START_TEST(addr_and_port_in_any_order)
 
 	for (size_t i = 0; i < COUNT(addresses); i++) {
 		ck_assert(take(pp_client_settings, "PORT", "81"));
-		pp_settings_take(pp_client_settings, "ADDR", addresses[i],
+		take_setting(pp_client_settings, "ADDR", addresses[i],
 				 &settings, &error);
 		assert_address(&settings.source, addresses[i], 81);
-		pp_settings_take(pp_client_settings, "PORT", "82", &settings,
+		take_setting(pp_client_settings, "PORT", "82", &settings,
 				 &error);
 		assert_address(&settings.source, addresses[i], 82);
 	}
@@ -366,12 +366,12 @@ END_TEST
 START_TEST(the_first_message_stays)
 {
 	ck_assert(!take(pp_server_settings, "VERSION", "4"));
-	pp_settings_take(pp_server_settings, "TIMEOUT", "never", &settings,
-			 &error);
+	take_setting(pp_server_settings, "TIMEOUT", "never", &settings,
+		     &error);
 	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
 	ck_assert_ptr_null(strstr(error.text, "TIMEOUT"));
 	/* and a good one is taken nevertheless */
-	pp_settings_take(pp_server_settings, "TIMEOUT", "5", &settings, &error);
+	take_setting(pp_server_settings, "TIMEOUT", "5", &settings, &error);
 	ck_assert_int_eq(settings.timeout, 5000);
 	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
 }

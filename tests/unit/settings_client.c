@@ -24,7 +24,7 @@ static void take_environment(char *const *environment)
 	pp_settings_environment(pp_client_settings, environment, &settings,
 				&error);
 	ck_assert_str_eq(error.text, "");
-	pp_settings_agree(environment, &settings, &error);
+	pp_settings_agree(&settings, &error);
 	pp_settings_drop(&settings, &none);
 }
 
@@ -32,7 +32,7 @@ static bool take(const char *name, const char *value)
 {
 	memset(&error, 0, sizeof(error));
 	pp_settings_defaults(pp_client_settings, &settings);
-	pp_settings_take(pp_client_settings, name, value, &settings, &error);
+	take_setting(pp_client_settings, name, value, &settings, &error);
 	return error.text[0] == '\0';
 }
 

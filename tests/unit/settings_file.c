@@ -6,6 +6,7 @@
 #include "suites.h"
 #include "support.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +24,15 @@ static void start(void)
 static void take_bytes(const char *program, const char *path,
 		       const void *bytes, size_t length)
 {
-	struct pp_settings_text text = { .path = path,
-					 .bytes = malloc(length + 1),
-					 .length = length,
-					 .program = program };
+	char *text = malloc(length + 1), config[sizeof(settings.config)];
 
-	memcpy(text.bytes, bytes, length);
-	text.bytes[length] = 'X';
-	pp_settings_file(&text, &settings, &error);
-	free(text.bytes);
+	memcpy(text, bytes, length);
+	text[length] = 'X';
+	memcpy(config, settings.config, sizeof(config));
+	snprintf(settings.config, sizeof(settings.config), "%s", path);
+	pp_settings_file(text, length, program, &settings, &error);
+	memcpy(settings.config, config, sizeof(config));
+	free(text);
 }
 
 static void take(const char *program, const char *text)
@@ -71,7 +72,7 @@ START_TEST(nothing_in_it)
 }
 END_TEST
 
-START_TEST(every_name)
+static void take_every_name(void)
 {
 	take_good("prog", "debug = yes\n"
 			  "must_use_protocol_header=on\n"
@@ -87,6 +88,19 @@ START_TEST(every_name)
 	ck_assert(pp_ports_have(&settings.ports, 80));
 	ck_assert(!pp_ports_have(&settings.ports, 81));
 	ck_assert_int_eq(settings.timeout, 1500);
+}
+
+START_TEST(every_name)
+{
+	take_every_name();
+}
+END_TEST
+
+/* In Turkish an I is no capital i; where the locale is not here it is C. */
+START_TEST(every_name_in_turkish)
+{
+	setlocale(LC_ALL, "tr_TR.UTF-8");
+	take_every_name();
 }
 END_TEST
 
@@ -156,9 +170,9 @@ END_TEST
 START_TEST(environment_beats_all)
 {
 	start();
-	pp_settings_take(pp_server_settings, "TIMEOUT", "7", &settings, &error);
-	pp_settings_take(pp_server_settings, "TRUSTED", "10.0.0.1", &settings,
-			 &error);
+	take_setting(pp_server_settings, "TIMEOUT", "7", &settings, &error);
+	take_setting(pp_server_settings, "TRUSTED", "10.0.0.1", &settings,
+		     &error);
 	take("prog", "timeout = 1\ntrusted = everyone\n"
 		     "[prog]\ntimeout = 2\ntrusted = 192.0.2.1\nversion = 1\n");
 	ck_assert_str_eq(error.text, "");
@@ -321,9 +335,9 @@ START_TEST(a_list_of_what_was_given)
 {
 	start();
 	assert_list("");
-	pp_settings_take(pp_server_settings, "DEBUG", "yes", &settings, &error);
-	pp_settings_take(pp_server_settings, "PORTS", "22\n80", &settings,
-			 &error);
+	take_setting(pp_server_settings, "DEBUG", "yes", &settings, &error);
+	take_setting(pp_server_settings, "PORTS", "22\n80", &settings,
+		     &error);
 	assert_list("DEBUG=yes (environment), PORTS=22?80 (environment)");
 	take("sshd", "version = 0\ntimeout = 5\ndebug = no\n"
 		     "[nginx]\ntimeout = 1\ntrusted = ::1\n"
@@ -332,9 +346,9 @@ START_TEST(a_list_of_what_was_given)
 		    " PORTS=22?80 (environment), TIMEOUT=5 (file)");
 	pp_bytes_free(&settings.ports);
 	start();
-	pp_settings_take(pp_server_settings, "TRUSTED",
-			 "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
-			 &settings, &error);
+	take_setting(pp_server_settings, "TRUSTED",
+		     "192.0.2.111,192.0.2.112,192.0.2.113,192.0.2.114",
+		     &settings, &error);
 	assert_list("TRUSTED=192.0.2.111,192.0.2.112,192.0.2.113,192.... "
 		    "(environment)");
 	pp_bytes_free(&settings.trusted);
@@ -362,7 +376,7 @@ END_TEST
 START_TEST(environment_does_not_excuse_the_file)
 {
 	start();
-	pp_settings_take(pp_server_settings, "VERSION", "1", &settings, &error);
+	take_setting(pp_server_settings, "VERSION", "1", &settings, &error);
 	take("prog", "version = 4");
 	ck_assert_ptr_nonnull(strstr(error.text, "/etc/x.conf:1: version"));
 }
@@ -464,8 +478,8 @@ START_TEST(values_that_lose_are_given_back)
 	before = mapped();
 	take_good("prog", text);
 	start();
-	pp_settings_take(pp_server_settings, "TRUSTED", "::1", &settings,
-			 &error);
+	take_setting(pp_server_settings, "TRUSTED", "::1", &settings,
+		     &error);
 	take("prog", text);
 	ck_assert_str_eq(error.text, "");
 	ck_assert(trusts("::1") && !trusts("::2"));
@@ -522,6 +536,7 @@ Suite *pp_suite_settings_file(void)
 
 	ADD_TEST(suite, nothing_in_it);
 	ADD_TEST(suite, every_name);
+	ADD_TEST(suite, every_name_in_turkish);
 	ADD_TEST(suite, empty_value);
 	ADD_TEST(suite, sections_for_a_program);
 	ADD_TEST(suite, section_beats_top_and_later_beats_earlier);

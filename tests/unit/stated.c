@@ -21,7 +21,7 @@ static void set(const char *const *words)
 
 	pp_settings_defaults(pp_client_settings, &settings);
 	for (; words[0] != NULL; words += 2)
-		pp_settings_take(pp_client_settings, words[0], words[1],
+		take_setting(pp_client_settings, words[0], words[1],
 				 &settings, &error);
 	ck_assert_str_eq(error.text, "");
 }

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -49,6 +50,20 @@ union pp_address address_of(const char *text, unsigned port)
 		address.in6.sin6_port = htons((in_port_t)port);
 	}
 	return address;
+}
+
+void take_setting(const struct pp_setting *table, const char *name,
+		  const char *value, struct pp_settings *settings,
+		  struct pp_settings_error *error)
+{
+	const size_t size = strlen(name) + strlen(value) + 32;
+	char *entry = malloc(size);
+
+	ck_assert_ptr_nonnull(entry);
+	snprintf(entry, size, "LIBPROXYPROTO_%s=%s", name, value);
+	pp_settings_environment(table, (char *[]){ entry, NULL }, settings,
+				error);
+	free(entry);
 }
 
 void assert_address(const union pp_address *address, const char *text,

@@ -8,6 +8,7 @@
 
 #include "connection/room.h"
 #include "protocol/header.h"
+#include "settings/settings.h"
 
 #include <check.h>
 #include <poll.h>
@@ -41,6 +42,11 @@ union pp_address address_of(const char *text, unsigned port);
 /* Fails the test unless an address is this one; NULL text for none. */
 void assert_address(const union pp_address *address, const char *text,
 		    unsigned port);
+
+/* Takes an environment of one setting. */
+void take_setting(const struct pp_setting *table, const char *name,
+		  const char *value, struct pp_settings *settings,
+		  struct pp_settings_error *error);
 
 /* Bytes of a stream: room for the longest header and something behind it. */
 struct bytes {

@@ -56,29 +56,6 @@ static uint64_t next_place(const struct pp_settings *settings)
 	       atomic_fetch_add_explicit(&said, 1, memory_order_relaxed);
 }
 
-/*
- * Makes the header of a connection to there. False without memory; errno says
- * so. Signal-safe, as are the others.
- */
-static bool make_header(struct header *header,
-			const union pp_address *connected)
-{
-	const struct pp_settings *settings = pp_configuration();
-
-	header->taken = 0;
-	header->bytes = header->near;
-	header->size = pp_outgoing_size(settings);
-	if (header->size > sizeof(header->near)) {
-		header->bytes = pp_memory_map(header->size);
-		if (header->bytes == NULL)
-			return false;
-	}
-	header->length = pp_outgoing_format(settings, next_place(settings),
-					    connected, header->bytes,
-					    header->size, &header->stated);
-	return true;
-}
-
 static struct pp_send_way send_way(void)
 {
 	return (struct pp_send_way){ .sendto = real_sendto,
@@ -95,16 +72,33 @@ static void free_bytes(struct header *header)
 }
 
 /*
- * Begins the connection with it, as far as the kernel takes it. Returns 0
- * where the connection is under way, or -errno; see pp_send_begin.
+ * Makes the header of a connection to there, and begins that with it, as far as
+ * the kernel takes it. Returns 0 where the connection is under way, or -errno;
+ * see pp_send_begin. Signal-safe, as are the others.
  */
 static int begin_with_header(struct header *header, int fd,
-			     const struct sockaddr *address, socklen_t length)
+			     const struct sockaddr *address, socklen_t length,
+			     const union pp_address *connected)
 {
+	const struct pp_settings *settings = pp_configuration();
 	const struct pp_send_way way = send_way();
-	ssize_t taken = pp_send_begin(fd, &way, header->bytes, header->length,
-				      address, length);
+	ssize_t taken;
 
+	header->taken = 0;
+	header->size = pp_outgoing_size(settings);
+	header->bytes = header->near;
+	if (header->size > sizeof(header->near)) {
+		uint8_t *far = pp_memory_map(header->size);
+
+		if (far == NULL)
+			return -errno;
+		header->bytes = far;
+	}
+	header->length = pp_outgoing_format(settings, next_place(settings),
+					    connected, header->bytes,
+					    header->size, &header->stated);
+	taken = pp_send_begin(fd, &way, header->bytes, header->length, address,
+			      length);
 	if (taken < 0)
 		return (int)taken;
 	header->taken = (size_t)taken;
@@ -247,49 +241,37 @@ static void find_destination(int fd, union pp_address *to)
 	to->in = in;
 }
 
-/* Does a call that may begin a connection to there put a header ahead of it? */
-enum beginning {
-	BEGINS_NOT,		/* it is the kernel's alone */
-	BEGINS,
-	BEGINS_REFUSED		/* the settings are bad; errno is EINVAL */
-};
-
-static enum beginning beginning_of(int fd, const struct sockaddr *address,
-				   socklen_t length, union pp_address *to)
+/*
+ * Does a call that may begin a connection to there put a header ahead of it?
+ * 1, or 0 where the call is the kernel's alone, or -1 where the settings are
+ * bad; errno is EINVAL then.
+ */
+static int begins_with_header(int fd, const struct sockaddr *address,
+			      socklen_t length, union pp_address *to)
 {
 	int before = errno;
 	bool begins;
 
 	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
-	    !pp_configuration_allows(fd)) {
-		errno = EINVAL;
-		return BEGINS_REFUSED;
-	}
+	    !pp_configuration_allows(fd))
+		return -1;
 	begins = pp_configuration()->send_version != 0 && is_closed_tcp(fd) &&
 		 read_address(to, address, length);
 	if (begins)
 		find_destination(fd, to);
 	errno = before;
-	return begins ? BEGINS : BEGINS_NOT;
-}
-
-/* The program's own Fast Open: connect(2) does not wait for the connection. */
-static bool is_deferred(int fd)
-{
-	int deferred = 0;
-	socklen_t length = sizeof(deferred);
-
-	getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred, &length);
-	return deferred != 0;
+	return begins;
 }
 
 /* What connect(2) returns of a connection that this call has begun. */
 static int finish_connect(int fd, const struct sockaddr *address,
 			  socklen_t length)
 {
-	int before = errno, result;
-	bool deferred = is_deferred(fd);
+	int before = errno, deferred = 0, result;
+	socklen_t size = sizeof(deferred);
 
+	/* the program's own Fast Open, which does not wait */
+	getsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &deferred, &size);
 	errno = before;
 	if (deferred)
 		return 0;
@@ -308,11 +290,9 @@ static int connect_with_header(int fd, const struct sockaddr *address,
 			       socklen_t length, const union pp_address *to)
 {
 	struct header header;
-	int before = errno, begun, result;
+	int before = errno, result;
+	int begun = begin_with_header(&header, fd, address, length, to);
 
-	if (!make_header(&header, to))
-		return -1;
-	begun = begin_with_header(&header, fd, address, length);
 	errno = before;
 	if (begun == 0) {
 		result = finish_connect(fd, address, length);
@@ -336,49 +316,41 @@ __attribute__((constructor)) static void start_library(void)
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	union pp_address to;
+	int begins = begins_with_header(fd, address, length, &to);
 
-	switch (beginning_of(fd, address, length, &to)) {
-	case BEGINS_REFUSED:
+	if (begins < 0)
 		return -1;
-	case BEGINS:
-		return connect_with_header(fd, address, length, &to);
-	default:
-		return real_connect(fd, address, length);
-	}
+	return begins ? connect_with_header(fd, address, length, &to)
+		      : real_connect(fd, address, length);
 }
 
 /*
  * Begins a connection with a header where the program's call, with these flags,
- * would begin it with data. False where that failed; errno says so. Otherwise
- * the call is to be made, and *begun says whether it finds the connection under
- * way.
+ * would begin it with data. -1 where that failed; errno says so. Otherwise the
+ * call is to be made, and finds the connection under way with 1.
  */
-static bool send_header_ahead(int fd, int flags,
-			      const struct sockaddr *address, socklen_t length,
-			      bool *begun)
+static int send_header_ahead(int fd, int flags, const struct sockaddr *address,
+			     socklen_t length)
 {
-	enum beginning beginning = BEGINS_NOT;
+	int before = errno, error, begins = 0;
 	struct header header;
-	int before = errno, error;
 	union pp_address to;
 
-	*begun = false;
 	if (flags & MSG_FASTOPEN)
-		beginning = beginning_of(fd, address, length, &to);
-	if (beginning != BEGINS)
-		return beginning == BEGINS_NOT;
-	if (!make_header(&header, &to))
-		return false;
-	error = begin_with_header(&header, fd, address, length);
+		begins = begins_with_header(fd, address, length, &to);
+	if (begins <= 0)
+		return begins;
+	error = begin_with_header(&header, fd, address, length, &to);
 	end_header(&header, fd, error == 0);
 	errno = error == 0 ? before : -error;
-	*begun = error == 0;
+	if (error == 0)
+		return 1;
 	/* it is told itself that Fast Open is off */
-	return error == 0 || error == -EOPNOTSUPP;
+	return error == -EOPNOTSUPP ? 0 : -1;
 }
 
 /* The error of the program's call, as if it had begun the connection. */
-static void adjust_error(bool begun, ssize_t result)
+static void adjust_error(int begun, ssize_t result)
 {
 	if (begun && result < 0 && errno == EALREADY)
 		errno = EINPROGRESS;
@@ -387,10 +359,10 @@ static void adjust_error(bool begun, ssize_t result)
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 			 const struct sockaddr *address, socklen_t length)
 {
+	int begun = send_header_ahead(fd, flags, address, length);
 	ssize_t result;
-	bool begun;
 
-	if (!send_header_ahead(fd, flags, address, length, &begun))
+	if (begun < 0)
 		return -1;
 	result = real_sendto(fd, bytes, size, flags, address, length);
 	adjust_error(begun, result);
@@ -398,25 +370,22 @@ PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 }
 
 /* The same for a message. Where it is not in memory the kernel says so. */
-static bool send_header_ahead_of(int fd, int flags,
-				 const struct msghdr *message, bool *begun)
+static int send_header_ahead_of(int fd, int flags, const struct msghdr *message)
 {
 	struct msghdr copy;
 
-	*begun = false;
 	if (!(flags & MSG_FASTOPEN) ||
 	    !copy_memory(&copy, message, sizeof(copy)))
-		return true;
-	return send_header_ahead(fd, flags, copy.msg_name, copy.msg_namelen,
-				 begun);
+		return 0;
+	return send_header_ahead(fd, flags, copy.msg_name, copy.msg_namelen);
 }
 
 PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
+	int begun = send_header_ahead_of(fd, flags, message);
 	ssize_t result;
-	bool begun;
 
-	if (!send_header_ahead_of(fd, flags, message, &begun))
+	if (begun < 0)
 		return -1;
 	result = real_sendmsg(fd, message, flags);
 	adjust_error(begun, result);
@@ -427,11 +396,11 @@ PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 		       pp_mmsg_flags flags)
 {
-	bool begun = false;
-	int result;
+	int begun = 0, result;
 
-	if (count > 0 &&
-	    !send_header_ahead_of(fd, flags, &messages->msg_hdr, &begun))
+	if (count > 0)
+		begun = send_header_ahead_of(fd, flags, &messages->msg_hdr);
+	if (begun < 0)
 		return -1;
 	result = real_sendmmsg(fd, messages, count, flags);
 	adjust_error(begun, result);
