@@ -2,7 +2,7 @@
 
 # The server library. These tests ask getpeername, too.
 check_PROGRAMS += tests/preload/calls
-tests_preload_calls_SOURCES = tests/preload/calls.c
+tests_preload_calls_SOURCES = tests/preload/calls.c tests/preload/passing.h
 tests_preload_calls_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 check_PROGRAMS += tests/preload/threads
 tests_preload_threads_SOURCES = tests/preload/threads.c
@@ -48,7 +48,6 @@ tests_preload_reset_LDADD = libproxyproto-core.la
 # Handing a connection to another program.
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
-tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 EXTRA_DIST += tests/fixture/allowed.py \
 	tests/preload/carry.py tests/preload/inetd.py
 if GETPEERNAME_CACHE
@@ -144,7 +143,7 @@ EXTRA_DIST += tests/preload/fast_open.py
 
 # Whose header is believed, and where the settings come from.
 check_PROGRAMS += tests/preload/linked_calls tests/preload/rush
-tests_preload_linked_calls_SOURCES = tests/preload/calls.c
+tests_preload_linked_calls_SOURCES = $(tests_preload_calls_SOURCES)
 tests_preload_linked_calls_CFLAGS = $(tests_preload_calls_CFLAGS)
 tests_preload_linked_calls_LDFLAGS = -no-install
 tests_preload_linked_calls_LDADD = libproxyproto.la
