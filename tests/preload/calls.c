@@ -263,7 +263,6 @@ static long plain_call(const struct command *command, bool *known)
 	CALL("fcntl", fcntl(a, b, c));
 	CALL("poll", poll(&poll_fd, 1, c));
 	CALL("close", close(a));
-	CALL("fclose", fclose(fdopen(a, "r+")));
 	CALL("close_range",
 	     syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0));
 	CALL("rawclose", syscall(SYS_close, a));
