@@ -8,14 +8,14 @@
  * "data", a connection.
  */
 #define _GNU_SOURCE
+#include "connecting.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,16 +24,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static union {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-} server, home;
+union address server;
+socklen_t length;
+static union address home;
 static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-static socklen_t length;
 static bool nonblocking;
 
 static bool is(const char *a, const char *b)
@@ -41,7 +37,7 @@ static bool is(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-static long tell(const char *what, long result)
+long tell(const char *what, long result)
 {
 	if (result < 0)
 		printf("%s %s\n", what, strerrorname_np(errno));
@@ -51,7 +47,7 @@ static long tell(const char *what, long result)
 	return result;
 }
 
-static int make_socket(void)
+int make_socket(void)
 {
 	int fd = socket(server.any.sa_family,
 			SOCK_STREAM | (nonblocking ? SOCK_NONBLOCK : 0), 0);
@@ -69,7 +65,7 @@ static void set(int fd, int level, int option, int value)
 	}
 }
 
-static int do_connect(const char *what, int fd)
+int do_connect(const char *what, int fd)
 {
 	return (int)tell(what, connect(fd, &server.any, length));
 }
@@ -83,7 +79,7 @@ static void tell_error(int fd)
 	tell("error", error);
 }
 
-static void wait_for(int fd, short events)
+void wait_for(int fd, short events)
 {
 	struct pollfd wait = { .fd = fd, .events = events };
 
@@ -91,7 +87,7 @@ static void wait_for(int fd, short events)
 	tell("events", wait.revents);
 }
 
-static void send_data(int fd)
+void send_data(int fd)
 {
 	fcntl(fd, F_SETFL, 0);
 	tell("send", send(fd, "data", 4, MSG_NOSIGNAL));
@@ -99,7 +95,7 @@ static void send_data(int fd)
 }
 
 /* Sends, ends, and waits until the other side has ended, too. */
-static void finish(int fd)
+void finish(int fd)
 {
 	char byte;
 
@@ -108,14 +104,14 @@ static void finish(int fd)
 	close(fd);
 }
 
-static void ignore_signal(int number)
+void ignore_signal(int number)
 {
 	(void)number;
 	if (write(STDOUT_FILENO, "signal\n", 7) < 0)
 		_exit(2);
 }
 
-static void start_timer(void (*handler)(int), int flags)
+void start_timer(void (*handler)(int), int flags)
 {
 	const struct sigaction action = { .sa_handler = handler,
 					  .sa_flags = flags };
@@ -324,113 +320,6 @@ static void fast_errors(void)
 		tell("refused", open_fast(how, fd));
 }
 
-/* What is begun by one process is used by another. */
-static void forked(void)
-{
-	int fd = make_socket();
-
-	do_connect("connect", fd);
-	if (fork() == 0) {
-		wait_for(fd, POLLOUT);
-		finish(fd);
-		_exit(0);
-	}
-	wait(NULL);
-}
-
-static void vforked(void)
-{
-	int fd = make_socket();
-	pid_t child = vfork();
-
-	if (child == 0) {
-		connect(fd, &server.any, length);
-		_exit(0);
-	}
-	waitpid(child, NULL, 0);
-	wait_for(fd, POLLOUT);
-	finish(fd);
-}
-
-static void executed(void)
-{
-	int fd = make_socket();
-
-	do_connect("connect", fd);
-	dup2(fd, STDIN_FILENO);
-	execl("/bin/sh", "sh", "-c", "sleep 0.2; printf data >&0", NULL);
-}
-
-static int of_handler = -1;
-
-static void connect_in_handler(int number)
-{
-	ignore_signal(number);
-	of_handler = make_socket();
-	connect(of_handler, &server.any, length);
-}
-
-/* While the thread is in a connect of its own. */
-static void by_handler(void)
-{
-	int fd = make_socket();
-
-	start_timer(connect_in_handler, 0);
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	send_data(of_handler);
-	finish(fd);
-}
-
-static sigjmp_buf behind;
-
-static void leave(int number)
-{
-	(void)number;
-	siglongjmp(behind, 1);
-}
-
-static void left(void)
-{
-	int fd = make_socket();
-
-	start_timer(leave, 0);
-	if (sigsetjmp(behind, 1) == 0)
-		do_connect("connect", fd);
-	ignore_signal(0);
-	wait_for(fd, POLLOUT);
-	finish(fd);
-}
-
-#define THREADS 8
-#define ROUNDS 50
-
-static void *connect_many(void *argument)
-{
-	for (int i = 0; i < ROUNDS; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-		if (connect(fd, &server.any, length) != 0 ||
-		    send(fd, "data", 4, MSG_NOSIGNAL) != 4)
-			return NULL;
-		close(fd);
-	}
-	return argument;
-}
-
-static void threads(void)
-{
-	pthread_t ids[THREADS];
-	void *result;
-
-	for (int i = 0; i < THREADS; i++)
-		pthread_create(&ids[i], NULL, connect_many, ids);
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(ids[i], &result);
-		tell("thread", result == ids);
-	}
-}
-
 /* By a function, or a word a step: one that is none of run_step's connects. */
 static const struct {
 	const char *name;
@@ -477,13 +366,13 @@ static const struct {
 	{ "fast_and_late", true, NULL,
 	  "fast fast poll error fast fast finish" },
 	{ "fast_errors", false, fast_errors, NULL },
-	{ "forked", false, forked, NULL },
-	{ "forked_nonblocking", true, forked, NULL },
-	{ "vforked", true, vforked, NULL },
-	{ "executed", true, executed, NULL },
-	{ "by_handler", false, by_handler, NULL },
-	{ "left", false, left, NULL },
-	{ "threads", false, threads, NULL },
+	{ "forked", false, connect_forked, NULL },
+	{ "forked_nonblocking", true, connect_forked, NULL },
+	{ "vforked", true, connect_vforked, NULL },
+	{ "executed", true, connect_executed, NULL },
+	{ "by_handler", false, connect_by_handler, NULL },
+	{ "left", false, connect_left, NULL },
+	{ "threads", false, connect_threads, NULL },
 };
 
 int main(int argc, char **argv)

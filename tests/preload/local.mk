@@ -160,7 +160,8 @@ endif
 EXTRA_DIST += tests/preload/client_header.py
 TESTS += tests/preload/client_header.py
 check_PROGRAMS += tests/preload/connecting
-tests_preload_connecting_SOURCES = tests/preload/connecting.c
+tests_preload_connecting_SOURCES = tests/preload/connecting.c \
+	tests/preload/connecting.h tests/preload/connecting_shared.c
 tests_preload_connecting_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/preload/client_compared.py
 TESTS += tests/preload/client_compared.py
