@@ -2,7 +2,6 @@
 """What libproxyproto_connect.so says, and in which pieces."""
 import socket
 import struct
-import unittest
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
