@@ -49,6 +49,14 @@ class ClientCase(CallsCase):
         """The header, the data, and nothing else."""
         self.assertEqual(fixture.read_all(connection), header + data)
 
+    def stated(self, server, header=v2):
+        """What clients of ADDR and PORT are to send to a server first."""
+        return header(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
+
+    def expect_next(self, server, data=b"", header=v2):
+        """Of the next connection: its header, the data, and nothing else."""
+        self.expect(self.accept(server), self.stated(server, header), data)
+
     def connect(self, calls, server, flags=0, host=None):
         """A connected socket that has sent data and ended."""
         name = server.getsockname()
@@ -120,8 +128,7 @@ class Sent(ClientCase):
                 server = self.serve()
                 self.connect(self.begin(VERSION=version), server, flags,
                              host="::ffff:127.0.0.1")
-                self.expect(self.accept(server), header(
-                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+                self.expect_next(server, b"data", header)
 
     def test_destination_is_where_it_got_to(self):
         """Nobody's address is this machine's."""
@@ -151,8 +158,7 @@ class Sent(ClientCase):
                 self.assertEqual(calls.do("send", fd, "00").outcome,
                                  (-1, "EINTR"))
                 calls.ok("close", fd)
-                self.expect(self.accept(server), header(
-                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+                self.expect_next(server, header=header)
 
     def test_smallest_send_buffer(self):
         server = self.serve()
@@ -162,8 +168,7 @@ class Sent(ClientCase):
                  struct.pack("=i", 1).hex())
         calls.ok("connect", fd, pack_address(*server.getsockname()))
         calls.ok("close", fd)
-        self.expect(self.accept(server), v1(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect_next(server, header=v1)
 
     def test_once_only(self):
         """Also where the kernel has no option that says so."""
@@ -181,8 +186,7 @@ class Sent(ClientCase):
             self.assertEqual(calls.do("connect", fd, name).outcome,
                              (-1, "EISCONN"))
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+            self.expect_next(server)
 
     def test_multipath(self):
         try:
@@ -199,14 +203,13 @@ class Sent(ClientCase):
                 calls.ok("poll", fd, 4, -1)
             calls.ok("send", fd, b"data".hex())
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+            self.expect_next(server, b"data")
 
     def test_dissolved_and_connected_again(self):
         server = self.serve()
         calls = self.begin()
         name = pack_address(*server.getsockname())
-        header = v2(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
+        header = self.stated(server)
         fd = calls.socket()
         calls.ok("connect", fd, name)
         self.assertEqual(self.accept(server).recv(100), header)
@@ -226,8 +229,7 @@ class Sent(ClientCase):
             calls.ok("connect", fd, pack_address(*server.getsockname()))
             calls.ok("send", fd, b"data".hex())
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+            self.expect_next(server, b"data")
 
 
 class Kept(ClientCase):
@@ -386,8 +388,7 @@ class Kept(ClientCase):
         calls.ok("poll", fd, 4, -1)
         calls.ok("connect", fd, name)
         calls.ok("close", fd)
-        self.expect(connection, v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect(connection, self.stated(server), b"")
 
     def test_nonblocking_then(self):
         server, name, calls, fd = self.begin_in_vain()
@@ -397,8 +398,7 @@ class Kept(ClientCase):
         self.assertEqual(calls.finish("connect").outcome, (-1, "EALREADY"))
         calls.ok("poll", fd, 4, -1)
         calls.ok("close", fd)
-        self.expect(connection, v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect(connection, self.stated(server), b"")
 
     def test_interrupted_and_connected_nevertheless(self):
         server = self.serve()
@@ -410,8 +410,7 @@ class Kept(ClientCase):
             (-1, "EINTR"))
         calls.ok("send", fd, b"data".hex())
         calls.ok("close", fd)
-        self.expect(self.accept(server), v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+        self.expect_next(server, b"data")
 
     def test_cancelled_behind_the_header(self):
         """A thread that is cancelled leaves no half of a header."""
@@ -422,8 +421,7 @@ class Kept(ClientCase):
                  pack_address(*server.getsockname()))
         self.assertEqual(calls.do("join").result, 1)
         calls.ok("close", fd)
-        self.expect(self.accept(server), v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect_next(server)
 
     def test_a_signal_ends_it(self):
         _, name = self.full_backlog()

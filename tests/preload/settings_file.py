@@ -238,43 +238,5 @@ class Errors(FileCase):
         self.assertEqual(self.outcome(calls, v1()), "handed over")
 
 
-class Environment(FileCase):
-    """Bad values of the variables that came with TRUSTED."""
-
-    def check(self, name, value, message):
-        with self.subTest(name, value=value):
-            self.assert_refused(self.start(**{name: value}),
-                                f"LIBPROXYPROTO_{name}{message}")
-
-    def test_config(self):
-        allowed = " is not valid: it takes an absolute path of up to 255 bytes"
-        for value in "", "x.conf", "./x", "/" + "x" * 255:
-            self.check("CONFIG", value, f'="{value[:80]}"' + allowed)
-
-    def test_trusted(self):
-        allowed = (" is not valid: it takes addresses and networks, no bit "
-                   "set beyond the prefix length, as 192.0.2.1, 10.0.0.0/8 or "
-                   "2001:db8::/32, or everyone")
-        for value in "", "10.0.0.1/8", "localhost", "fe80::1%lo":
-            self.check("TRUSTED", value, f'="{value}"' + allowed)
-        self.check("TRUSTED", "::1, 10.0.0.1/8 x",
-                   ' with "10.0.0.1/8"' + allowed)
-
-    def test_ports(self):
-        allowed = (" is not valid: it takes ports from 1 to 65535 and ranges, "
-                   "as 22 or 8000-8099, or all")
-        for value in "", "0", "65536", "9-8":
-            self.check("PORTS", value, f'="{value}"' + allowed)
-        self.check("PORTS", "22,9-8,80", ' with "9-8"' + allowed)
-
-    def test_names_that_are_no_setting(self):
-        for name in "TRUSTD", "trusted", "TRUST":
-            with self.subTest(name):
-                self.assert_refused(
-                    self.begin("", **{name: "10.0.0.1"}),
-                    f"LIBPROXYPROTO_{name} is not a setting: the nearest one "
-                    "is LIBPROXYPROTO_TRUSTED")
-
-
 if __name__ == "__main__":
     fixture.main()
