@@ -7,71 +7,14 @@ import socket
 import struct
 import subprocess
 import tempfile
-import unittest.mock
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
-from fixture.calls import CallsCase, pack_address, pack_unix
+from fixture.calls import pack_address, pack_unix
+from fixture.client import ADDR, PORT, STREAM, ClientCase
 
-ADDR, PORT = "192.0.2.7", 4711
 NONBLOCK = int(socket.SOCK_NONBLOCK)
-STREAM = int(socket.SOCK_STREAM)
 MPTCP = 262
-ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
-
-
-class ClientCase(CallsCase):
-    def serve(self, host="127.0.0.1", **options):
-        if ":" in host:
-            fixture.need_ipv6()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        server = socket.create_server((host, 0), family=family, **options)
-        server.settimeout(fixture.PATIENCE)
-        self.addCleanup(server.close)
-        return server
-
-    def accept(self, server):
-        connection, _ = server.accept()
-        connection.settimeout(fixture.PATIENCE)
-        self.addCleanup(connection.close)
-        return connection
-
-    def begin(self, library=CLIENT_LIBRARY, **settings):
-        settings = {"ADDR": ADDR, "PORT": PORT} | settings
-        return self.start(library, **settings)
-
-    def begin_rough(self, *how, **settings):
-        """With tests/preload/rough.c behind the library."""
-        with unittest.mock.patch.dict(os.environ, dict.fromkeys(how, "1")):
-            return self.begin(ROUGH, **settings)
-
-    def expect(self, connection, header, data=b"data"):
-        """The header, the data, and nothing else."""
-        self.assertEqual(fixture.read_all(connection), header + data)
-
-    def stated(self, server, header=v2):
-        """What clients of ADDR and PORT are to send to a server first."""
-        return header(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
-
-    def expect_next(self, server, data=b"", header=v2):
-        """Of the next connection: its header, the data, and nothing else."""
-        self.expect(self.accept(server), self.stated(server, header), data)
-
-    def connect(self, calls, server, flags=0, host=None):
-        """A connected socket that has sent data and ended."""
-        name = server.getsockname()
-        fd = calls.socket(
-            socket.AF_INET6 if ":" in (host or name[0]) else socket.AF_INET,
-            STREAM | flags)
-        reply = calls.do("connect", fd, pack_address(host or name[0], name[1]))
-        if flags:
-            self.assertEqual(reply.outcome, (-1, "EINPROGRESS"))
-            calls.ok("poll", fd, 4, -1)
-        else:
-            self.assertEqual(reply.outcome, (0, "KEPT"))
-        calls.ok("send", fd, b"data".hex())
-        calls.ok("close", fd)
-        return fd
 
 
 class Sent(ClientCase):

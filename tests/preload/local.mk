@@ -123,6 +123,7 @@ check_LTLIBRARIES += tests/preload/rough.la
 tests_preload_rough_la_SOURCES = tests/preload/rough.c
 tests_preload_rough_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 EXTRA_DIST += tests/fixture/callgrind.py
+EXTRA_DIST += tests/fixture/client.py
 EXTRA_DIST += tests/preload/client.py
 EXTRA_DIST += tests/preload/debug.py
 EXTRA_DIST += tests/preload/instructions.py
