@@ -40,7 +40,9 @@ static void assert_malformed_at(const struct bytes *bytes, size_t at)
 	}
 }
 
-START_TEST(tcp_over_ipv4)
+SUITE("header_v2");
+
+TEST(tcp_over_ipv4)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -58,9 +60,8 @@ START_TEST(tcp_over_ipv4)
 	ck_assert_uint_eq(header.tlv_length, 0);
 	ck_assert_ptr_null(header.reason);
 }
-END_TEST
 
-START_TEST(tcp_over_ipv6)
+TEST(tcp_over_ipv6)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -74,9 +75,8 @@ START_TEST(tcp_over_ipv6)
 	assert_address(&header.source, "2001:db8::1", 1111);
 	assert_address(&header.destination, "2001:db8::2", 2222);
 }
-END_TEST
 
-START_TEST(ports_at_their_bounds)
+TEST(ports_at_their_bounds)
 {
 	static const uint8_t ports[][4] = {
 		{ 0, 0, 0xff, 0xff }, { 0xff, 0xff, 0, 0 }, { 0, 1, 1, 0 },
@@ -96,10 +96,9 @@ START_TEST(ports_at_their_bounds)
 			       (unsigned)ports[i][2] << 8 | ports[i][3]);
 	}
 }
-END_TEST
 
 /* LOCAL says nothing of addresses, whatever stands in its block. */
-START_TEST(local_with_any_family_and_any_block)
+TEST(local_with_any_family_and_any_block)
 {
 	static const size_t lengths[] = { 0, 1, 2, 3, 11, 12, 13, 35, 36, 37,
 					  215, 216, 217, 1008, 1009, 65535 };
@@ -122,10 +121,9 @@ START_TEST(local_with_any_family_and_any_block)
 			assert_address(&header.destination, NULL, 0);
 		}
 }
-END_TEST
 
 /* As AWS NLB checks the health of a target: vectors where addresses belong. */
-START_TEST(local_of_a_health_check)
+TEST(local_of_a_health_check)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -138,10 +136,9 @@ START_TEST(local_of_a_health_check)
 	ck_assert_uint_eq(header.length, bytes.size);
 	assert_address(&header.source, NULL, 0);
 }
-END_TEST
 
 /* Nothing is known of the block where family or transport is unspecified. */
-START_TEST(unspecified_with_any_block)
+TEST(unspecified_with_any_block)
 {
 	static const unsigned protocols[] = { 0x00, 0x01, 0x02, 0x10, 0x20,
 					      0x30 };
@@ -165,10 +162,9 @@ START_TEST(unspecified_with_any_block)
 			assert_address(&header.destination, NULL, 0);
 		}
 }
-END_TEST
 
 /* Valid, and without a meaning on a TCP socket. */
-START_TEST(udp_and_unix_yield_no_address)
+TEST(udp_and_unix_yield_no_address)
 {
 	static const struct {
 		unsigned protocol;
@@ -191,14 +187,13 @@ START_TEST(udp_and_unix_yield_no_address)
 		assert_address(&header.destination, NULL, 0);
 	}
 }
-END_TEST
 
 static bool known_command(int byte)
 {
 	return byte == 0x20 || byte == 0x21;
 }
 
-START_TEST(each_version_and_command)
+TEST(each_version_and_command)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -214,9 +209,8 @@ START_TEST(each_version_and_command)
 					 PP_HEADER_COMPLETE);
 	}
 }
-END_TEST
 
-START_TEST(each_family_and_transport)
+TEST(each_family_and_transport)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -232,10 +226,9 @@ START_TEST(each_family_and_transport)
 					 PP_HEADER_COMPLETE);
 	}
 }
-END_TEST
 
 /* The length at every bound, for each family that needs a block. */
-START_TEST(lengths_at_the_bounds_of_each_family)
+TEST(lengths_at_the_bounds_of_each_family)
 {
 	static const unsigned protocols[] = { 0x11, 0x12, 0x21, 0x22, 0x31,
 					      0x32 };
@@ -272,9 +265,8 @@ START_TEST(lengths_at_the_bounds_of_each_family)
 				ck_assert_uint_eq(header.tlv_length, rest);
 		}
 }
-END_TEST
 
-START_TEST(vectors_lie_behind_the_addresses)
+TEST(vectors_lie_behind_the_addresses)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -290,10 +282,9 @@ START_TEST(vectors_lie_behind_the_addresses)
 	ck_assert_uint_eq(header.tlv_length, 14);
 	assert_address(&header.source, "2001:db8::1", 1111);
 }
-END_TEST
 
 /* A vector's length: none, exact, one past, as far past as can be. */
-START_TEST(vectors_that_reach_past_the_end)
+TEST(vectors_that_reach_past_the_end)
 {
 	static const size_t values[] = { 0, 1, 2, 255, 256, 300 };
 	static struct bytes bytes;
@@ -319,9 +310,8 @@ START_TEST(vectors_that_reach_past_the_end)
 		assert_malformed_at(&bytes, bytes.size - 10);
 	}
 }
-END_TEST
 
-START_TEST(crc_that_is_right)
+TEST(crc_that_is_right)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -336,9 +326,8 @@ START_TEST(crc_that_is_right)
 	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
 	ck_assert_uint_eq(header.length, bytes.size - 7);
 }
-END_TEST
 
-START_TEST(crc_in_the_middle_of_a_long_header)
+TEST(crc_in_the_middle_of_a_long_header)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -359,10 +348,9 @@ START_TEST(crc_in_the_middle_of_a_long_header)
 	bytes.at[bytes.size - 1] ^= 1;
 	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
 }
-END_TEST
 
 /* For UDP and UNIX too: the checksum is over the header, not its meaning. */
-START_TEST(crc_that_is_wrong)
+TEST(crc_that_is_wrong)
 {
 	static const unsigned protocols[] = { 0x11, 0x12, 0x21, 0x22, 0x31,
 					      0x32 };
@@ -383,10 +371,9 @@ START_TEST(crc_that_is_wrong)
 					 PP_HEADER_COMPLETE);
 		}
 }
-END_TEST
 
 /* Every bit of a header with a checksum counts, those of the length apart. */
-START_TEST(crc_notices_each_bit)
+TEST(crc_notices_each_bit)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -405,9 +392,8 @@ START_TEST(crc_notices_each_bit)
 	}
 	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
 }
-END_TEST
 
-START_TEST(crc_that_is_not_one_field_of_four_bytes)
+TEST(crc_that_is_not_one_field_of_four_bytes)
 {
 	static struct bytes bytes;
 
@@ -427,10 +413,9 @@ START_TEST(crc_that_is_not_one_field_of_four_bytes)
 	end_v2_with_crc(&bytes, 0);
 	assert_malformed_at(&bytes, bytes.size);
 }
-END_TEST
 
 /* What the log says. */
-START_TEST(reasons)
+TEST(reasons)
 {
 	static const struct {
 		unsigned command, protocol;
@@ -461,30 +446,4 @@ START_TEST(reasons)
 		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
 		ck_assert_str_eq(header.reason, rows[i].reason);
 	}
-}
-END_TEST
-
-Suite *pp_suite_header_v2(void)
-{
-	Suite *suite = suite_create("header_v2");
-
-	ADD_TEST(suite, tcp_over_ipv4);
-	ADD_TEST(suite, tcp_over_ipv6);
-	ADD_TEST(suite, ports_at_their_bounds);
-	ADD_TEST(suite, local_with_any_family_and_any_block);
-	ADD_TEST(suite, local_of_a_health_check);
-	ADD_TEST(suite, unspecified_with_any_block);
-	ADD_TEST(suite, udp_and_unix_yield_no_address);
-	ADD_TEST(suite, each_version_and_command);
-	ADD_TEST(suite, each_family_and_transport);
-	ADD_TEST(suite, lengths_at_the_bounds_of_each_family);
-	ADD_TEST(suite, vectors_lie_behind_the_addresses);
-	ADD_TEST(suite, vectors_that_reach_past_the_end);
-	ADD_TEST(suite, crc_that_is_right);
-	ADD_TEST(suite, crc_in_the_middle_of_a_long_header);
-	ADD_TEST(suite, crc_that_is_wrong);
-	ADD_TEST(suite, crc_notices_each_bit);
-	ADD_TEST(suite, crc_that_is_not_one_field_of_four_bytes);
-	ADD_TEST(suite, reasons);
-	return suite;
 }

@@ -40,7 +40,9 @@ static enum pp_received receive_line(struct connection *connection,
 	return receive(connection, &stream, PP_VERSION_BOTH, header);
 }
 
-START_TEST(original_v1_tcp6_never_yields_the_client)
+SUITE("original");
+
+TEST(original_v1_tcp6_never_yields_the_client)
 {
 	struct connection connection;
 	struct pp_header header;
@@ -54,9 +56,8 @@ START_TEST(original_v1_tcp6_never_yields_the_client)
 	assert_left(&connection, payload, strlen(payload));
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(original_v1_tcp6_damages_the_text_it_parses)
+TEST(original_v1_tcp6_damages_the_text_it_parses)
 {
 	static const char line[] = "PROXY TCP6 2001:db8::1 2001:db8::2 "
 				   "1111 2222\r\npayload";
@@ -69,9 +70,8 @@ START_TEST(original_v1_tcp6_damages_the_text_it_parses)
 		ck_assert_mem_eq(text, line, sizeof(line));
 	}
 }
-END_TEST
 
-START_TEST(original_bad_line_leaves_a_half_spoofed_address)
+TEST(original_bad_line_leaves_a_half_spoofed_address)
 {
 	static const char *const lines[] = {
 		"PROXY TCP4 198.51.100.1 bad 1111 2222\r\n",
@@ -92,10 +92,9 @@ START_TEST(original_bad_line_leaves_a_half_spoofed_address)
 		disconnect(&connection);
 	}
 }
-END_TEST
 
 /* It read the address out of the payload, or out of its own stack. */
-START_TEST(original_v2_length_not_checked_against_family)
+TEST(original_v2_length_not_checked_against_family)
 {
 	static const struct {
 		unsigned protocol;
@@ -120,9 +119,8 @@ START_TEST(original_v2_length_not_checked_against_family)
 			disconnect(&connection);
 		}
 }
-END_TEST
 
-START_TEST(original_headers_over_232_bytes_leak_to_the_application)
+TEST(original_headers_over_232_bytes_leak_to_the_application)
 {
 	static const size_t vectors[] = { 201, 202, 233, 990, 1000, 30000 };
 	static struct bytes stream;
@@ -146,9 +144,8 @@ START_TEST(original_headers_over_232_bytes_leak_to_the_application)
 		disconnect(&connection);
 	}
 }
-END_TEST
 
-START_TEST(original_split_header_counts_as_absent)
+TEST(original_split_header_counts_as_absent)
 {
 	static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
 	struct connection connection = connect_tcp();
@@ -170,9 +167,8 @@ START_TEST(original_split_header_counts_as_absent)
 	}
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(original_port_0_refused)
+TEST(original_port_0_refused)
 {
 	static struct bytes stream;
 	struct connection connection;
@@ -194,9 +190,8 @@ START_TEST(original_port_0_refused)
 	assert_address(&header.destination, "192.0.2.2", 0);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(original_extra_words_accepted)
+TEST(original_extra_words_accepted)
 {
 	static const char *const lines[] = {
 		"PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222 3333\r\n",
@@ -212,9 +207,8 @@ START_TEST(original_extra_words_accepted)
 		disconnect(&connection);
 	}
 }
-END_TEST
 
-START_TEST(original_switched_off_version_is_still_eaten)
+TEST(original_switched_off_version_is_still_eaten)
 {
 	static const enum pp_versions others[] = { PP_VERSION_2, PP_VERSION_1 };
 	static struct bytes stream[2];
@@ -240,21 +234,4 @@ START_TEST(original_switched_off_version_is_still_eaten)
 		assert_left(&connection, stream[i].at, stream[i].size);
 		disconnect(&connection);
 	}
-}
-END_TEST
-
-Suite *pp_suite_original(void)
-{
-	Suite *suite = suite_create("original");
-
-	ADD_TEST(suite, original_v1_tcp6_never_yields_the_client);
-	ADD_TEST(suite, original_v1_tcp6_damages_the_text_it_parses);
-	ADD_TEST(suite, original_bad_line_leaves_a_half_spoofed_address);
-	ADD_TEST(suite, original_v2_length_not_checked_against_family);
-	ADD_TEST(suite, original_headers_over_232_bytes_leak_to_the_application);
-	ADD_TEST(suite, original_split_header_counts_as_absent);
-	ADD_TEST(suite, original_port_0_refused);
-	ADD_TEST(suite, original_extra_words_accepted);
-	ADD_TEST(suite, original_switched_off_version_is_still_eaten);
-	return suite;
 }

@@ -41,7 +41,9 @@ static void assert_bad(const struct pp_setting *table, const char *name,
 	ck_assert_ptr_nonnull(strstr(error.text, table->allowed));
 }
 
-START_TEST(server_defaults)
+SUITE("settings");
+
+TEST(server_defaults)
 {
 	memset(&settings, 0xff, sizeof(settings));
 	pp_settings_defaults(pp_server_settings, &settings);
@@ -50,9 +52,8 @@ START_TEST(server_defaults)
 	ck_assert_int_eq(settings.versions, PP_VERSION_BOTH);
 	ck_assert_int_eq(settings.timeout, 3000);
 }
-END_TEST
 
-START_TEST(client_defaults)
+TEST(client_defaults)
 {
 	memset(&settings, 0xff, sizeof(settings));
 	pp_settings_defaults(pp_client_settings, &settings);
@@ -60,18 +61,16 @@ START_TEST(client_defaults)
 	ck_assert_uint_eq(settings.send_version, 2);
 	assert_address(&settings.source, "127.0.0.1", 8080);
 }
-END_TEST
 
-START_TEST(inetd)
+TEST(inetd)
 {
 	ck_assert(take(pp_server_settings, "INETD", "yes") && settings.inetd);
 	ck_assert(take(pp_server_settings, "INETD", "") && !settings.inetd);
 	assert_bad(pp_server_settings, "INETD", "wait");
 }
-END_TEST
 
 /* Each table is whole: what is not said cannot be shown or parsed. */
-START_TEST(whole_tables)
+TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
@@ -88,7 +87,6 @@ START_TEST(whole_tables)
 		ck_assert_uint_eq((size_t)(setting - tables[i]), sizes[i]);
 	}
 }
-END_TEST
 
 static const char *const yes[] = { "1", "yes", "true", "on", "YES", "True",
 				   "oN" };
@@ -97,7 +95,7 @@ static const char *const no[] = { "0", "no", "false", "off", "", "NO", "False",
 static const char *const neither[] = { "2", "y", "n", "t", "yess", "ye", " 1",
 				       "1 ", "-1", "01", "enabled", "\t" };
 
-START_TEST(debug_of_the_server)
+TEST(debug_of_the_server)
 {
 	for (size_t i = 0; i < COUNT(yes); i++)
 		ck_assert(take(pp_server_settings, "DEBUG", yes[i]) &&
@@ -108,9 +106,8 @@ START_TEST(debug_of_the_server)
 	for (size_t i = 0; i < COUNT(neither); i++)
 		assert_bad(pp_server_settings, "DEBUG", neither[i]);
 }
-END_TEST
 
-START_TEST(debug_of_the_client)
+TEST(debug_of_the_client)
 {
 	for (size_t i = 0; i < COUNT(yes); i++)
 		ck_assert(take(pp_client_settings, "DEBUG", yes[i]) &&
@@ -121,9 +118,8 @@ START_TEST(debug_of_the_client)
 	for (size_t i = 0; i < COUNT(neither); i++)
 		assert_bad(pp_client_settings, "DEBUG", neither[i]);
 }
-END_TEST
 
-START_TEST(must_use_protocol_header)
+TEST(must_use_protocol_header)
 {
 	static const char name[] = "MUST_USE_PROTOCOL_HEADER";
 
@@ -136,23 +132,21 @@ START_TEST(must_use_protocol_header)
 	for (size_t i = 0; i < COUNT(neither); i++)
 		assert_bad(pp_server_settings, name, neither[i]);
 }
-END_TEST
 
 /* A later word wins over an earlier one. */
-START_TEST(switched_on_and_off_again)
+TEST(switched_on_and_off_again)
 {
 	ck_assert(take(pp_server_settings, "DEBUG", "1"));
 	pp_settings_take(pp_server_settings, "DEBUG", "off", &settings, &error);
 	ck_assert(!settings.debug);
 }
-END_TEST
 
 static const char *const no_version[] = {
 	"4", "10", "33", "", "-1", "+1", " 1", "1 ", "01", "00", "0x1", "1.0",
 	"v1", "both", "4294967296", "4294967298", "9999999999999999999999",
 };
 
-START_TEST(version_of_the_server)
+TEST(version_of_the_server)
 {
 	static const char *const words[] = { "0", "1", "2", "3" };
 
@@ -163,9 +157,8 @@ START_TEST(version_of_the_server)
 	for (size_t i = 0; i < COUNT(no_version); i++)
 		assert_bad(pp_server_settings, "VERSION", no_version[i]);
 }
-END_TEST
 
-START_TEST(version_of_the_client)
+TEST(version_of_the_client)
 {
 	static const char *const words[] = { "0", "1", "2" };
 
@@ -177,7 +170,6 @@ START_TEST(version_of_the_client)
 	for (size_t i = 0; i < COUNT(no_version); i++)
 		assert_bad(pp_client_settings, "VERSION", no_version[i]);
 }
-END_TEST
 
 static const struct {
 	const char *value;
@@ -208,14 +200,13 @@ static void take_timeouts(void)
 		assert_bad(pp_server_settings, "TIMEOUT", bad[i]);
 }
 
-START_TEST(timeout)
+TEST(timeout)
 {
 	take_timeouts();
 }
-END_TEST
 
 /* Where the locale writes 0,5 the settings do not; those not here are C. */
-START_TEST(timeout_in_any_locale)
+TEST(timeout_in_any_locale)
 {
 	static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8",
 					       "tr_TR.UTF-8", "C" };
@@ -225,9 +216,8 @@ START_TEST(timeout_in_any_locale)
 		take_timeouts();
 	}
 }
-END_TEST
 
-START_TEST(addr)
+TEST(addr)
 {
 	static const char *const good[] = {
 		"192.0.2.1", "0.0.0.0", "255.255.255.255", "::1", "2001:db8::1",
@@ -246,9 +236,8 @@ START_TEST(addr)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_client_settings, "ADDR", bad[i]);
 }
-END_TEST
 
-START_TEST(port)
+TEST(port)
 {
 	static const char *const bad[] = {
 		"", "65536", "100000", "-1", "+1", "01", "00", " 1", "1 ",
@@ -266,10 +255,9 @@ START_TEST(port)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_client_settings, "PORT", bad[i]);
 }
-END_TEST
 
 /* Neither undoes the other, whichever comes first. */
-START_TEST(addr_and_port_in_any_order)
+TEST(addr_and_port_in_any_order)
 {
 	static const char *const addresses[] = { "192.0.2.1", "2001:db8::1" };
 
@@ -283,9 +271,8 @@ START_TEST(addr_and_port_in_any_order)
 		assert_address(&settings.source, addresses[i], 82);
 	}
 }
-END_TEST
 
-START_TEST(a_name_that_is_not_in_the_table)
+TEST(a_name_that_is_not_in_the_table)
 {
 	static const char *const names[] = { "", "DEBU", "DEBUGS", "debug",
 					     "trusted" };
@@ -297,9 +284,8 @@ START_TEST(a_name_that_is_not_in_the_table)
 		ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	}
 }
-END_TEST
 
-START_TEST(trusted)
+TEST(trusted)
 {
 	static const char *const bad[] = { "", "localhost", "10.0.0.1/8" };
 	union pp_address address = address_of("10.9.9.9", 1);
@@ -311,9 +297,8 @@ START_TEST(trusted)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_server_settings, "TRUSTED", bad[i]);
 }
-END_TEST
 
-START_TEST(ports)
+TEST(ports)
 {
 	static const char *const bad[] = { "", "0", "65536", "9-8", "http" };
 
@@ -323,9 +308,8 @@ START_TEST(ports)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_server_settings, "PORTS", bad[i]);
 }
-END_TEST
 
-START_TEST(config)
+TEST(config)
 {
 	char path[257];
 
@@ -341,10 +325,9 @@ START_TEST(config)
 	assert_bad(pp_server_settings, "CONFIG", "");
 	assert_bad(pp_server_settings, "CONFIG", "x.conf");
 }
-END_TEST
 
 /* Of a list only the bad word. */
-START_TEST(the_message_of_a_list)
+TEST(the_message_of_a_list)
 {
 	ck_assert(!take(pp_server_settings, "PORTS", "22,http 80"));
 	ck_assert_str_eq(error.text,
@@ -352,18 +335,16 @@ START_TEST(the_message_of_a_list)
 			 "takes ports from 1 to 65535 and ranges, as 22 or "
 			 "8000-8099, or all");
 }
-END_TEST
 
-START_TEST(the_message)
+TEST(the_message)
 {
 	ck_assert(!take(pp_server_settings, "VERSION", "4"));
 	ck_assert_str_eq(error.text, "LIBPROXYPROTO_VERSION=\"4\" is not "
 				     "valid: it takes 0 (off), 1, 2 or 3 "
 				     "(both)");
 }
-END_TEST
 
-START_TEST(the_first_message_stays)
+TEST(the_first_message_stays)
 {
 	ck_assert(!take(pp_server_settings, "VERSION", "4"));
 	pp_settings_take(pp_server_settings, "TIMEOUT", "never", &settings,
@@ -375,10 +356,9 @@ START_TEST(the_first_message_stays)
 	ck_assert_int_eq(settings.timeout, 5000);
 	ck_assert_ptr_nonnull(strstr(error.text, "VERSION"));
 }
-END_TEST
 
 /* One line, whatever the value: a log is not to be forged by it. */
-START_TEST(control_characters_in_the_value)
+TEST(control_characters_in_the_value)
 {
 	char value[4] = "a b";
 
@@ -393,10 +373,9 @@ START_TEST(control_characters_in_the_value)
 			ck_assert((unsigned char)*c >= ' ' && *c != 0x7f);
 	}
 }
-END_TEST
 
 /* What is allowed is still told. */
-START_TEST(values_that_are_very_long)
+TEST(values_that_are_very_long)
 {
 	static char value[100001];
 
@@ -408,7 +387,6 @@ START_TEST(values_that_are_very_long)
 	     setting->name != NULL; setting++)
 		assert_bad(pp_client_settings, setting->name, value);
 }
-END_TEST
 
 /* What pp_settings_environment says. */
 static bool take_environment(const struct pp_setting *table,
@@ -427,7 +405,7 @@ static bool take_environment(const struct pp_setting *table,
 	return pp_settings_environment(table, environment, &settings, &error);
 }
 
-START_TEST(an_environment)
+TEST(an_environment)
 {
 	take_environment(pp_server_settings, (const char *[]){
 		"PATH=/bin", "LIBPROXYPROTO_DEBUG=yes",
@@ -447,9 +425,8 @@ START_TEST(an_environment)
 	ck_assert_uint_eq(settings.send_version, 1);
 	ck_assert(!settings.debug);
 }
-END_TEST
 
-START_TEST(an_empty_environment)
+TEST(an_empty_environment)
 {
 	struct pp_settings defaults;
 
@@ -460,10 +437,9 @@ START_TEST(an_empty_environment)
 	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	ck_assert_str_eq(error.text, "");
 }
-END_TEST
 
 /* Names that look like ours, entries that are none, the other library's. */
-START_TEST(entries_that_are_not_ours)
+TEST(entries_that_are_not_ours)
 {
 	struct pp_settings defaults;
 
@@ -479,10 +455,9 @@ START_TEST(entries_that_are_not_ours)
 	ck_assert_mem_eq(&settings, &defaults, sizeof(settings));
 	ck_assert_str_eq(error.text, "");
 }
-END_TEST
 
 /* Each library knows the settings of the other, and takes none of them. */
-START_TEST(settings_of_the_other_library)
+TEST(settings_of_the_other_library)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
@@ -501,9 +476,8 @@ START_TEST(settings_of_the_other_library)
 		}
 	}
 }
-END_TEST
 
-START_TEST(names_that_are_no_setting)
+TEST(names_that_are_no_setting)
 {
 	static const struct {
 		const char *name, *nearest;
@@ -542,10 +516,9 @@ START_TEST(names_that_are_no_setting)
 		ck_assert_str_eq(error.text, expected);
 	}
 }
-END_TEST
 
 /* However long, it is told, and which one is nearest. */
-START_TEST(a_very_long_name)
+TEST(a_very_long_name)
 {
 	static char entry[100001];
 
@@ -566,50 +539,10 @@ START_TEST(a_very_long_name)
 					    "one is LIBPROXYPROTO_"));
 	}
 }
-END_TEST
 
-START_TEST(a_value_with_an_equals_sign)
+TEST(a_value_with_an_equals_sign)
 {
 	take_environment(pp_server_settings, (const char *[]){
 		"LIBPROXYPROTO_DEBUG=1=1", NULL });
 	ck_assert_ptr_nonnull(strstr(error.text, "DEBUG=\"1=1\""));
-}
-END_TEST
-
-Suite *pp_suite_settings(void)
-{
-	Suite *suite = suite_create("settings");
-
-	ADD_TEST(suite, server_defaults);
-	ADD_TEST(suite, client_defaults);
-	ADD_TEST(suite, whole_tables);
-	ADD_TEST(suite, inetd);
-	ADD_TEST(suite, debug_of_the_server);
-	ADD_TEST(suite, debug_of_the_client);
-	ADD_TEST(suite, must_use_protocol_header);
-	ADD_TEST(suite, switched_on_and_off_again);
-	ADD_TEST(suite, version_of_the_server);
-	ADD_TEST(suite, version_of_the_client);
-	ADD_TEST(suite, timeout);
-	ADD_TEST(suite, timeout_in_any_locale);
-	ADD_TEST(suite, addr);
-	ADD_TEST(suite, port);
-	ADD_TEST(suite, addr_and_port_in_any_order);
-	ADD_TEST(suite, a_name_that_is_not_in_the_table);
-	ADD_TEST(suite, trusted);
-	ADD_TEST(suite, ports);
-	ADD_TEST(suite, config);
-	ADD_TEST(suite, the_message_of_a_list);
-	ADD_TEST(suite, the_message);
-	ADD_TEST(suite, the_first_message_stays);
-	ADD_TEST(suite, control_characters_in_the_value);
-	ADD_TEST(suite, values_that_are_very_long);
-	ADD_TEST(suite, an_environment);
-	ADD_TEST(suite, an_empty_environment);
-	ADD_TEST(suite, entries_that_are_not_ours);
-	ADD_TEST(suite, settings_of_the_other_library);
-	ADD_TEST(suite, names_that_are_no_setting);
-	ADD_TEST(suite, a_very_long_name);
-	ADD_TEST(suite, a_value_with_an_equals_sign);
-	return suite;
 }

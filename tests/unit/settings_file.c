@@ -54,7 +54,9 @@ static bool trusts(const char *text)
 	return pp_networks_have(&settings.trusted, &address);
 }
 
-START_TEST(nothing_in_it)
+SUITE("settings_file");
+
+TEST(nothing_in_it)
 {
 	static const char *const texts[] = {
 		"",    "\n",	 "\n\n",      "# version = 0",
@@ -69,9 +71,8 @@ START_TEST(nothing_in_it)
 		ck_assert_mem_eq(&settings, &defaults, sizeof(defaults));
 	}
 }
-END_TEST
 
-START_TEST(every_name)
+TEST(every_name)
 {
 	take_good("prog", "debug = yes\n"
 			  "must_use_protocol_header=on\n"
@@ -88,15 +89,13 @@ START_TEST(every_name)
 	ck_assert(!pp_ports_have(&settings.ports, 81));
 	ck_assert_int_eq(settings.timeout, 1500);
 }
-END_TEST
 
 /* The boolean parser takes nothing for no, and the file does as well. */
-START_TEST(empty_value)
+TEST(empty_value)
 {
 	take_good("prog", "debug = yes\n[prog]\ndebug =\n");
 	ck_assert(!settings.debug);
 }
-END_TEST
 
 /* The timeout that a program gets, in milliseconds. */
 static void assert_timeout(const char *text, const char *program, int timeout)
@@ -106,7 +105,7 @@ static void assert_timeout(const char *text, const char *program, int timeout)
 		      settings.timeout);
 }
 
-START_TEST(sections_for_a_program)
+TEST(sections_for_a_program)
 {
 	const char *text =
 		"timeout = 1\n"
@@ -126,9 +125,8 @@ START_TEST(sections_for_a_program)
 	assert_timeout(text, "zsh", 5000);
 	assert_timeout(text, "", 1000);
 }
-END_TEST
 
-START_TEST(section_beats_top_and_later_beats_earlier)
+TEST(section_beats_top_and_later_beats_earlier)
 {
 	const char *text = "timeout = 1\nversion = 0\n"
 			   "[prog]\ntimeout = 2\nversion = 1\n"
@@ -142,18 +140,16 @@ START_TEST(section_beats_top_and_later_beats_earlier)
 	assert_timeout("[prog]\ntimeout = 1\n[prog]\ntimeout = 2", "prog",
 		       2000);
 }
-END_TEST
 
-START_TEST(back_to_the_defaults)
+TEST(back_to_the_defaults)
 {
 	take_good("prog", "trusted = 10.0.0.0/8\nports = 22\n"
 			  "[prog]\ntrusted = everyone\nports = all\n");
 	ck_assert_ptr_null(settings.trusted.at);
 	ck_assert_ptr_null(settings.ports.at);
 }
-END_TEST
 
-START_TEST(environment_beats_all)
+TEST(environment_beats_all)
 {
 	start();
 	pp_settings_take(pp_server_settings, "TIMEOUT", "7", &settings, &error);
@@ -166,7 +162,6 @@ START_TEST(environment_beats_all)
 	ck_assert(trusts("10.0.0.1") && !trusts("192.0.2.1"));
 	ck_assert_int_eq(settings.versions, PP_VERSION_1);
 }
-END_TEST
 
 #define NAMES                                                              \
 	"debug, must_use_protocol_header, version, trusted, ports, timeout"
@@ -178,7 +173,7 @@ END_TEST
 	"beyond the prefix length, as 192.0.2.1, 10.0.0.0/8 or "           \
 	"2001:db8::/32, or everyone"
 
-START_TEST(what_is_wrong)
+TEST(what_is_wrong)
 {
 	static const struct {
 		const char *text, *message;
@@ -278,10 +273,9 @@ START_TEST(what_is_wrong)
 		ck_assert_str_eq(error.text, expected);
 	}
 }
-END_TEST
 
 /* Sets of characters are no slip, however they look. */
-START_TEST(sections_with_sets)
+TEST(sections_with_sets)
 {
 	assert_timeout("[[]]x]\ntimeout = 1", "]x", 1000);
 	assert_timeout("[[!]]x]\ntimeout = 1", "yx", 1000);
@@ -292,9 +286,8 @@ START_TEST(sections_with_sets)
 	assert_timeout("[[\\]]x]\ntimeout = 1", "]x", 1000);
 	assert_timeout("[...]\ntimeout = 1", "...", 1000);
 }
-END_TEST
 
-START_TEST(byte_order_mark)
+TEST(byte_order_mark)
 {
 	struct pp_settings defaults;
 
@@ -305,7 +298,6 @@ START_TEST(byte_order_mark)
 	take_good("prog", "\xef\xbb\xbf");
 	ck_assert_mem_eq(&settings, &defaults, sizeof(defaults));
 }
-END_TEST
 
 /* What was given, and where. */
 static void assert_list(const char *expected)
@@ -317,7 +309,7 @@ static void assert_list(const char *expected)
 	ck_assert_str_eq(list, expected);
 }
 
-START_TEST(a_list_of_what_was_given)
+TEST(a_list_of_what_was_given)
 {
 	start();
 	assert_list("");
@@ -339,10 +331,9 @@ START_TEST(a_list_of_what_was_given)
 		    "(environment)");
 	pp_bytes_free(&settings.trusted);
 }
-END_TEST
 
 /* Room for what is told of them is short: the setting counts all the same. */
-START_TEST(more_than_can_be_listed)
+TEST(more_than_can_be_listed)
 {
 	char text[2000] = "", list[30];
 
@@ -357,18 +348,16 @@ START_TEST(more_than_can_be_listed)
 	ck_assert_str_eq(list, "VERSION=1 (file), PORTS=3 (fi");
 	pp_bytes_free(&settings.ports);
 }
-END_TEST
 
-START_TEST(environment_does_not_excuse_the_file)
+TEST(environment_does_not_excuse_the_file)
 {
 	start();
 	pp_settings_take(pp_server_settings, "VERSION", "1", &settings, &error);
 	take("prog", "version = 4");
 	ck_assert_ptr_nonnull(strstr(error.text, "/etc/x.conf:1: version"));
 }
-END_TEST
 
-START_TEST(nul_bytes)
+TEST(nul_bytes)
 {
 	static const struct {
 		const char *bytes;
@@ -387,9 +376,8 @@ START_TEST(nul_bytes)
 		ck_assert_str_eq(error.text, cases[i].message);
 	}
 }
-END_TEST
 
-START_TEST(long_lines)
+TEST(long_lines)
 {
 	enum { MANY = 1000 };
 	size_t size = MANY * 20 + 100;
@@ -414,10 +402,9 @@ START_TEST(long_lines)
 				     "\"10.0.0.1/8\"" BAD_TRUSTED);
 	free(text);
 }
-END_TEST
 
 /* Whatever is long in a message, it is one line that ends. */
-START_TEST(long_messages)
+TEST(long_messages)
 {
 	static const char *const formats[] = { "%s", "%s=1", "[%s/]", "[%s",
 					       "debug=%s", "trusted=%s" };
@@ -437,7 +424,6 @@ START_TEST(long_messages)
 		ck_assert_ptr_nonnull(strstr(error.text, "is not "));
 	}
 }
-END_TEST
 
 /* Bytes of memory that the process has mapped. */
 static unsigned long mapped(void)
@@ -450,7 +436,7 @@ static unsigned long mapped(void)
 	return pages;
 }
 
-START_TEST(values_that_lose_are_given_back)
+TEST(values_that_lose_are_given_back)
 {
 	static const char lines[] = "[prog]\ntrusted = 10.0.0.0/8\nports = 1\n"
 				    "[other]\ntrusted = ::/0\nports = 2\n"
@@ -473,14 +459,13 @@ START_TEST(values_that_lose_are_given_back)
 	ck_assert_uint_lt(mapped(), before + 400);
 	free(text);
 }
-END_TEST
 
 static const char sample[] = "# all\nversion = 0\r\ntrusted = ::1, 10.0.0.0/8\n"
 			     "[ssh* [ab]c]\n version = 3 # on\nports=1-9,22\n"
 			     "must_use_protocol_header = yes\n\n[x]\n"
 			     "timeout = 0.5\ndebug=\n";
 
-START_TEST(every_beginning_of_a_file)
+TEST(every_beginning_of_a_file)
 {
 	for (size_t length = 0; length < sizeof(sample); length++) {
 		start();
@@ -491,10 +476,9 @@ START_TEST(every_beginning_of_a_file)
 		pp_bytes_free(&settings.ports);
 	}
 }
-END_TEST
 
 /* For the sanitizers: no input does harm, and a message is one line. */
-START_TEST(random_changes)
+TEST(random_changes)
 {
 	static const char alphabet[] = "\0\n\r\t []#=,/:.-*?0123456789abtv\xff";
 
@@ -513,31 +497,4 @@ START_TEST(random_changes)
 		pp_bytes_free(&settings.trusted);
 		pp_bytes_free(&settings.ports);
 	}
-}
-END_TEST
-
-Suite *pp_suite_settings_file(void)
-{
-	Suite *suite = suite_create("settings_file");
-
-	ADD_TEST(suite, nothing_in_it);
-	ADD_TEST(suite, every_name);
-	ADD_TEST(suite, empty_value);
-	ADD_TEST(suite, sections_for_a_program);
-	ADD_TEST(suite, section_beats_top_and_later_beats_earlier);
-	ADD_TEST(suite, back_to_the_defaults);
-	ADD_TEST(suite, environment_beats_all);
-	ADD_TEST(suite, what_is_wrong);
-	ADD_TEST(suite, sections_with_sets);
-	ADD_TEST(suite, byte_order_mark);
-	ADD_TEST(suite, a_list_of_what_was_given);
-	ADD_TEST(suite, more_than_can_be_listed);
-	ADD_TEST(suite, environment_does_not_excuse_the_file);
-	ADD_TEST(suite, nul_bytes);
-	ADD_TEST(suite, long_lines);
-	ADD_TEST(suite, long_messages);
-	ADD_TEST(suite, values_that_lose_are_given_back);
-	ADD_TEST(suite, every_beginning_of_a_file);
-	ADD_TEST(suite, random_changes);
-	return suite;
 }

@@ -29,13 +29,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/*
- * Adds a case of one test, named after it, to a suite. Its time limit is for
- * tests that hang: nothing is asserted on time.
- */
-#define ADD_TEST(suite, test) add_test(suite, test, #test)
-void add_test(Suite *suite, const TTest *test, const char *name);
-
 /* An address from its text. */
 union pp_address address_of(const char *text, unsigned port);
 /* Fails the test unless an address is this one; NULL text for none. */
