@@ -20,7 +20,6 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/bytes.c \
 	tests/unit/report.c \
 	tests/unit/networks.c \
-	tests/unit/original.c \
 	tests/unit/stated.c \
 	tests/unit/ports.c \
 	tests/unit/receive.c \

@@ -62,13 +62,6 @@ TEST(client_defaults)
 	assert_address(&settings.source, "127.0.0.1", 8080);
 }
 
-TEST(inetd)
-{
-	ck_assert(take(pp_server_settings, "INETD", "yes") && settings.inetd);
-	ck_assert(take(pp_server_settings, "INETD", "") && !settings.inetd);
-	assert_bad(pp_server_settings, "INETD", "wait");
-}
-
 /* Each table is whole: what is not said cannot be shown or parsed. */
 TEST(whole_tables)
 {
@@ -95,42 +88,36 @@ static const char *const no[] = { "0", "no", "false", "off", "", "NO", "False",
 static const char *const neither[] = { "2", "y", "n", "t", "yess", "ye", " 1",
 				       "1 ", "-1", "01", "enabled", "\t" };
 
-TEST(debug_of_the_server)
+/* Each switches its own setting and no other. */
+TEST(booleans)
 {
-	for (size_t i = 0; i < COUNT(yes); i++)
-		ck_assert(take(pp_server_settings, "DEBUG", yes[i]) &&
-			  settings.debug && !settings.must_use);
-	for (size_t i = 0; i < COUNT(no); i++)
-		ck_assert(take(pp_server_settings, "DEBUG", no[i]) &&
-			  !settings.debug);
-	for (size_t i = 0; i < COUNT(neither); i++)
-		assert_bad(pp_server_settings, "DEBUG", neither[i]);
-}
+	static const struct {
+		const struct pp_setting *table;
+		const char *name;
+		bool debug, must_use, inetd, crc32c;
+	} rows[] = {
+		{ pp_server_settings, "DEBUG", .debug = true },
+		{ pp_client_settings, "DEBUG", .debug = true },
+		{ pp_server_settings, "MUST_USE_PROTOCOL_HEADER",
+		  .must_use = true },
+		{ pp_server_settings, "INETD", .inetd = true },
+		{ pp_client_settings, "CRC32C", .crc32c = true },
+	};
 
-TEST(debug_of_the_client)
-{
-	for (size_t i = 0; i < COUNT(yes); i++)
-		ck_assert(take(pp_client_settings, "DEBUG", yes[i]) &&
-			  settings.debug);
-	for (size_t i = 0; i < COUNT(no); i++)
-		ck_assert(take(pp_client_settings, "DEBUG", no[i]) &&
-			  !settings.debug);
-	for (size_t i = 0; i < COUNT(neither); i++)
-		assert_bad(pp_client_settings, "DEBUG", neither[i]);
-}
-
-TEST(must_use_protocol_header)
-{
-	static const char name[] = "MUST_USE_PROTOCOL_HEADER";
-
-	for (size_t i = 0; i < COUNT(yes); i++)
-		ck_assert(take(pp_server_settings, name, yes[i]) &&
-			  settings.must_use && !settings.debug);
-	for (size_t i = 0; i < COUNT(no); i++)
-		ck_assert(take(pp_server_settings, name, no[i]) &&
-			  !settings.must_use);
-	for (size_t i = 0; i < COUNT(neither); i++)
-		assert_bad(pp_server_settings, name, neither[i]);
+	for (size_t r = 0; r < COUNT(rows); r++) {
+		for (size_t i = 0; i < COUNT(yes); i++)
+			ck_assert(take(rows[r].table, rows[r].name, yes[i]) &&
+				  settings.debug == rows[r].debug &&
+				  settings.must_use == rows[r].must_use &&
+				  settings.inetd == rows[r].inetd &&
+				  settings.crc32c == rows[r].crc32c);
+		for (size_t i = 0; i < COUNT(no); i++)
+			ck_assert(take(rows[r].table, rows[r].name, no[i]) &&
+				  !settings.debug && !settings.must_use &&
+				  !settings.inetd && !settings.crc32c);
+		for (size_t i = 0; i < COUNT(neither); i++)
+			assert_bad(rows[r].table, rows[r].name, neither[i]);
+	}
 }
 
 /* A later word wins over an earlier one. */
@@ -146,29 +133,23 @@ static const char *const no_version[] = {
 	"v1", "both", "4294967296", "4294967298", "9999999999999999999999",
 };
 
-TEST(version_of_the_server)
+TEST(versions)
 {
 	static const char *const words[] = { "0", "1", "2", "3" };
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		ck_assert(take(pp_server_settings, "VERSION", words[i]));
 		ck_assert_uint_eq(settings.versions, i);
-	}
-	for (size_t i = 0; i < COUNT(no_version); i++)
-		assert_bad(pp_server_settings, "VERSION", no_version[i]);
-}
-
-TEST(version_of_the_client)
-{
-	static const char *const words[] = { "0", "1", "2" };
-
-	for (size_t i = 0; i < COUNT(words); i++) {
+		if (i == 3)
+			break;
 		ck_assert(take(pp_client_settings, "VERSION", words[i]));
 		ck_assert_uint_eq(settings.send_version, i);
 	}
 	assert_bad(pp_client_settings, "VERSION", "3");
-	for (size_t i = 0; i < COUNT(no_version); i++)
+	for (size_t i = 0; i < COUNT(no_version); i++) {
+		assert_bad(pp_server_settings, "VERSION", no_version[i]);
 		assert_bad(pp_client_settings, "VERSION", no_version[i]);
+	}
 }
 
 static const struct {
@@ -198,11 +179,6 @@ static void take_timeouts(void)
 	}
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_server_settings, "TIMEOUT", bad[i]);
-}
-
-TEST(timeout)
-{
-	take_timeouts();
 }
 
 /* Where the locale writes 0,5 the settings do not; those not here are C. */
