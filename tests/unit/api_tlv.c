@@ -16,9 +16,7 @@ static void begin(void)
 {
 	static struct bytes bytes;
 
-	begin_v2(&bytes, 0x21, 0x11);
-	add_inet(&bytes);
-	end_v2(&bytes);
+	inet_v2(&bytes);
 	memset(buffer, 0xaa, sizeof(buffer));
 	memcpy(buffer, bytes.at, bytes.size);
 }

@@ -148,9 +148,7 @@ TEST(a_version_that_is_switched_off_is_absent)
 
 	v1.size = 0;
 	add_text(&v1, "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n");
-	begin_v2(&v2, 0x21, 0x11);
-	add_inet(&v2);
-	end_v2(&v2);
+	inet_v2(&v2);
 	for (size_t size = 1; size <= v1.size; size++) {
 		ck_assert_int_eq(pp_header_parse(v1.at, size, PP_VERSION_2,
 						 &parsed), PP_HEADER_ABSENT);

@@ -70,9 +70,7 @@ TEST(bytes_of_version_2)
 	static struct bytes wanted;
 	uint8_t bytes[PP_FORMAT_MAX + 1];
 
-	begin_v2(&wanted, 0x21, 0x11);
-	add_inet(&wanted);
-	end_v2(&wanted);
+	inet_v2(&wanted);
 	ck_assert_uint_eq(format(2, "192.0.2.1", 1111, "192.0.2.2", 2222, bytes,
 				 PP_FORMAT_MAX), 28);
 	ck_assert_mem_eq(bytes, wanted.at, 28);

@@ -19,6 +19,11 @@ static enum pp_verdict parse(const struct bytes *bytes,
 	return pp_header_parse(at, bytes->size, PP_VERSION_BOTH, header);
 }
 
+static void assert_complete(const struct bytes *bytes, struct pp_header *header)
+{
+	ck_assert_int_eq(parse(bytes, header), PP_HEADER_COMPLETE);
+}
+
 /* Wants more up to the byte with which it is malformed, and stays that. */
 static void assert_malformed_at(const struct bytes *bytes, size_t at)
 {
@@ -42,15 +47,13 @@ static void assert_malformed_at(const struct bytes *bytes, size_t at)
 
 SUITE("header_v2");
 
-TEST(tcp_over_ipv4)
+TEST(tcp)
 {
 	static struct bytes bytes;
 	struct pp_header header;
 
-	begin_v2(&bytes, 0x21, 0x11);
-	add_inet(&bytes);
-	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	inet_v2(&bytes);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, 28);
 	ck_assert_uint_eq(header.version, 2);
 	ck_assert_int_eq(header.command, PP_COMMAND_PROXY);
@@ -59,17 +62,10 @@ TEST(tcp_over_ipv4)
 	assert_address(&header.destination, "192.0.2.2", 2222);
 	ck_assert_uint_eq(header.tlv_length, 0);
 	ck_assert_ptr_null(header.reason);
-}
-
-TEST(tcp_over_ipv6)
-{
-	static struct bytes bytes;
-	struct pp_header header;
-
 	begin_v2(&bytes, 0x21, 0x21);
 	add_inet6(&bytes);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, 52);
 	ck_assert_uint_eq(header.protocol, 0x21);
 	assert_address(&header.source, "2001:db8::1", 1111);
@@ -85,11 +81,9 @@ TEST(ports_at_their_bounds)
 	struct pp_header header;
 
 	for (size_t i = 0; i < COUNT(ports); i++) {
-		begin_v2(&bytes, 0x21, 0x11);
-		add_inet(&bytes);
-		end_v2(&bytes);
+		inet_v2(&bytes);
 		memcpy(bytes.at + 24, ports[i], 4);
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		assert_address(&header.source, "192.0.2.1",
 			       (unsigned)ports[i][0] << 8 | ports[i][1]);
 		assert_address(&header.destination, "192.0.2.2",
@@ -111,8 +105,7 @@ TEST(local_with_any_family_and_any_block)
 			begin_v2(&bytes, 0x20, protocol);
 			add_fill(&bytes, 0xff, lengths[i]);
 			end_v2(&bytes);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 			ck_assert_uint_eq(header.length, 16 + lengths[i]);
 			ck_assert_int_eq(header.command, PP_COMMAND_LOCAL);
 			ck_assert_uint_eq(header.protocol, protocol);
@@ -132,7 +125,7 @@ TEST(local_of_a_health_check)
 	add_tlv(&bytes, 0x03, "\1\2\3\4", 4);
 	add_tlv(&bytes, 0xea, "\1vpce-08d2bf15fac5001c9", 23);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, bytes.size);
 	assert_address(&header.source, NULL, 0);
 }
@@ -152,8 +145,7 @@ TEST(unspecified_with_any_block)
 			begin_v2(&bytes, 0x21, protocols[p]);
 			add_fill(&bytes, 0xff, lengths[i]);
 			end_v2(&bytes);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 			ck_assert_uint_eq(header.length, 16 + lengths[i]);
 			ck_assert_int_eq(header.command, PP_COMMAND_PROXY);
 			ck_assert_uint_eq(header.protocol, protocols[p]);
@@ -178,7 +170,7 @@ TEST(udp_and_unix_yield_no_address)
 		add_fill(&bytes, 0x11, rows[i].block);
 		add_tlv(&bytes, 0x04, "pad", 3);
 		end_v2(&bytes);
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		ck_assert_uint_eq(header.length, bytes.size);
 		ck_assert_uint_eq(header.protocol, rows[i].protocol);
 		ck_assert_uint_eq(header.tlv_offset, 16 + rows[i].block);
@@ -205,8 +197,7 @@ TEST(each_version_and_command)
 		if (!known_command(byte))
 			assert_malformed_at(&bytes, 13);
 		else
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 	}
 }
 
@@ -222,8 +213,7 @@ TEST(each_family_and_transport)
 		if (byte >> 4 > 3 || (byte & 15) > 2)
 			assert_malformed_at(&bytes, 14);
 		else
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 	}
 }
 
@@ -277,7 +267,7 @@ TEST(vectors_lie_behind_the_addresses)
 	add_tlv(&bytes, 0x04, "", 0);
 	add_tlv(&bytes, 0xf7, "own", 3);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.tlv_offset, 52);
 	ck_assert_uint_eq(header.tlv_length, 14);
 	assert_address(&header.source, "2001:db8::1", 1111);
@@ -299,7 +289,7 @@ TEST(vectors_that_reach_past_the_end)
 		end_v2(&bytes);
 		bytes.at[34] = (uint8_t)(values[i] >> 8);
 		bytes.at[35] = (uint8_t)values[i];
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		bytes.at[34] = (uint8_t)((values[i] + 1) >> 8);
 		bytes.at[35] = (uint8_t)(values[i] + 1);
 		assert_malformed_at(&bytes, bytes.size);
@@ -319,11 +309,11 @@ TEST(crc_that_is_right)
 	begin_v2(&bytes, 0x21, 0x11);
 	add_inet(&bytes);
 	end_v2_with_crc(&bytes, 0);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	assert_address(&header.source, "192.0.2.1", 1111);
 	/* a payload behind it is not part of it */
 	add_text(&bytes, "payload");
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, bytes.size - 7);
 }
 
@@ -343,7 +333,7 @@ TEST(crc_in_the_middle_of_a_long_header)
 	crc = slow_crc32c(bytes.at, bytes.size);
 	for (size_t i = 0; i < 4; i++)
 		bytes.at[69 + i] = (uint8_t)(crc >> (24 - 8 * i));
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	assert_address(&header.source, "2001:db8::1", 1111);
 	bytes.at[bytes.size - 1] ^= 1;
 	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
@@ -367,8 +357,7 @@ TEST(crc_that_is_wrong)
 			assert_malformed_at(&bytes, bytes.size);
 			bytes.size -= 7;
 			end_v2_with_crc(&bytes, 0);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 		}
 }
 
@@ -390,7 +379,7 @@ TEST(crc_notices_each_bit)
 					 PP_HEADER_MALFORMED);
 		bytes.at[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 }
 
 TEST(crc_that_is_not_one_field_of_four_bytes)

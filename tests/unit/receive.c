@@ -320,9 +320,7 @@ TEST(a_version_that_is_switched_off_stays)
 
 	stream[0].size = 0;
 	add_text(&stream[0], "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n");
-	begin_v2(&stream[1], 0x21, 0x11);
-	add_inet(&stream[1]);
-	end_v2(&stream[1]);
+	inet_v2(&stream[1]);
 	for (size_t i = 0; i < 2; i++)
 		for (size_t size = 1; size <= stream[i].size; size++) {
 			deliver(&connection, stream[i].at, size);

@@ -12,6 +12,16 @@
 
 #define NAMES                                                              \
 	"debug, must_use_protocol_header, version, trusted, ports, timeout"
+#define BAD_TIMEOUT                                                        \
+	" is not valid: it takes seconds from 0.001 to 3600, with a "      \
+	"fraction or without"
+#define BAD_VERSION                                                        \
+	" is not valid: it takes 0 (off), 1, 2 or 3 (both)"
+#define BAD_BOOLEAN                                                        \
+	" is not valid: it takes 1, yes, true, on, 0, no, false, off or "  \
+	"nothing"
+#define BAD_LINE                                                           \
+	" is not valid: a line takes name = value, [program] or # comment"
 #define BAD_PATTERN                                                        \
 	" is not valid: a section takes names of programs, without a "     \
 	"directory, or shell patterns"
@@ -23,29 +33,18 @@ TEST(what_is_wrong)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "timeout = abc", "1: timeout = \"abc\" is not valid: it takes "
-				   "seconds from 0.001 to 3600, with a "
-				   "fraction or without" },
-		{ "\n\n# x\nTimeOut=1 2\n",
-		  "4: TimeOut = \"1 2\" is not valid: it takes seconds from "
-		  "0.001 to 3600, with a fraction or without" },
-		{ "timeout =", "1: timeout = \"\" is not valid: it takes seconds "
-			       "from 0.001 to 3600, with a fraction or "
-			       "without" },
-		{ "timeout = 1 = 2", "1: timeout = \"1 = 2\" is not valid: it "
-				     "takes seconds from 0.001 to 3600, with a "
-				     "fraction or without" },
-		{ "debug = \"yes\"",
-		  "1: debug = \"\"yes\"\" is not valid: it takes 1, yes, true, "
-		  "on, 0, no, false, off or nothing" },
+		{ "timeout = abc", "1: timeout = \"abc\"" BAD_TIMEOUT },
+		{ "\n\n# x\nTimeOut=1 2\n", "4: TimeOut = \"1 2\"" BAD_TIMEOUT },
+		{ "timeout =", "1: timeout = \"\"" BAD_TIMEOUT },
+		{ "timeout = 1 = 2", "1: timeout = \"1 = 2\"" BAD_TIMEOUT },
+		{ "debug = \"yes\"", "1: debug = \"\"yes\"\"" BAD_BOOLEAN },
 		{ "trusted = 10.0.0.1/8", "1: trusted = \"10.0.0.1/8\""
 		  BAD_TRUSTED },
 		{ "trusted = ::1, 10.0.0.1/8 bad",
 		  "1: trusted with \"10.0.0.1/8\"" BAD_TRUSTED },
 		{ "trusted = bad, ::1", "1: trusted with \"bad\"" BAD_TRUSTED },
 		{ "trusted =", "1: trusted = \"\"" BAD_TRUSTED },
-		{ "trusted", "1: \"trusted\" is not valid: a line takes name = "
-			     "value, [program] or # comment" },
+		{ "trusted", "1: \"trusted\"" BAD_LINE },
 		{ "trustd = 10.0.0.1",
 		  "1: \"trustd\" is not a setting: there are " NAMES },
 		{ "trusted proxies = 10.0.0.1",
@@ -56,8 +55,7 @@ TEST(what_is_wrong)
 		{ "config = /etc/y.conf",
 		  "1: \"config\" is not a setting: there are " NAMES },
 		{ "= 1", "1: \"\" is not a setting: there are " NAMES },
-		{ "; comment", "1: \"; comment\" is not valid: a line takes "
-			       "name = value, [program] or # comment" },
+		{ "; comment", "1: \"; comment\"" BAD_LINE },
 		{ "version = 1\nVERSION = 2",
 		  "2: \"VERSION\" is given twice: a section takes it once" },
 		{ "[a]\nversion = 1\n\nversion = 1",
@@ -87,17 +85,14 @@ TEST(what_is_wrong)
 		{ "[a\\]", "1: \"a\\\"" BAD_PATTERN },
 		/* the sections of others count as well */
 		{ "[other]\nversion = 4\n[prog]\n",
-		  "2: version = \"4\" is not valid: it takes 0 (off), 1, 2 or "
-		  "3 (both)" },
+		  "2: version = \"4\"" BAD_VERSION },
 		{ "[other]\ntrustd = x",
 		  "2: \"trustd\" is not a setting: there are " NAMES },
 		/* the first of two */
 		{ "\nversion = 4\ntimeout = 0",
-		  "2: version = \"4\" is not valid: it takes 0 (off), 1, 2 or "
-		  "3 (both)" },
+		  "2: version = \"4\"" BAD_VERSION },
 		{ "debug = \x1b[31m\x7f",
-		  "1: debug = \"?[31m?\" is not valid: it takes 1, yes, true, "
-		  "on, 0, no, false, off or nothing" },
+		  "1: debug = \"?[31m?\"" BAD_BOOLEAN },
 		/* a byte order mark counts at the beginning only */
 		{ "version = 3\n\xef\xbb\xbfversion = 3",
 		  "2: \"\xef\xbb\xbfversion\" is not a setting: there are "

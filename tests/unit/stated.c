@@ -58,9 +58,7 @@ SUITE("outgoing");
 TEST(as_it_is_anyway)
 {
 	SET("ADDR", "192.0.2.1", "PORT", "1111");
-	begin_v2(&expected, 0x21, 0x11);
-	add_inet(&expected);
-	end_v2(&expected);
+	inet_v2(&expected);
 	assert_made(&expected);
 	assert_address(&stated.source, "192.0.2.1", 1111);
 	assert_address(&stated.destination, "192.0.2.2", 2222);
