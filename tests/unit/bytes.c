@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static struct pp_bytes bytes;
 
@@ -109,20 +108,6 @@ TEST(as_many_as_a_header_has_room_for)
 	snprintf(text, sizeof(text), "noop=%d alpn=h2",
 		 PP_VECTORS_MAX - PP_TLV_FIXED - 4);
 	ck_assert_str_eq(pp_list_parse(&pp_vectors, text, &bytes), "alpn=h2");
-}
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-TEST(no_memory_is_no_list)
-{
-	fake_mmap = no_memory;
-	ck_assert_ptr_nonnull(pp_list_parse(&pp_vectors, "alpn=h2", &bytes));
-	ck_assert_ptr_nonnull(pp_list_parse(&pp_verbatim, "x", &bytes));
-	fake_mmap = NULL;
 }
 
 static void assert_verbatim(const char *text, const void *expected, size_t size)

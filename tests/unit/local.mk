@@ -18,6 +18,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/headers.c \
 	tests/unit/kept.c \
 	tests/unit/bytes.c \
+	tests/unit/lists.c \
 	tests/unit/report.c \
 	tests/unit/networks.c \
 	tests/unit/stated.c \

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static struct pp_bytes parsed(const char *text)
 {
@@ -201,35 +200,6 @@ TEST(bad_words_are_pointed_at)
 		ck_assert_uint_eq(networks.length, 77);
 		ck_assert_uint_eq(networks.mapped, 88);
 	}
-}
-
-TEST(empty_lists_are_bad)
-{
-	static const char *const lists[] = { "", " ", ",", " ,\t," };
-
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct pp_bytes networks = { NULL, 0, 0 };
-
-		ck_assert_ptr_eq(pp_list_parse(&pp_networks, lists[i], &networks),
-				 lists[i]);
-	}
-}
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-TEST(no_memory_is_no_list)
-{
-	struct pp_bytes networks = { NULL, 0, 0 };
-	const char *text = "10.0.0.0/8";
-
-	fake_mmap = no_memory;
-	ck_assert_ptr_eq(pp_list_parse(&pp_networks, text, &networks), text);
-	fake_mmap = NULL;
-	ck_assert_ptr_null(networks.at);
 }
 
 TEST(networks_that_overlap)

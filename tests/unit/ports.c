@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Fails unless the list stands for exactly the ports marked. */
 static void assert_ports(const char *list, const bool *marked)
@@ -84,32 +83,4 @@ TEST(bad_words_are_pointed_at)
 			      words[i]);
 		ck_assert_ptr_null(ports.at);
 	}
-}
-
-TEST(empty_lists_are_bad)
-{
-	static const char *const lists[] = { "", " ", ",", " ,\t," };
-
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct pp_bytes ports = { NULL, 0, 0 };
-
-		ck_assert_ptr_eq(pp_list_parse(&pp_ports, lists[i], &ports), lists[i]);
-	}
-}
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-TEST(no_memory_is_no_list)
-{
-	struct pp_bytes ports = { NULL, 0, 0 };
-	const char *text = "22";
-
-	fake_mmap = no_memory;
-	ck_assert_ptr_eq(pp_list_parse(&pp_ports, text, &ports), text);
-	fake_mmap = NULL;
-	ck_assert_ptr_null(ports.at);
 }
