@@ -271,9 +271,7 @@ class Privileged(unittest.TestCase):
         if os.getuid() != 0:
             self.skipTest("needs root to make a setuid program")
         fixture.need("setpriv", "cc")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = fixture.folder(self.addCleanup)
         os.chmod(self.folder, 0o755)
         if os.statvfs(self.folder).f_flag & os.ST_NOSUID:
             self.skipTest(f"{self.folder} is mounted nosuid")

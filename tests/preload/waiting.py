@@ -4,7 +4,6 @@ import fcntl
 import os
 import socket
 import struct
-import tempfile
 from termios import TIOCOUTQ
 
 import fixture
@@ -359,9 +358,8 @@ class Told(CallsCase):
     """LIBPROXYPROTO_DEBUG, where nobody reads what it tells."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        path = folder.name + "/stderr"
+        folder = fixture.folder(self.addCleanup)
+        path = folder + "/stderr"
         os.mkfifo(path)
         self.pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self.addCleanup(os.close, self.pipe)
