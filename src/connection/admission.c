@@ -6,6 +6,7 @@
 
 #include "connection/calls.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -102,16 +103,17 @@ static bool has_syn_cookies(void)
 
 void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 {
-	int seconds = 0;
+	int error = errno, seconds = 0;
 	socklen_t length = sizeof(seconds);
 
 	if (!settings->must_use && settings->trusted.at != NULL)
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-		       &length) != 0 ||
-	    seconds != 0 || !has_syn_cookies())
-		return;
-	seconds = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-		   sizeof(seconds));
+		       &length) == 0 &&
+	    seconds == 0 && has_syn_cookies()) {
+		seconds = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+			   sizeof(seconds));
+	}
+	errno = error;
 }

@@ -2,7 +2,6 @@
 """examples/health_check.c: a health checker that speaks LOCAL."""
 import os
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -14,11 +13,10 @@ class HealthCheck(CallsCase):
     @classmethod
     def setUpClass(cls):
         fixture.need("cc")
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
+        folder = fixture.folder(cls.addClassCleanup)
         cls.checker = linking.build(
             os.path.join(linking.SOURCE, "examples/health_check.c"),
-            folder.name + "/health_check", "libproxyproto-codec")
+            folder + "/health_check", "libproxyproto-codec")
 
     def begin(self, port, *arguments):
         checker = fixture.Program(

@@ -6,7 +6,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -78,9 +77,7 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         fixture.need("cc", "haproxy", "openssl")
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = folder.name
+        cls.folder = fixture.folder(cls.addClassCleanup)
         make_certificate(cls.folder, "ca", "authority.example")
         make_certificate(cls.folder, "server", SERVER, "ca")
         make_certificate(cls.folder, "client", NAME, "ca")

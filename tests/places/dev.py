@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -40,19 +39,17 @@ class Tree(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.made = folder.name + "/libproxyproto"
+        folder = fixture.folder(cls.addClassCleanup)
+        cls.made = folder + "/libproxyproto"
         clone(cls.made, os.getuid())
         subprocess.run([cls.made + "/autogen.sh"], check=True,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o755)
-        self.folder = folder.name
-        self.tree = folder.name + "/libproxyproto"
+        folder = fixture.folder(self.addCleanup)
+        os.chmod(folder, 0o755)
+        self.folder = folder
+        self.tree = folder + "/libproxyproto"
         shutil.copytree(self.made, self.tree, symlinks=True)
 
     def without(self, *programs):

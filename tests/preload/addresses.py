@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """How a client that a header states is shown on a socket of each family."""
-import socket
 
 import fixture
 from fixture import v1, v2

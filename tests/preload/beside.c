@@ -10,23 +10,12 @@
 #define _GNU_SOURCE
 #include "closing.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define CLIENTS 100
 #define FORKS 400
 #define CHURNERS 2
-
-static void start_thread(void *(*run)(void *))
-{
-	pthread_t thread;
-
-	EXPECT(pthread_create(&thread, NULL, run, NULL) == 0);
-}
 
 static void *accept_for_ever(void *unused)
 {
@@ -99,13 +88,11 @@ static void case_lock(void)
 			churn();
 	}
 	for (int i = 0; i < FORKS; i++) {
-		int status;
 		pid_t child = fork();
 
 		if (child == 0)
 			_exit(count_sockets() < CLIENTS / 2 ? 0 : 1);
-		EXPECT(waitpid(child, &status, 0) == child);
-		EXPECT(status == 0);
+		wait_for_child(child);
 	}
 	EXPECT(count_sockets() >= CLIENTS);
 	kill(clients, SIGKILL);
@@ -117,7 +104,7 @@ static void case_lock(void)
 static void work(int epoll)
 {
 	struct epoll_event event;
-	int wakes = 0, fd;
+	int wakes = 0;
 
 	for (int i = 0; i < 10; i++)
 		while (epoll_wait(epoll, &event, 1, 500) == 1 && ++wakes < 1000)
@@ -127,8 +114,7 @@ static void work(int epoll)
 	start_client(strlen(header));
 	EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
 	EXPECT(event.data.u64 == UNUSED);
-	fd = accept(listener, NULL, NULL);
-	EXPECT(fd >= 0 && close(fd) == 0);
+	accept_and_close();
 	_exit(0);
 }
 
@@ -145,7 +131,7 @@ static int start_epoll(void)
 static void case_shared(void)
 {
 	struct epoll_event event;
-	int status, fd, epoll = start_epoll();
+	int epoll = start_epoll();
 	pid_t child;
 
 	start_waiting();
@@ -153,14 +139,12 @@ static void case_shared(void)
 	if (child == 0)
 		work(epoll);
 	/* it is whole: somebody is ready, in the parent alone */
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
-	EXPECT(waitpid(child, &status, 0) == child);
-	EXPECT(status == 0);
-	fd = accept(listener, NULL, NULL);
-	EXPECT(fd >= 0 && close(fd) == 0);
+	end_waiting();
+	wait_for_child(child);
+	accept_and_close();
 	/* and the parent is woken again as it was, each time */
 	start_waiting();
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	end_waiting();
 	for (int i = 0; i < 3; i++) {
 		EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
 		EXPECT(event.data.u64 == UNUSED);
@@ -172,7 +156,7 @@ static void case_shared(void)
 static void case_left(void)
 {
 	struct epoll_event event;
-	int end[2], status, epoll = start_epoll();
+	int end[2], epoll = start_epoll();
 	pid_t child;
 	char byte;
 
@@ -190,13 +174,13 @@ static void case_left(void)
 		    MSG_NOSIGNAL) != 0);
 	EXPECT(epoll_wait(epoll, &event, 1, 300) == 0);
 	close(end[1]);
-	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	wait_for_child(child);
 }
 
 /* A child of a bare clone(2), of which nobody told the library, serves. */
 static void case_clone(void)
 {
-	int status, fd, epoll = start_epoll();
+	int epoll = start_epoll();
 	struct epoll_event event;
 	pid_t child;
 
@@ -207,25 +191,21 @@ static void case_clone(void)
 		epoll = start_epoll();
 		for (int i = 0; i < 3; i++) {
 			start_waiting();
-			EXPECT(send(client, header + 10, strlen(header) - 10,
-				    0) > 0);
+			end_waiting();
 			EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
-			fd = accept(listener, NULL, NULL);
-			EXPECT(fd >= 0 && close(fd) == 0);
+			accept_and_close();
 		}
 		_exit(0);
 	}
-	EXPECT(waitpid(child, &status, 0) == child && status == 0);
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	wait_for_child(child);
+	end_waiting();
 	EXPECT(epoll_wait(epoll, &event, 1, -1) == 1);
 	EXPECT(accept(listener, NULL, NULL) >= 0);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
-	{ "lock", case_lock },	     { "shared", case_shared },
+static const struct test_case cases[] = {
+	{ "lock", case_lock },
+	{ "shared", case_shared },
 	{ "clone", case_clone },
 	{ "left", case_left },
 };
@@ -235,12 +215,6 @@ int main(int count, char **words)
 	how = "";
 	limit_descriptors();
 	listener = start_listener(0);
-	for (size_t i = 0; count > 1 && i < sizeof(cases) / sizeof(*cases); i++)
-		if (is(words[1], cases[i].name)) {
-			cases[i].run();
-			if (write(STDERR_FILENO, "ok\n", 3) != 3)
-				return 1;
-			_exit(0);
-		}
-	return 1;
+	return run_case(cases, sizeof(cases) / sizeof(*cases),
+			count > 1 ? words[1] : "");
 }

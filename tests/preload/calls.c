@@ -7,6 +7,8 @@
  * tests/fixture/calls.py, which speaks to it.
  */
 #define _GNU_SOURCE
+#include "passing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -88,6 +90,25 @@ static void answer_bytes(const char *name, long result, int error,
 	answer(name, result, error, text);
 }
 
+/* What the call returns where the command has this name. */
+#define CALL(name, call)                             \
+	do {                                         \
+		if (strcmp(command->word[0], name) == 0) \
+			return call;                 \
+	} while (0)
+
+static int make_name_call(const struct command *command,
+			  struct sockaddr *address, socklen_t *length)
+{
+	int fd = number(command, 1);
+
+	CALL("accept", accept(fd, address, length));
+	CALL("accept4", accept4(fd, address, length, number(command, 3)));
+	CALL("getpeername", getpeername(fd, address, length));
+	CALL("getproxy", proxyproto_get_proxy(fd, address, length));
+	return getsockname(fd, address, length);
+}
+
 /*
  * accept, accept4, getpeername, getproxy, getsockname: NAME FD LENGTH [FLAGS].
  * LENGTH is that of the buffer, or null (no address and no length), or
@@ -100,9 +121,8 @@ static void name_call(const struct command *command)
 	unsigned char buffer[128];
 	struct sockaddr *address = (void *)buffer;
 	socklen_t length = sizeof(buffer), *length_at = &length;
-	int fd = number(command, 1), result;
+	int result, state;
 	char text[32];
-	int state;
 
 	memset(buffer, UNTOUCHED, sizeof(buffer));
 	if (strcmp(how, "null") == 0)
@@ -116,16 +136,7 @@ static void name_call(const struct command *command)
 	else
 		length = (socklen_t)number(command, 2);
 	errno = KEPT;
-	if (strcmp(name, "accept") == 0)
-		result = accept(fd, address, length_at);
-	else if (strcmp(name, "accept4") == 0)
-		result = accept4(fd, address, length_at, number(command, 3));
-	else if (strcmp(name, "getpeername") == 0)
-		result = getpeername(fd, address, length_at);
-	else if (strcmp(name, "getproxy") == 0)
-		result = proxyproto_get_proxy(fd, address, length_at);
-	else
-		result = getsockname(fd, address, length_at);
+	result = make_name_call(command, address, length_at);
 	/* a thread that is cancelled still tells what it got */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	snprintf(text, sizeof(text), "%d ", (int)length);
@@ -206,145 +217,27 @@ static int connect_call(const struct command *command)
 	return connect(number(command, 1), address, length);
 }
 
-/* A message with one descriptor. */
-struct passing {
-	struct iovec vector;
-	char byte;
-	struct mmsghdr messages[2];
-	/* has no end of its own, and is last */
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-};
-
-static struct msghdr *prepare(struct passing *passing)
-{
-	struct msghdr *message = &passing->messages[0].msg_hdr;
-
-	memset(passing, 0, sizeof(*passing));
-	passing->vector = (struct iovec){ .iov_base = &passing->byte,
-					  .iov_len = 1 };
-	message->msg_iov = &passing->vector;
-	message->msg_iovlen = 1;
-	message->msg_control = &passing->control;
-	message->msg_controllen = sizeof(passing->control);
-	/* the second is the same, so that it can be the one that has it */
-	passing->messages[1] = passing->messages[0];
-	return message;
-}
-
-/* pass, passmany or rawpass SOCKET FD [LENGTH [TYPE]], those of the control message */
-static long pass(const struct command *command)
-{
-	struct passing passing;
-	struct msghdr *message = prepare(&passing);
-	struct cmsghdr *header = &passing.control.header;
-	int fd = number(command, 2), to = number(command, 1);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = command->word[4] == NULL ? SCM_RIGHTS
-						     : number(command, 4);
-	header->cmsg_len = command->word[3] == NULL
-				   ? CMSG_LEN(sizeof(fd))
-				   : (size_t)strtoull(command->word[3], NULL,
-						      0);
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (strcmp(command->word[0], "pass") == 0)
-		return sendmsg(to, message, MSG_DONTWAIT);
-	if (strcmp(command->word[0], "rawpass") == 0)
-		return syscall(SYS_sendmsg, to, message, MSG_DONTWAIT);
-	/* without room behind the descriptor, which is common, too */
-	passing.messages[1].msg_hdr.msg_controllen = CMSG_LEN(sizeof(fd));
-	message->msg_control = NULL;
-	message->msg_controllen = 0;
-	return sendmmsg(to, passing.messages, 2, MSG_DONTWAIT);
-}
-
-/* take, takemany or rawtake SOCKET; the descriptor that was passed */
-static long take(const struct command *command)
-{
-	struct passing passing;
-	struct msghdr *message = prepare(&passing);
-	int fd = -1, from = number(command, 1);
-	long got;
-
-	if (strcmp(command->word[0], "takemany") == 0)
-		got = recvmmsg(from, passing.messages, 1, MSG_DONTWAIT, NULL);
-	else if (strcmp(command->word[0], "rawtake") == 0)
-		got = syscall(SYS_recvmsg, from, message, MSG_DONTWAIT);
-	else
-		got = recvmsg(from, message, MSG_DONTWAIT);
-	/* the first of two that were passed has none */
-	if (got == 1 && message->msg_controllen == 0) {
-		message->msg_controllen = sizeof(passing.control);
-		got = recvmsg(from, message, MSG_DONTWAIT);
-	}
-	if (got == 1 && message->msg_controllen > 0)
-		memcpy(&fd, CMSG_DATA(&passing.control.header), sizeof(fd));
-	return fd;
-}
-
-/* not in every C library */
-int pidfd_getfd(int process, int fd, unsigned flags) __attribute__((weak));
-
-/* getfd FD: a duplicate, as from another process */
-static long get_own(int fd)
-{
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	/* the lowest number is for the duplicate */
-	int far = fcntl(self, F_DUPFD, 500);
-	long got;
-
-	close(self);
-	got = pidfd_getfd == NULL ? -2 : pidfd_getfd(far, fd, 0);
-	close(far);
-	return got;
-}
-
-/* As exec, by a call that no library can see. */
-static long raw_exec(void)
-{
-	static char calls[] = "calls";
-	char *const argv[] = { calls, NULL };
-
-	return syscall(SYS_execve, "/proc/self/exe", argv, environ);
-}
-
 /* Calls that make descriptors, or another process or user. */
 static long other_call(const struct command *command, bool *known)
 {
-	const char *name = command->word[0];
+	const char *word = command->word[1];
 	int a = number(command, 1), b = number(command, 2),
 	    c = number(command, 3);
 
-	if (strcmp(name, "dup") == 0)
-		return dup(a);
-	if (strcmp(name, "dup2") == 0)
-		return dup2(a, b);
-	if (strcmp(name, "dup3") == 0)
-		return dup3(a, b, c);
-	if (strcmp(name, "rawdup") == 0)
-		return syscall(SYS_dup3, a, b, 0);
-	if (strcmp(name, "pass") == 0 || strcmp(name, "passmany") == 0 ||
-	    strcmp(name, "rawpass") == 0)
-		return pass(command);
-	if (strcmp(name, "take") == 0 || strcmp(name, "takemany") == 0 ||
-	    strcmp(name, "rawtake") == 0)
-		return take(command);
-	if (strcmp(name, "getfd") == 0)
-		return get_own(a);
+	CALL("dup", dup(a));
+	CALL("dup2", dup2(a, b));
+	CALL("dup3", dup3(a, b, c));
+	CALL("rawdup", syscall(SYS_dup3, a, b, 0));
+	/* pass SOCKET FD; take SOCKET answers with the descriptor */
+	CALL("pass", pass_descriptor(a, b, false));
+	CALL("passmany", pass_descriptor(a, b, true));
+	CALL("take", take_descriptor(a, false));
+	CALL("takemany", take_descriptor(a, true));
 	/* exec [FILE]: the next command is for the program that is executed */
-	if (strcmp(name, "exec") == 0)
-		return execl(command->word[1] == NULL ? "/proc/self/exe"
-						      : command->word[1],
-			     "calls", (char *)NULL);
-	if (strcmp(name, "rawexec") == 0)
-		return raw_exec();
-	if (strcmp(name, "keepheaders") == 0)
-		return proxyproto_keep_headers();
-	if (strcmp(name, "setuid") == 0)
-		return setgid((gid_t)a) == 0 ? setuid((uid_t)a) : -1;
+	CALL("exec", execl(word == NULL ? "/proc/self/exe" : word, "calls",
+			   (char *)NULL));
+	CALL("keepheaders", proxyproto_keep_headers());
+	CALL("setuid", setgid((gid_t)a) == 0 ? setuid((uid_t)a) : -1);
 	*known = false;
 	return -1;
 }
@@ -352,49 +245,32 @@ static long other_call(const struct command *command, bool *known)
 /* The calls that answer with their result alone. */
 static long plain_call(const struct command *command, bool *known)
 {
-	const char *name = command->word[0];
 	int a = number(command, 1), b = number(command, 2),
 	    c = number(command, 3);
 	unsigned char bytes[BUFFER];
 	struct pollfd poll_fd = { .fd = a, .events = (short)b };
 
-	if (strcmp(name, "socket") == 0)
-		return socket(a, b, c);
-	if (strcmp(name, "bind") == 0)
-		return bind(a, (struct sockaddr *)bytes,
-			    (socklen_t)from_hex(command->word[2], bytes));
-	if (strcmp(name, "connect") == 0)
-		return connect_call(command);
-	if (strcmp(name, "listen") == 0)
-		return listen(a, b);
-	if (strcmp(name, "setsockopt") == 0)
-		return setsockopt(a, b, c, bytes,
-				  (socklen_t)from_hex(command->word[4], bytes));
-	if (strcmp(name, "send") == 0)
-		return send(a, bytes, from_hex(command->word[2], bytes),
-			    MSG_NOSIGNAL);
-	if (strcmp(name, "fcntl") == 0)
-		return fcntl(a, b, c);
-	if (strcmp(name, "poll") == 0)
-		return poll(&poll_fd, 1, c);
-	if (strcmp(name, "close") == 0)
-		return close(a);
-	if (strcmp(name, "fclose") == 0)
-		return fclose(fdopen(a, "r+"));
-	if (strcmp(name, "close_range") == 0)
-		return syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0);
-	if (strcmp(name, "rawclose") == 0)
-		return syscall(SYS_close, a);
-	if (strcmp(name, "rawaccept") == 0)
-		return syscall(SYS_accept4, a, NULL, NULL, 0);
-	if (strcmp(name, "rawlisten") == 0)
-		return syscall(SYS_listen, a, b);
-	if (strcmp(name, "ignore") == 0)
-		return signal(number(command, 1), SIG_IGN) == SIG_ERR ? -1 : 0;
-	if (strcmp(name, "chroot") == 0)
-		return chroot(command->word[1]);
-	if (strcmp(name, "fill") == 0)
-		return fill(a);
+	CALL("socket", socket(a, b, c));
+	CALL("bind", bind(a, (struct sockaddr *)bytes,
+			  (socklen_t)from_hex(command->word[2], bytes)));
+	CALL("connect", connect_call(command));
+	CALL("listen", listen(a, b));
+	CALL("setsockopt",
+	     setsockopt(a, b, c, bytes,
+			(socklen_t)from_hex(command->word[4], bytes)));
+	CALL("send", send(a, bytes, from_hex(command->word[2], bytes),
+			  MSG_NOSIGNAL));
+	CALL("fcntl", fcntl(a, b, c));
+	CALL("poll", poll(&poll_fd, 1, c));
+	CALL("close", close(a));
+	CALL("close_range",
+	     syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0));
+	CALL("rawclose", syscall(SYS_close, a));
+	CALL("rawaccept", syscall(SYS_accept4, a, NULL, NULL, 0));
+	CALL("rawlisten", syscall(SYS_listen, a, b));
+	CALL("ignore", signal(a, SIG_IGN) == SIG_ERR ? -1 : 0);
+	CALL("chroot", chroot(command->word[1]));
+	CALL("fill", fill(a));
 	return other_call(command, known);
 }
 
@@ -431,22 +307,24 @@ static void start_thread(const struct command *command)
 	       0, "");
 }
 
-static void end_thread(bool cancel)
+static void end_thread(const struct command *command)
 {
+	const char *how = command->word[0];
 	void *result = NULL;
 
-	if (cancel)
+	if (strcmp(how, "cancel") == 0)
 		pthread_cancel(thread);
 	pthread_join(thread, &result);
-	answer(cancel ? "cancel" : "join", result == PTHREAD_CANCELED, 0, "");
+	answer(how, result == PTHREAD_CANCELED, 0, "");
 }
 
 /*
  * fork, or rawfork by a call that no library can see: the child takes the
  * commands, up to exit; then the parent goes on.
  */
-static void fork_child(const char *how)
+static void fork_child(const struct command *command)
 {
+	const char *how = command->word[0];
 	int status = -1;
 	pid_t child = strcmp(how, "fork") == 0
 			      ? fork()
@@ -460,37 +338,34 @@ static void fork_child(const char *how)
 	answer(how, getpid(), 0, "");
 }
 
+static void end_process(const struct command *command)
+{
+	_exit(number(command, 1));
+}
+
 static void run(struct command *command)
 {
-	const char *name = command->word[0];
+	static const struct {
+		const char *name;
+		void (*run)(const struct command *command);
+	} commands[] = {
+		{ "accept", name_call },       { "accept4", name_call },
+		{ "getpeername", name_call },  { "getproxy", name_call },
+		{ "getsockname", name_call },  { "header", get_header },
+		{ "recv", receive },	       { "getsockopt", get_option },
+		{ "thread", start_thread },    { "join", end_thread },
+		{ "cancel", end_thread },      { "fork", fork_child },
+		{ "rawfork", fork_child },     { "exit", end_process },
+	};
 	bool known = true;
 	long result;
 
-	if (strcmp(name, "accept") == 0 || strcmp(name, "accept4") == 0 ||
-	    strcmp(name, "getpeername") == 0 ||
-	    strcmp(name, "getproxy") == 0 ||
-	    strcmp(name, "getsockname") == 0) {
-		name_call(command);
-	} else if (strcmp(name, "header") == 0) {
-		get_header(command);
-	} else if (strcmp(name, "recv") == 0) {
-		receive(command);
-	} else if (strcmp(name, "getsockopt") == 0) {
-		get_option(command);
-	} else if (strcmp(name, "thread") == 0) {
-		start_thread(command);
-	} else if (strcmp(name, "join") == 0 || strcmp(name, "cancel") == 0) {
-		end_thread(strcmp(name, "cancel") == 0);
-	} else if (strcmp(name, "fork") == 0 ||
-		   strcmp(name, "rawfork") == 0) {
-		fork_child(name);
-	} else if (strcmp(name, "exit") == 0) {
-		_exit(number(command, 1));
-	} else {
-		errno = KEPT;
-		result = plain_call(command, &known);
-		answer(name, result, errno, known ? "" : "unknown");
-	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (strcmp(command->word[0], commands[i].name) == 0)
+			return commands[i].run(command);
+	errno = KEPT;
+	result = plain_call(command, &known);
+	answer(command->word[0], result, errno, known ? "" : "unknown");
 }
 
 static void on_signal(int signal)

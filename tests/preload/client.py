@@ -7,63 +7,14 @@ import socket
 import struct
 import subprocess
 import tempfile
-import unittest.mock
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
-from fixture.calls import CallsCase, pack_address, pack_unix
+from fixture.calls import pack_address, pack_unix
+from fixture.client import ADDR, PORT, STREAM, ClientCase
 
-ADDR, PORT = "192.0.2.7", 4711
 NONBLOCK = int(socket.SOCK_NONBLOCK)
-STREAM = int(socket.SOCK_STREAM)
 MPTCP = 262
-ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
-
-
-class ClientCase(CallsCase):
-    def serve(self, host="127.0.0.1", **options):
-        if ":" in host:
-            fixture.need_ipv6()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        server = socket.create_server((host, 0), family=family, **options)
-        server.settimeout(fixture.PATIENCE)
-        self.addCleanup(server.close)
-        return server
-
-    def accept(self, server):
-        connection, _ = server.accept()
-        connection.settimeout(fixture.PATIENCE)
-        self.addCleanup(connection.close)
-        return connection
-
-    def begin(self, library=CLIENT_LIBRARY, **settings):
-        settings = {"ADDR": ADDR, "PORT": PORT} | settings
-        return self.start(library, **settings)
-
-    def begin_rough(self, *how, **settings):
-        """With tests/preload/rough.c behind the library."""
-        with unittest.mock.patch.dict(os.environ, dict.fromkeys(how, "1")):
-            return self.begin(ROUGH, **settings)
-
-    def expect(self, connection, header, data=b"data"):
-        """The header, the data, and nothing else."""
-        self.assertEqual(fixture.read_all(connection), header + data)
-
-    def connect(self, calls, server, flags=0, host=None):
-        """A connected socket that has sent data and ended."""
-        name = server.getsockname()
-        fd = calls.socket(
-            socket.AF_INET6 if ":" in (host or name[0]) else socket.AF_INET,
-            STREAM | flags)
-        reply = calls.do("connect", fd, pack_address(host or name[0], name[1]))
-        if flags:
-            self.assertEqual(reply.outcome, (-1, "EINPROGRESS"))
-            calls.ok("poll", fd, 4, -1)
-        else:
-            self.assertEqual(reply.outcome, (0, "KEPT"))
-        calls.ok("send", fd, b"data".hex())
-        calls.ok("close", fd)
-        return fd
 
 
 class Sent(ClientCase):
@@ -120,8 +71,7 @@ class Sent(ClientCase):
                 server = self.serve()
                 self.connect(self.begin(VERSION=version), server, flags,
                              host="::ffff:127.0.0.1")
-                self.expect(self.accept(server), header(
-                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+                self.expect_next(server, b"data", header)
 
     def test_destination_is_where_it_got_to(self):
         """Nobody's address is this machine's."""
@@ -151,8 +101,7 @@ class Sent(ClientCase):
                 self.assertEqual(calls.do("send", fd, "00").outcome,
                                  (-1, "EINTR"))
                 calls.ok("close", fd)
-                self.expect(self.accept(server), header(
-                    ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+                self.expect_next(server, header=header)
 
     def test_smallest_send_buffer(self):
         server = self.serve()
@@ -162,8 +111,7 @@ class Sent(ClientCase):
                  struct.pack("=i", 1).hex())
         calls.ok("connect", fd, pack_address(*server.getsockname()))
         calls.ok("close", fd)
-        self.expect(self.accept(server), v1(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect_next(server, header=v1)
 
     def test_once_only(self):
         """Also where the kernel has no option that says so."""
@@ -181,8 +129,7 @@ class Sent(ClientCase):
             self.assertEqual(calls.do("connect", fd, name).outcome,
                              (-1, "EISCONN"))
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+            self.expect_next(server)
 
     def test_multipath(self):
         try:
@@ -199,14 +146,13 @@ class Sent(ClientCase):
                 calls.ok("poll", fd, 4, -1)
             calls.ok("send", fd, b"data".hex())
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+            self.expect_next(server, b"data")
 
     def test_dissolved_and_connected_again(self):
         server = self.serve()
         calls = self.begin()
         name = pack_address(*server.getsockname())
-        header = v2(ADDR, "127.0.0.1", PORT, server.getsockname()[1])
+        header = self.stated(server)
         fd = calls.socket()
         calls.ok("connect", fd, name)
         self.assertEqual(self.accept(server).recv(100), header)
@@ -226,8 +172,7 @@ class Sent(ClientCase):
             calls.ok("connect", fd, pack_address(*server.getsockname()))
             calls.ok("send", fd, b"data".hex())
             calls.ok("close", fd)
-            self.expect(self.accept(server), v2(
-                ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+            self.expect_next(server, b"data")
 
 
 class Kept(ClientCase):
@@ -386,8 +331,7 @@ class Kept(ClientCase):
         calls.ok("poll", fd, 4, -1)
         calls.ok("connect", fd, name)
         calls.ok("close", fd)
-        self.expect(connection, v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect(connection, self.stated(server), b"")
 
     def test_nonblocking_then(self):
         server, name, calls, fd = self.begin_in_vain()
@@ -397,8 +341,7 @@ class Kept(ClientCase):
         self.assertEqual(calls.finish("connect").outcome, (-1, "EALREADY"))
         calls.ok("poll", fd, 4, -1)
         calls.ok("close", fd)
-        self.expect(connection, v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect(connection, self.stated(server), b"")
 
     def test_interrupted_and_connected_nevertheless(self):
         server = self.serve()
@@ -410,8 +353,7 @@ class Kept(ClientCase):
             (-1, "EINTR"))
         calls.ok("send", fd, b"data".hex())
         calls.ok("close", fd)
-        self.expect(self.accept(server), v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]))
+        self.expect_next(server, b"data")
 
     def test_cancelled_behind_the_header(self):
         """A thread that is cancelled leaves no half of a header."""
@@ -422,8 +364,7 @@ class Kept(ClientCase):
                  pack_address(*server.getsockname()))
         self.assertEqual(calls.do("join").result, 1)
         calls.ok("close", fd)
-        self.expect(self.accept(server), v2(
-            ADDR, "127.0.0.1", PORT, server.getsockname()[1]), b"")
+        self.expect_next(server)
 
     def test_a_signal_ends_it(self):
         _, name = self.full_backlog()

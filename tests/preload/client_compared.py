@@ -15,9 +15,8 @@ from select import POLLERR, POLLHUP, POLLOUT
 
 import fixture
 from fixture import CLIENT_LIBRARY, namespaces, v1, v2
+from fixture.client import ADDR, PORT, ROUGH
 
-ADDR, PORT = "192.0.2.7", 4711
-ROUGH = f"{CLIENT_LIBRARY} {fixture.probe('.libs/rough.so')}"
 BACKLOG = 3
 # connect waits for the connection and sends the header, or the rest, then.
 WAITING = ({"rough": "PP_SLOW_OPEN"}, {"rough": "PP_OLD"}, {"SPLIT": 5},

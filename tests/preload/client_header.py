@@ -2,32 +2,20 @@
 """What libproxyproto_connect.so says, and in which pieces."""
 import socket
 import struct
-import unittest
 
 import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, v1, v2
-from fixture.calls import CallsCase, pack_address
+from fixture.calls import pack_address
+from fixture.client import ClientCase
 
 LIBRARY = "libproxyproto_connect"
 # Bytes that a header of version 2 over IPv4 has without vectors.
 PLAIN = 28
 
 
-def crc32c(data):
-    """Bit by bit, by its definition."""
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
-
-
-class HeaderCase(CallsCase):
+class HeaderCase(ClientCase):
     def setUp(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.server.settimeout(fixture.PATIENCE)
-        self.addCleanup(self.server.close)
+        self.server = self.serve()
         self.port = self.server.getsockname()[1]
         self.name = pack_address("127.0.0.1", self.port)
 
@@ -36,10 +24,7 @@ class HeaderCase(CallsCase):
         fd = calls.socket()
         calls.ok("connect", fd, self.name)
         calls.ok("close", fd)
-        connection, _ = self.server.accept()
-        with connection:
-            connection.settimeout(fixture.PATIENCE)
-            return fixture.read_all(connection)
+        return fixture.read_all(self.accept(self.server))
 
     def said(self, **settings):
         return self.connect(self.start(CLIENT_LIBRARY, **settings))
@@ -77,7 +62,7 @@ class Said(HeaderCase):
         data = self.said(CRC32C="yes", TLV="alpn=h2")
         self.assertEqual(data[PLAIN:-4], b"\1\0\2h2\3\0\4")
         self.assertEqual(
-            data[-4:], struct.pack("!I", crc32c(data[:-4] + bytes(4))))
+            data[-4:], struct.pack("!I", fixture.crc32c(data[:-4] + bytes(4))))
 
     def test_verbatim(self):
         self.assertEqual(self.said(RAW=r"PROXY\x20UNKNOWN\r\n\\\x00"),
@@ -141,13 +126,10 @@ class Pieces(HeaderCase):
         """In an hour there would be more."""
         calls = self.start(CLIENT_LIBRARY, SPLIT=10, DELAY=3600)
         calls.begin("connect", calls.socket(), self.name)
-        connection, _ = self.server.accept()
-        with connection:
-            connection.settimeout(fixture.PATIENCE)
-            self.assertEqual(
-                connection.recv(PLAIN),
-                v2("127.0.0.1", "127.0.0.1", 8080, self.port)[:10])
-            calls.wait_asleep()
+        self.assertEqual(
+            self.accept(self.server).recv(PLAIN),
+            v2("127.0.0.1", "127.0.0.1", 8080, self.port)[:10])
+        calls.wait_asleep()
 
     def test_a_server_waits_for_the_rest(self):
         calls = self.start(SERVER_LIBRARY)

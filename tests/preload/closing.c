@@ -10,21 +10,10 @@
  */
 #include "closing.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* Called by tests/preload/behind.c when accept(2) has returned. */
 void behind_accept(void);
@@ -42,13 +31,10 @@ static bool is_open(int fd)
 static void check_served(void)
 {
 	struct pollfd fds = { .fd = listener, .events = POLLIN };
-	int fd;
 
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	end_waiting();
 	EXPECT(poll(&fds, 1, -1) == 1);
-	fd = accept(listener, NULL, NULL);
-	EXPECT(fd >= 0);
-	EXPECT(close(fd) == 0);
+	accept_and_close();
 }
 
 static void close_between(int first, int last)
@@ -136,13 +122,6 @@ static void *sleep_in_thread(void *unused)
 	return NULL;
 }
 
-static void start_thread(void *(*run)(void *))
-{
-	pthread_t thread;
-
-	EXPECT(pthread_create(&thread, NULL, run, NULL) == 0);
-}
-
 /* ---- the cases ---- */
 
 /* What the program opens under those numbers is its own. */
@@ -162,7 +141,6 @@ static void case_files(void)
 /* The same in a child. */
 static void case_fork(void)
 {
-	int status;
 	pid_t child;
 
 	start_waiting();
@@ -173,14 +151,13 @@ static void case_fork(void)
 		check_files();
 		_exit(0);
 	}
-	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	wait_for_child(child);
 	check_files();
 }
 
 /* A child that nobody told of closes all, and opens its own. */
 static void case_clone(void)
 {
-	int status;
 	pid_t child;
 
 	start_waiting();
@@ -192,7 +169,7 @@ static void case_clone(void)
 		check_files();
 		_exit(0);
 	}
-	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+	wait_for_child(child);
 	check_served();
 }
 
@@ -443,14 +420,11 @@ static void case_poller(void)
 		usleep(1000);
 	go_on = true;
 	EXPECT(pthread_join(accepting, NULL) == 0);
-	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+	end_waiting();
 	EXPECT(pthread_join(polling, NULL) == 0);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct test_case cases[] = {
 	{ "files", case_files },     { "fork", case_fork },
 	{ "clone", case_clone },     { "vfork", case_vfork },
 	{ "epoll", case_epoll },     { "connection", case_connection },
@@ -464,12 +438,5 @@ int main(int count, char **words)
 	how = count > 2 ? words[2] : "";
 	limit_descriptors();
 	listener = start_listener(SOCK_NONBLOCK);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (is(words[1], cases[i].name)) {
-			cases[i].run();
-			if (write(STDERR_FILENO, "ok\n", 3) != 3)
-				return 1;
-			return 0;
-		}
-	return 1;
+	return run_case(cases, sizeof(cases) / sizeof(*cases), words[1]);
 }

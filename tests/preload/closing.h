@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What closing.c and registered.c have in common: a listener, and a client. */
+/* What closing.c and its like have in common: a listener, and a client. */
 #ifndef PP_TESTS_CLOSING_H
 #define PP_TESTS_CLOSING_H
 
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* not in every C library */
@@ -111,6 +113,53 @@ static inline void start_waiting(void)
 	client = start_client(10);
 	EXPECT(syscall(SYS_ppoll, &fds, 1, NULL, NULL, 0) == 1);
 	accept_nobody();
+}
+
+/* The client that waits ends its header. */
+static inline void end_waiting(void)
+{
+	EXPECT(send(client, header + 10, strlen(header) - 10, 0) > 0);
+}
+
+/* There is a connection to accept now. */
+static inline void accept_and_close(void)
+{
+	int fd = accept(listener, NULL, NULL);
+
+	EXPECT(fd >= 0);
+	EXPECT(close(fd) == 0);
+}
+
+static inline void start_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	EXPECT(pthread_create(&thread, NULL, run, NULL) == 0);
+}
+
+static inline void wait_for_child(pid_t child)
+{
+	int status;
+
+	EXPECT(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* Runs the case of this name and says "ok"; what main is to return. */
+struct test_case {
+	const char *name;
+	void (*run)(void);
+};
+
+static inline int run_case(const struct test_case *cases, size_t count,
+			   const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is(name, cases[i].name)) {
+			cases[i].run();
+			/* threads may be in the middle of something */
+			_exit(write(STDERR_FILENO, "ok\n", 3) == 3 ? 0 : 1);
+		}
+	return 1;
 }
 
 /* The client that waited has been let go. */

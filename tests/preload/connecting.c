@@ -8,14 +8,14 @@
  * "data", a connection.
  */
 #define _GNU_SOURCE
+#include "connecting.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,18 +24,20 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static union {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-} server;
-static socklen_t length;
+union address server;
+socklen_t length;
+static union address home;
+static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 static bool nonblocking;
 
-static long tell(const char *what, long result)
+static bool is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+long tell(const char *what, long result)
 {
 	if (result < 0)
 		printf("%s %s\n", what, strerrorname_np(errno));
@@ -45,7 +47,7 @@ static long tell(const char *what, long result)
 	return result;
 }
 
-static int make_socket(void)
+int make_socket(void)
 {
 	int fd = socket(server.any.sa_family,
 			SOCK_STREAM | (nonblocking ? SOCK_NONBLOCK : 0), 0);
@@ -63,7 +65,7 @@ static void set(int fd, int level, int option, int value)
 	}
 }
 
-static int do_connect(const char *what, int fd)
+int do_connect(const char *what, int fd)
 {
 	return (int)tell(what, connect(fd, &server.any, length));
 }
@@ -77,7 +79,7 @@ static void tell_error(int fd)
 	tell("error", error);
 }
 
-static void wait_for(int fd, short events)
+void wait_for(int fd, short events)
 {
 	struct pollfd wait = { .fd = fd, .events = events };
 
@@ -85,7 +87,7 @@ static void wait_for(int fd, short events)
 	tell("events", wait.revents);
 }
 
-static void send_data(int fd)
+void send_data(int fd)
 {
 	fcntl(fd, F_SETFL, 0);
 	tell("send", send(fd, "data", 4, MSG_NOSIGNAL));
@@ -93,7 +95,7 @@ static void send_data(int fd)
 }
 
 /* Sends, ends, and waits until the other side has ended, too. */
-static void finish(int fd)
+void finish(int fd)
 {
 	char byte;
 
@@ -102,39 +104,14 @@ static void finish(int fd)
 	close(fd);
 }
 
-/* Once, again before the connection stands, and again after. */
-static void connect_again(void)
-{
-	int fd = make_socket();
-
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	wait_for(fd, POLLOUT);
-	tell_error(fd);
-	do_connect("stands", fd);
-	do_connect("stands", fd);
-	finish(fd);
-}
-
-static void connect_once(void)
-{
-	int fd = make_socket();
-
-	if (do_connect("connect", fd) < 0 && errno == EINPROGRESS) {
-		wait_for(fd, POLLOUT);
-		tell_error(fd);
-	}
-	finish(fd);
-}
-
-static void ignore_signal(int number)
+void ignore_signal(int number)
 {
 	(void)number;
 	if (write(STDOUT_FILENO, "signal\n", 7) < 0)
 		_exit(2);
 }
 
-static void start_timer(void (*handler)(int), int flags)
+void start_timer(void (*handler)(int), int flags)
 {
 	const struct sigaction action = { .sa_handler = handler,
 					  .sa_flags = flags };
@@ -144,110 +121,98 @@ static void start_timer(void (*handler)(int), int flags)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-static void interrupted(void)
+static void set_timeout(int fd, time_t seconds, suseconds_t microseconds)
 {
-	int fd = make_socket();
-
-	start_timer(ignore_signal, 0);
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	do_connect("stands", fd);
-	finish(fd);
-}
-
-static void restarted(void)
-{
-	int fd = make_socket();
-
-	start_timer(ignore_signal, SA_RESTART);
-	do_connect("connect", fd);
-	finish(fd);
-}
-
-static void set_timeout(int fd)
-{
-	const struct timeval time = { .tv_usec = 200000 };
+	const struct timeval time = { .tv_sec = seconds,
+				      .tv_usec = microseconds };
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
 }
 
-static void timed_out(void)
+enum { SENDTO, SENDMSG, SENDMMSG };
+
+/* sendmmsg's other message finds a connection that stands, or maybe not yet. */
+static long open_fast(int how, int fd)
 {
-	int fd = make_socket();
+	char bytes[] = "da";
+	struct iovec vector = { .iov_base = bytes, .iov_len = 2 };
+	struct mmsghdr messages[2] = { {
+		.msg_hdr = { .msg_name = &server, .msg_namelen = length,
+			     .msg_iov = &vector, .msg_iovlen = 1 },
+	} };
 
-	set_timeout(fd);
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	wait_for(fd, POLLOUT);
-	do_connect("stands", fd);
-	finish(fd);
-}
-
-/* With a timeout it is not started again. */
-static void timed_and_interrupted(void)
-{
-	int fd = make_socket();
-	const struct timeval time = { .tv_sec = 100 };
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
-	start_timer(ignore_signal, SA_RESTART);
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	finish(fd);
-}
-
-/* To a port where nobody is, then, with the same socket, to one where. */
-static void refused(void)
-{
-	int fd = make_socket();
-	in_port_t port = server.in.sin_port;
-
-	server.in.sin_port = htons(1);
-	for (int i = 0; i < 2; i++) {
-		if (do_connect("connect", fd) < 0 && errno == EINPROGRESS)
-			wait_for(fd, POLLOUT);
-		do_connect("again", fd);
+	messages[1] = messages[0];
+	switch (how) {
+	case SENDTO:
+		return sendto(fd, "da", 2, MSG_FASTOPEN, &server.any, length);
+	case SENDMSG:
+		return sendmsg(fd, &messages[0].msg_hdr, MSG_FASTOPEN);
+	default:
+		return sendmmsg(fd, messages, nonblocking ? 1 : 2,
+				MSG_FASTOPEN);
 	}
-	tell_error(fd);
-	server.in.sin_port = port;
-	do_connect("other", fd);
-	do_connect("other", fd);
-	wait_for(fd, POLLOUT);
-	do_connect("other", fd);
-	finish(fd);
 }
 
-/* The error is asked for: connect says ECONNABORTED then. */
-static void refused_and_asked(void)
+/* A step of those ways that are words; failed is whether the last one did. */
+static bool run_step(const char *word, int fd, bool failed)
 {
-	int fd = make_socket();
-	in_port_t port = server.in.sin_port;
-
-	server.in.sin_port = htons(1);
-	do_connect("connect", fd);
-	wait_for(fd, POLLOUT);
-	tell_error(fd);
-	server.in.sin_port = port;
-	do_connect("other", fd);
-	do_connect("other", fd);
-	wait_for(fd, POLLOUT);
-	tell_error(fd);
-	finish(fd);
-}
-
-static void unreachable(void)
-{
-	int fd = make_socket();
-	in_addr_t host = server.in.sin_addr.s_addr;
-
-	server.in.sin_addr.s_addr = htonl(INADDR_BROADCAST);
-	do_connect("connect", fd);
-	do_connect("connect", fd);
-	tell_error(fd);
-	server.in.sin_addr.s_addr = host;
-	if (do_connect("connect", fd) < 0)
+	if (is(word, "error"))
+		tell_error(fd);
+	else if (is(word, "poll") || (is(word, "settle") && failed))
 		wait_for(fd, POLLOUT);
-	finish(fd);
+	else if (is(word, "finish"))
+		finish(fd);
+	else if (is(word, "send"))
+		tell("send", send(fd, "data", 4, MSG_NOSIGNAL));
+	else if (is(word, "shutdown"))
+		tell("shutdown", shutdown(fd, SHUT_WR));
+	else if (is(word, "dissolve"))
+		tell("dissolve", connect(fd, &nobody, sizeof(nobody)));
+	else if (is(word, "defer"))
+		set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+	else if (is(word, "no-cookie"))
+		set(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
+	else if (is(word, "signal"))
+		start_timer(ignore_signal, 0);
+	else if (is(word, "signal-restarts"))
+		start_timer(ignore_signal, SA_RESTART);
+	else if (is(word, "short-timeout"))
+		set_timeout(fd, 0, 200000);
+	else if (is(word, "long-timeout"))
+		set_timeout(fd, 100, 0);
+	else if (is(word, "to-nobody"))
+		server.in.sin_port = htons(1);
+	else if (is(word, "to-all"))
+		server.in.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+	else if (is(word, "to-server"))
+		server = home;
+	else if (is(word, "fast"))
+		return tell("fast", open_fast(SENDTO, fd)) < 0;
+	else if (!is(word, "settle"))
+		return do_connect(word, fd) < 0;
+	return false;
+}
+
+#define ONCE "connect settle error finish"
+/* To a port where nobody is, then, with the same socket, to one where. */
+#define REFUSED                                                            \
+	"to-nobody connect settle again connect settle again error "       \
+	"to-server other other poll other finish"
+#define UNREACHABLE                                                        \
+	"to-all connect connect error to-server connect settle finish"
+#define DISSOLVED                                                          \
+	"connect settle dissolve error connect settle dissolve error "     \
+	"connect settle dissolve error connect settle finish"
+
+static void run_steps(const char *steps)
+{
+	int fd = make_socket();
+	bool failed = false;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s", steps);
+	for (char *rest = text, *word; (word = strsep(&rest, " ")) != NULL; )
+		failed = run_step(word, fd, failed);
 }
 
 /* From an address of one's own, and again from there: it is in use. */
@@ -268,22 +233,6 @@ static void bound(void)
 	tell("bind", bind(other, (struct sockaddr *)&own, size));
 	do_connect("connect", other);
 	tell_error(other);
-	finish(fd);
-}
-
-static void dissolved(void)
-{
-	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-	int fd = make_socket();
-
-	for (int i = 0; i < 3; i++) {
-		if (do_connect("connect", fd) < 0)
-			wait_for(fd, POLLOUT);
-		tell("dissolve", connect(fd, &nobody, sizeof(nobody)));
-		tell_error(fd);
-	}
-	if (do_connect("connect", fd) < 0)
-		wait_for(fd, POLLOUT);
 	finish(fd);
 }
 
@@ -321,17 +270,6 @@ static void listens(void)
 	tell("fast", sendto(fd, "data", 4, MSG_FASTOPEN, &server.any, length));
 }
 
-/* The header alone gets through. */
-static void shut_before(void)
-{
-	int fd = make_socket();
-
-	tell("shutdown", shutdown(fd, SHUT_WR));
-	do_connect("connect", fd);
-	tell("send", send(fd, "data", 4, MSG_NOSIGNAL));
-	close(fd);
-}
-
 /* To itself. */
 static void itself(void)
 {
@@ -350,41 +288,6 @@ static void itself(void)
 		printf("%.4s\n", bytes + got - 4);
 }
 
-/* The program's own Fast Open. */
-static void deferred(void)
-{
-	int fd = make_socket();
-
-	set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
-	set(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
-	do_connect("connect", fd);
-	finish(fd);
-}
-
-enum { SENDTO, SENDMSG, SENDMMSG };
-
-/* sendmmsg's other message finds a connection that stands, or maybe not yet. */
-static long open_fast(int how, int fd)
-{
-	char bytes[] = "da";
-	struct iovec vector = { .iov_base = bytes, .iov_len = 2 };
-	struct mmsghdr messages[2] = { {
-		.msg_hdr = { .msg_name = &server, .msg_namelen = length,
-			     .msg_iov = &vector, .msg_iovlen = 1 },
-	} };
-
-	messages[1] = messages[0];
-	switch (how) {
-	case SENDTO:
-		return sendto(fd, "da", 2, MSG_FASTOPEN, &server.any, length);
-	case SENDMSG:
-		return sendmsg(fd, &messages[0].msg_hdr, MSG_FASTOPEN);
-	default:
-		return sendmmsg(fd, messages, nonblocking ? 1 : 2,
-				MSG_FASTOPEN);
-	}
-}
-
 static void fast(void)
 {
 	for (int how = SENDTO; how <= SENDMMSG; how++) {
@@ -397,23 +300,8 @@ static void fast(void)
 	}
 }
 
-/* With a cookie, which there is none of: it is asked for. */
-static void fast_and_late(void)
-{
-	int fd = make_socket();
-
-	tell("fast", open_fast(SENDTO, fd));
-	tell("again", open_fast(SENDTO, fd));
-	wait_for(fd, POLLOUT);
-	tell_error(fd);
-	tell("stands", open_fast(SENDTO, fd));
-	tell("stands", open_fast(SENDTO, fd));
-	finish(fd);
-}
-
 static void fast_errors(void)
 {
-	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 	struct msghdr *nowhere = (struct msghdr *)8;
 	int fd = make_socket();
 
@@ -432,152 +320,59 @@ static void fast_errors(void)
 		tell("refused", open_fast(how, fd));
 }
 
-/* What is begun by one process is used by another. */
-static void forked(void)
-{
-	int fd = make_socket();
-
-	do_connect("connect", fd);
-	if (fork() == 0) {
-		wait_for(fd, POLLOUT);
-		finish(fd);
-		_exit(0);
-	}
-	wait(NULL);
-}
-
-static void vforked(void)
-{
-	int fd = make_socket();
-	pid_t child = vfork();
-
-	if (child == 0) {
-		connect(fd, &server.any, length);
-		_exit(0);
-	}
-	waitpid(child, NULL, 0);
-	wait_for(fd, POLLOUT);
-	finish(fd);
-}
-
-static void executed(void)
-{
-	int fd = make_socket();
-
-	do_connect("connect", fd);
-	dup2(fd, STDIN_FILENO);
-	execl("/bin/sh", "sh", "-c", "sleep 0.2; printf data >&0", NULL);
-}
-
-static int of_handler = -1;
-
-static void connect_in_handler(int number)
-{
-	ignore_signal(number);
-	of_handler = make_socket();
-	connect(of_handler, &server.any, length);
-}
-
-/* While the thread is in a connect of its own. */
-static void by_handler(void)
-{
-	int fd = make_socket();
-
-	start_timer(connect_in_handler, 0);
-	do_connect("connect", fd);
-	do_connect("again", fd);
-	send_data(of_handler);
-	finish(fd);
-}
-
-static sigjmp_buf behind;
-
-static void leave(int number)
-{
-	(void)number;
-	siglongjmp(behind, 1);
-}
-
-static void left(void)
-{
-	int fd = make_socket();
-
-	start_timer(leave, 0);
-	if (sigsetjmp(behind, 1) == 0)
-		do_connect("connect", fd);
-	ignore_signal(0);
-	wait_for(fd, POLLOUT);
-	finish(fd);
-}
-
-#define THREADS 8
-#define ROUNDS 50
-
-static void *connect_many(void *argument)
-{
-	for (int i = 0; i < ROUNDS; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-		if (connect(fd, &server.any, length) != 0 ||
-		    send(fd, "data", 4, MSG_NOSIGNAL) != 4)
-			return NULL;
-		close(fd);
-	}
-	return argument;
-}
-
-static void threads(void)
-{
-	pthread_t ids[THREADS];
-	void *result;
-
-	for (int i = 0; i < THREADS; i++)
-		pthread_create(&ids[i], NULL, connect_many, ids);
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(ids[i], &result);
-		tell("thread", result == ids);
-	}
-}
-
+/* By a function, or a word a step: one that is none of run_step's connects. */
 static const struct {
 	const char *name;
-	void (*run)(void);
 	bool nonblocking;
+	void (*run)(void);
+	const char *steps;
 } ways[] = {
-	{ "once", connect_once, false },
-	{ "once_nonblocking", connect_once, true },
-	{ "again", connect_again, true },
-	{ "interrupted", interrupted, false },
-	{ "restarted", restarted, false },
-	{ "timed_out", timed_out, false },
-	{ "timed_and_interrupted", timed_and_interrupted, false },
-	{ "refused", refused, false },
-	{ "refused_nonblocking", refused, true },
-	{ "refused_and_asked", refused_and_asked, true },
-	{ "unreachable", unreachable, false },
-	{ "unreachable_nonblocking", unreachable, true },
-	{ "bound", bound, false },
-	{ "bound_nonblocking", bound, true },
-	{ "dissolved", dissolved, false },
-	{ "dissolved_nonblocking", dissolved, true },
-	{ "edges", edges, true },
-	{ "listens", listens, false },
-	{ "listens_nonblocking", listens, true },
-	{ "shut_before", shut_before, false },
-	{ "itself", itself, false },
-	{ "deferred", deferred, false },
-	{ "deferred_nonblocking", deferred, true },
-	{ "fast", fast, false },
-	{ "fast_nonblocking", fast, true },
-	{ "fast_and_late", fast_and_late, true },
-	{ "fast_errors", fast_errors, false },
-	{ "forked", forked, false },
-	{ "forked_nonblocking", forked, true },
-	{ "vforked", vforked, true },
-	{ "executed", executed, true },
-	{ "by_handler", by_handler, false },
-	{ "left", left, false },
-	{ "threads", threads, false },
+	{ "once", false, NULL, ONCE },
+	{ "once_nonblocking", true, NULL, ONCE },
+	{ "again", true, NULL,
+	  "connect again poll error stands stands finish" },
+	{ "interrupted", false, NULL, "signal connect again stands finish" },
+	{ "restarted", false, NULL, "signal-restarts connect finish" },
+	{ "timed_out", false, NULL,
+	  "short-timeout connect again poll stands finish" },
+	/* with a timeout it is not started again */
+	{ "timed_and_interrupted", false, NULL,
+	  "long-timeout signal-restarts connect again finish" },
+	{ "refused", false, NULL, REFUSED },
+	{ "refused_nonblocking", true, NULL, REFUSED },
+	/* the error is asked for: connect says ECONNABORTED then */
+	{ "refused_and_asked", true, NULL,
+	  "to-nobody connect poll error to-server other other poll error "
+	  "finish" },
+	{ "unreachable", false, NULL, UNREACHABLE },
+	{ "unreachable_nonblocking", true, NULL, UNREACHABLE },
+	{ "bound", false, bound, NULL },
+	{ "bound_nonblocking", true, bound, NULL },
+	{ "dissolved", false, NULL, DISSOLVED },
+	{ "dissolved_nonblocking", true, NULL, DISSOLVED },
+	{ "edges", true, edges, NULL },
+	{ "listens", false, listens, NULL },
+	{ "listens_nonblocking", true, listens, NULL },
+	/* the header alone gets through */
+	{ "shut_before", false, NULL, "shutdown connect send" },
+	{ "itself", false, itself, NULL },
+	/* the program's own Fast Open */
+	{ "deferred", false, NULL, "defer no-cookie connect finish" },
+	{ "deferred_nonblocking", true, NULL,
+	  "defer no-cookie connect finish" },
+	{ "fast", false, fast, NULL },
+	{ "fast_nonblocking", true, fast, NULL },
+	/* with a cookie, which there is none of: it is asked for */
+	{ "fast_and_late", true, NULL,
+	  "fast fast poll error fast fast finish" },
+	{ "fast_errors", false, fast_errors, NULL },
+	{ "forked", false, connect_forked, NULL },
+	{ "forked_nonblocking", true, connect_forked, NULL },
+	{ "vforked", true, connect_vforked, NULL },
+	{ "executed", true, connect_executed, NULL },
+	{ "by_handler", false, connect_by_handler, NULL },
+	{ "left", false, connect_left, NULL },
+	{ "threads", false, connect_threads, NULL },
 };
 
 int main(int argc, char **argv)
@@ -592,13 +387,17 @@ int main(int argc, char **argv)
 		inet_pton(AF_INET6, argv[1], &server.in6.sin6_addr);
 	}
 	server.in.sin_port = htons((uint16_t)atoi(argv[2]));
+	home = server;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-		if (strcmp(argv[3], ways[i].name) != 0)
+		if (!is(argv[3], ways[i].name))
 			continue;
 		nonblocking = ways[i].nonblocking;
 		puts("begin");
 		fflush(stdout);
-		ways[i].run();
+		if (ways[i].steps != NULL)
+			run_steps(ways[i].steps);
+		else
+			ways[i].run();
 		puts("end");
 		return 0;
 	}

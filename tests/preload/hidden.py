@@ -5,7 +5,6 @@ tests/preload/beside.c is the server that forks or has threads.
 """
 import re
 import resource
-import socket
 import subprocess
 import tempfile
 import unittest

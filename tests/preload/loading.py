@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import fixture
@@ -24,9 +23,7 @@ def module(name):
 class Directory(CallsCase):
     def setUp(self):
         """A directory that anybody may look into."""
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = directory.name
+        self.path = fixture.folder(self.addCleanup)
         os.chmod(self.path, 0o755)
 
     def copy(self, file, name, mode=0o755):

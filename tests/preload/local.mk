@@ -2,7 +2,7 @@
 
 # The server library. These tests ask getpeername, too.
 check_PROGRAMS += tests/preload/calls
-tests_preload_calls_SOURCES = tests/preload/calls.c
+tests_preload_calls_SOURCES = tests/preload/calls.c tests/preload/passing.h
 tests_preload_calls_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 check_PROGRAMS += tests/preload/threads
 tests_preload_threads_SOURCES = tests/preload/threads.c
@@ -21,6 +21,7 @@ tests_preload_headers_race_CFLAGS = $(AM_CFLAGS) -pthread \
 EXTRA_DIST += tests/preload/get_header.py
 EXTRA_DIST += tests/preload/duplicates.py
 EXTRA_DIST += tests/preload/headers.py
+EXTRA_DIST += tests/preload/interrupted.py
 EXTRA_DIST += tests/preload/loading.py
 EXTRA_DIST += tests/preload/names.py
 EXTRA_DIST += tests/preload/other_sockets.py
@@ -33,6 +34,7 @@ TESTS += tests/preload/descriptors.py
 TESTS += tests/preload/get_header.py
 TESTS += tests/preload/duplicates.py
 TESTS += tests/preload/headers.py
+TESTS += tests/preload/interrupted.py
 TESTS += tests/preload/loading.py
 TESTS += tests/preload/names.py
 TESTS += tests/preload/other_sockets.py
@@ -48,7 +50,6 @@ tests_preload_reset_LDADD = libproxyproto-core.la
 # Handing a connection to another program.
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
-tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 EXTRA_DIST += tests/fixture/allowed.py \
 	tests/preload/carry.py tests/preload/inetd.py
 if GETPEERNAME_CACHE
@@ -76,9 +77,6 @@ tests_preload_cancel_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_LTLIBRARIES += tests/preload/killed.la
 tests_preload_killed_la_SOURCES = tests/preload/killed.c
 tests_preload_killed_la_LDFLAGS = -module -avoid-version -rpath /nowhere
-check_LTLIBRARIES += tests/preload/far.la
-tests_preload_far_la_SOURCES = tests/preload/far.c
-tests_preload_far_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 check_LTLIBRARIES += tests/preload/behind.la
 tests_preload_behind_la_SOURCES = tests/preload/behind.c
 tests_preload_behind_la_LDFLAGS = -module -avoid-version -rpath /nowhere
@@ -143,7 +141,9 @@ check_LTLIBRARIES += tests/preload/rough.la
 tests_preload_rough_la_SOURCES = tests/preload/rough.c
 tests_preload_rough_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 EXTRA_DIST += tests/fixture/callgrind.py
+EXTRA_DIST += tests/fixture/client.py
 EXTRA_DIST += tests/preload/client.py
+EXTRA_DIST += tests/preload/debug.py
 EXTRA_DIST += tests/preload/instructions.py
 EXTRA_DIST += tests/preload/settings.py
 EXTRA_DIST += tests/preload/symbols.py
@@ -155,6 +155,7 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/syscalls.py
 TESTS += tests/preload/instructions.py
 TESTS += tests/preload/client.py
+TESTS += tests/preload/debug.py
 TESTS += tests/preload/settings.py
 endif
 TESTS += tests/preload/fast_open.py
@@ -162,7 +163,7 @@ EXTRA_DIST += tests/preload/fast_open.py
 
 # Whose header is believed, and where the settings come from.
 check_PROGRAMS += tests/preload/linked_calls tests/preload/rush
-tests_preload_linked_calls_SOURCES = tests/preload/calls.c
+tests_preload_linked_calls_SOURCES = $(tests_preload_calls_SOURCES)
 tests_preload_linked_calls_CFLAGS = $(tests_preload_calls_CFLAGS)
 tests_preload_linked_calls_LDFLAGS = -no-install
 tests_preload_linked_calls_LDADD = libproxyproto.la
@@ -170,9 +171,14 @@ tests_preload_rush_SOURCES = tests/preload/rush.c
 tests_preload_rush_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/fixture/namespaces.py tests/fixture/trace.py
 EXTRA_DIST += tests/preload/ports.py
+EXTRA_DIST += tests/fixture/settings_file.py
 EXTRA_DIST += tests/preload/settings_file.py
+EXTRA_DIST += tests/preload/settings_file_default.py
+EXTRA_DIST += tests/preload/settings_file_read.py
 EXTRA_DIST += tests/preload/trust.py
 TESTS += tests/preload/settings_file.py
+TESTS += tests/preload/settings_file_default.py
+TESTS += tests/preload/settings_file_read.py
 if GETPEERNAME_CACHE
 TESTS += tests/preload/ports.py
 TESTS += tests/preload/trust.py
@@ -182,7 +188,8 @@ endif
 EXTRA_DIST += tests/preload/client_header.py
 TESTS += tests/preload/client_header.py
 check_PROGRAMS += tests/preload/connecting
-tests_preload_connecting_SOURCES = tests/preload/connecting.c
+tests_preload_connecting_SOURCES = tests/preload/connecting.c \
+	tests/preload/connecting.h tests/preload/connecting_shared.c
 tests_preload_connecting_CFLAGS = $(AM_CFLAGS) -pthread
 EXTRA_DIST += tests/preload/client_compared.py
 TESTS += tests/preload/client_compared.py

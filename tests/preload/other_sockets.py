@@ -2,7 +2,6 @@
 """What is not a TCP connection is left alone, to the byte."""
 import os
 import socket
-import tempfile
 
 import fixture
 from fixture import v1, v2
@@ -18,9 +17,8 @@ NAME = f"\0libproxyproto-test-{os.getpid()}-" + "x" * 60
 class Unix(CallsCase):
     def listener(self, calls, kind):
         """A listening AF_UNIX socket and its path."""
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        path = os.path.join(directory.name, "socket")
+        directory = fixture.folder(self.addCleanup)
+        path = os.path.join(directory, "socket")
         fd = calls.socket(socket.AF_UNIX, kind)
         calls.ok("bind", fd, pack_unix(path))
         calls.ok("listen", fd, 8)

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -33,10 +32,9 @@ class Build(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = folder.name
-        cls.tree = folder.name + "/tree"
+        folder = fixture.folder(cls.addClassCleanup)
+        cls.folder = folder
+        cls.tree = folder + "/tree"
         os.mkdir(cls.tree)
         for name in NEEDED:
             path = os.path.join(SOURCE, name)

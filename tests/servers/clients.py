@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import socket
-import tempfile
 import threading
 import unittest
 
@@ -234,9 +233,7 @@ class Clients(unittest.TestCase):
         return ended
 
     def folder(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        return folder.name
+        return fixture.folder(self.addCleanup)
 
     def test_nginx_as_a_proxy(self):
         fixture.need("nginx")

@@ -2,7 +2,6 @@
 """An Erlang echo server with several acceptors: gen_tcp, inet:peername."""
 import concurrent.futures
 import os
-import tempfile
 import unittest
 
 import fixture
@@ -21,12 +20,11 @@ class Erlang(ServerCase):
 
     def start(self, host, port):
         fixture.need("escript", "erl")
-        home = tempfile.TemporaryDirectory()
-        self.addCleanup(home.cleanup)
+        home = fixture.folder(self.addCleanup)
         program = self.launch(
             ["escript", ECHO, host, str(port), self.mode],
             # Erlang does not start without a home, and dumps when it fails
-            self.environment() | {"HOME": home.name,
+            self.environment() | {"HOME": home,
                                   "ERL_CRASH_DUMP_SECONDS": "0"})
         program.wait_line("^listening$")
         return program

@@ -4,7 +4,6 @@ import re
 import socket
 import struct
 import sys
-import tempfile
 import unittest
 
 import fixture
@@ -18,14 +17,13 @@ class Health(unittest.TestCase):
 
     def serve(self, **settings):
         """A preloaded python3 -m http.server that tells what it gets."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
+        folder = fixture.folder(self.addCleanup)
         port = fixture.free_port()
         server = fixture.Program(
             [sys.executable, "-um", "http.server", "--bind", "127.0.0.1",
              str(port)],
             fixture.environment(fixture.SERVER_LIBRARY, DEBUG=1, **settings),
-            cwd=folder.name)
+            cwd=folder)
         self.addCleanup(server.stop)
         server.wait_line("^Serving HTTP on ")
         return server, port

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """python3 -m http.server logs its client's address, without the port."""
 import sys
-import tempfile
 import unittest
 
 import fixture
@@ -17,10 +16,9 @@ class HTTPServer(ServerCase, unittest.TestCase):
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
+        folder = fixture.folder(self.addCleanup)
         program = self.launch([sys.executable, "-um", "http.server",
-                               "--bind", host, str(port)], cwd=folder.name)
+                               "--bind", host, str(port)], cwd=folder)
         program.wait_line("^Serving HTTP on ")
         return program
 

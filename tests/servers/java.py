@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Java's com.sun.net.httpserver: NIO, epoll."""
 import ipaddress
-import tempfile
 import unittest
 
 import fixture
@@ -43,9 +42,8 @@ class Java(ServerCase, unittest.TestCase):
     tells_mapped = False
 
     def start(self, host, port):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        path = folder.name + "/Tell.java"
+        folder = fixture.folder(self.addCleanup)
+        path = folder + "/Tell.java"
         with open(path, "w", encoding="ascii") as file:
             file.write(SOURCE)
         program = self.launch(["java", path, host, str(port)])

@@ -4,7 +4,6 @@ import concurrent.futures
 import os
 import shutil
 import signal
-import tempfile
 import unittest
 
 import fixture
@@ -56,9 +55,7 @@ class Nginx(RecipeCase, ServerCase, unittest.TestCase):
 
     def start(self, host, port):
         fixture.need("nginx")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = fixture.folder(self.addCleanup)
         listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         config = self.folder + "/nginx.conf"
         with open(config, "w", encoding="ascii") as file:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """nginx's stream module passes its clients on, by a header of its own."""
 import os
-import tempfile
 import unittest
 
 import fixture
@@ -41,14 +40,13 @@ class Stream(ServerCase, unittest.TestCase):
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o755)
-        config = folder.name + "/nginx.conf"
+        folder = fixture.folder(self.addCleanup)
+        os.chmod(folder, 0o755)
+        config = folder + "/nginx.conf"
         with open(config, "w", encoding="ascii") as file:
             file.write(CONFIG.format(listen=join(ANYWHERE[host], port),
                                      more="ipv6only=off" if host == V6 else "",
-                                     socket=folder.name + "/socket"))
+                                     socket=folder + "/socket"))
         program = self.launch(["nginx", "-c", config, "-e", "stderr"])
         program.wait_line("start worker process \\d+")
         return program

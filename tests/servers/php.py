@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """PHP's built-in server: one process, poll."""
-import tempfile
 import unittest
 
 import fixture
@@ -19,13 +18,12 @@ class Php(ServerCase, unittest.TestCase):
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        with open(folder.name + "/index.php", "w", encoding="ascii") as file:
+        folder = fixture.folder(self.addCleanup)
+        with open(folder + "/index.php", "w", encoding="ascii") as file:
             file.write(SCRIPT)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         program = self.launch(["php", "-S", address, "index.php"],
-                              cwd=folder.name)
+                              cwd=folder)
         program.wait_line("Development Server .* started")
         return program
 

@@ -3,7 +3,7 @@
 import unittest
 
 import fixture
-from fixture.servers import ServerCase
+from fixture.servers import LineCase
 
 SCRIPT = """
 require "socket"
@@ -22,7 +22,7 @@ end
 """
 
 
-class Ruby(ServerCase, unittest.TestCase):
+class Ruby(LineCase, unittest.TestCase):
     program = "Ruby TCPServer"
     packages = ("ruby",)
     tells = "remote_address, local_address"
@@ -31,17 +31,6 @@ class Ruby(ServerCase, unittest.TestCase):
         program = self.launch(["ruby", "-e", SCRIPT, host, str(port)])
         program.wait_line("^listening$")
         return program
-
-    def request(self, word):
-        return word.encode() + b"\n"
-
-    def told(self, program, word):
-        self.words = self.answer.decode().split()
-        self.assertEqual(self.words[:1], [word], program.output())
-        return self.words[1:3]
-
-    def destination(self, program, word):
-        return self.words[3:5]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import unittest
 
 import fixture
-from fixture.servers import ServerCase
+from fixture.servers import LineCase
 
 SCRIPT = """
 import socket, socketserver, sys
@@ -27,7 +27,7 @@ server.serve_forever()
 """
 
 
-class SocketServer(ServerCase):
+class SocketServer(LineCase):
     """Mixed into one case a way."""
 
     packages = ("python3",)
@@ -39,17 +39,6 @@ class SocketServer(ServerCase):
                                self.way])
         program.wait_line("^listening$")
         return program
-
-    def request(self, word):
-        return word.encode() + b"\n"
-
-    def told(self, program, word):
-        self.words = self.answer.decode().split()
-        self.assertEqual(self.words[:1], [word], program.output())
-        return self.words[1:3]
-
-    def destination(self, program, word):
-        return self.words[3:5]
 
 
 class Threading(SocketServer, unittest.TestCase):

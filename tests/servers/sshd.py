@@ -11,7 +11,6 @@ import pwd
 import re
 import signal
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -58,9 +57,8 @@ class Sshd(RecipeCase, ServerCase):
     greeting = b"SSH-2.0-OpenSSH_"
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.key = folder.name + "/key"
+        folder = fixture.folder(self.addCleanup)
+        self.key = folder + "/key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
                         self.key], check=True)
         if subprocess.run(["id", USER], capture_output=True,

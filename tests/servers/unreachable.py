@@ -4,7 +4,6 @@
 They see what they would see without it: the header, and the proxy.
 """
 import subprocess
-import tempfile
 import unittest
 
 import fixture
@@ -92,10 +91,9 @@ class Unreachable(matrix.Row):
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        source = folder.name + "/server.c"
-        cls.server = folder.name + "/server"
+        folder = fixture.folder(cls.addClassCleanup)
+        source = folder + "/server.c"
+        cls.server = folder + "/server"
         with open(source, "w", encoding="ascii") as file:
             file.write(SOURCE)
         subprocess.run(["gcc", "-o", cls.server, source, *cls.options],

@@ -5,7 +5,6 @@ import re
 import unittest
 
 import fixture
-from fixture.haproxy import Front
 from fixture.servers import V4, ServerCase
 
 CONFIG = "/tmp/vsftpd.conf"

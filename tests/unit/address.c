@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/un.h>
 
-START_TEST(internet_families)
+SUITE("address");
+
+TEST(internet_families)
 {
 	ck_assert(pp_family_is_internet(AF_INET));
 	ck_assert(pp_family_is_internet(AF_INET6));
@@ -18,9 +20,8 @@ START_TEST(internet_families)
 	ck_assert(!pp_family_is_internet(AF_UNIX));
 	ck_assert(!pp_family_is_internet(-1));
 }
-END_TEST
 
-START_TEST(lengths)
+TEST(lengths)
 {
 	union pp_address address = address_of("192.0.2.1", 1);
 
@@ -32,9 +33,8 @@ START_TEST(lengths)
 	address.sa.sa_family = AF_UNIX;
 	ck_assert_uint_eq(pp_address_length(&address), 0);
 }
-END_TEST
 
-START_TEST(from_kernel_takes_whole_internet_addresses)
+TEST(from_kernel_takes_whole_internet_addresses)
 {
 	union pp_address kernel = address_of("192.0.2.1", 80), got;
 
@@ -46,10 +46,9 @@ START_TEST(from_kernel_takes_whole_internet_addresses)
 	pp_address_from_kernel(&got, &kernel.sa, sizeof(kernel.in6));
 	ck_assert_mem_eq(&got.in6, &kernel.in6, sizeof(kernel.in6));
 }
-END_TEST
 
 /* The kernel's length decides, also where fewer bytes than that are ours. */
-START_TEST(from_kernel_short_is_none)
+TEST(from_kernel_short_is_none)
 {
 	static const struct {
 		const char *text;
@@ -68,9 +67,8 @@ START_TEST(from_kernel_short_is_none)
 			assert_address(&got, NULL, 0);
 		}
 }
-END_TEST
 
-START_TEST(from_kernel_other_family_is_none)
+TEST(from_kernel_other_family_is_none)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX,
 				    .sun_path = "/run/socket" };
@@ -79,9 +77,8 @@ START_TEST(from_kernel_other_family_is_none)
 	pp_address_from_kernel(&got, (struct sockaddr *)&name, sizeof(name));
 	assert_address(&got, NULL, 0);
 }
-END_TEST
 
-START_TEST(equal_compares_everything_that_names_a_peer)
+TEST(equal_compares_everything_that_names_a_peer)
 {
 	union pp_address a = address_of("192.0.2.1", 80), b = a;
 
@@ -106,9 +103,8 @@ START_TEST(equal_compares_everything_that_names_a_peer)
 	b = address_of("::ffff:192.0.2.1", 80);
 	ck_assert(!pp_address_equal(&a, &b));
 }
-END_TEST
 
-START_TEST(unspecified_equals_nothing)
+TEST(unspecified_equals_nothing)
 {
 	union pp_address none, other = address_of("0.0.0.0", 0);
 
@@ -117,9 +113,8 @@ START_TEST(unspecified_equals_nothing)
 	ck_assert(!pp_address_equal(&none, &other));
 	ck_assert(!pp_address_equal(&other, &none));
 }
-END_TEST
 
-START_TEST(shown_in_the_family_of_the_socket)
+TEST(shown_in_the_family_of_the_socket)
 {
 	static const struct {
 		const char *stated;
@@ -147,10 +142,9 @@ START_TEST(shown_in_the_family_of_the_socket)
 		assert_address(&shown, rows[i].shown, 54321);
 	}
 }
-END_TEST
 
 /* Flow and scope come from nowhere: a header does not state them. */
-START_TEST(mapped_has_no_flow_and_no_scope)
+TEST(mapped_has_no_flow_and_no_scope)
 {
 	union pp_address address;
 
@@ -163,9 +157,8 @@ START_TEST(mapped_has_no_flow_and_no_scope)
 	pp_address_unmap(&address);
 	assert_address(&address, "192.0.2.1", 80);
 }
-END_TEST
 
-START_TEST(map_and_unmap_keep_what_is_none)
+TEST(map_and_unmap_keep_what_is_none)
 {
 	union pp_address none;
 
@@ -175,10 +168,9 @@ START_TEST(map_and_unmap_keep_what_is_none)
 	pp_address_unmap(&none);
 	assert_address(&none, NULL, 0);
 }
-END_TEST
 
 /* As accept(2): what fits is copied, the full length is told. */
-START_TEST(copied_out_as_the_kernel_does)
+TEST(copied_out_as_the_kernel_does)
 {
 	union pp_address from = address_of("2001:db8::1", 80);
 
@@ -196,9 +188,8 @@ START_TEST(copied_out_as_the_kernel_does)
 		ck_assert_mem_eq(to + fits, untouched, 40 - fits);
 	}
 }
-END_TEST
 
-START_TEST(copied_out_to_nobody)
+TEST(copied_out_to_nobody)
 {
 	union pp_address from = address_of("192.0.2.1", 80);
 	socklen_t length = 99;
@@ -207,10 +198,9 @@ START_TEST(copied_out_to_nobody)
 	ck_assert(pp_sockaddr_copy_out(&from.sa, 16, NULL, &length));
 	ck_assert_uint_eq(length, 99);
 }
-END_TEST
 
 /* The kernel refuses a length that is negative, and writes nothing. */
-START_TEST(copied_out_to_a_negative_length)
+TEST(copied_out_to_a_negative_length)
 {
 	union pp_address from = address_of("192.0.2.1", 80), to;
 	static const int negative[] = { -1, INT_MIN };
@@ -224,9 +214,8 @@ START_TEST(copied_out_to_a_negative_length)
 		assert_address(&to, NULL, 0);
 	}
 }
-END_TEST
 
-START_TEST(texts)
+TEST(texts)
 {
 	union pp_address address = address_of("192.0.2.1", 80);
 	char text[PP_ADDRESS_TEXT];
@@ -240,9 +229,8 @@ START_TEST(texts)
 	ck_assert_str_eq(pp_address_text(&address, text, sizeof(text)),
 			 "none");
 }
-END_TEST
 
-START_TEST(text_is_cut_at_its_size)
+TEST(text_is_cut_at_its_size)
 {
 	union pp_address address = address_of(
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
@@ -257,27 +245,4 @@ START_TEST(text_is_cut_at_its_size)
 		ck_assert_uint_lt(strlen(text), size);
 		ck_assert_int_eq(strncmp(text, whole, size - 1), 0);
 	}
-}
-END_TEST
-
-Suite *pp_suite_address(void)
-{
-	Suite *suite = suite_create("address");
-
-	ADD_TEST(suite, internet_families);
-	ADD_TEST(suite, lengths);
-	ADD_TEST(suite, from_kernel_takes_whole_internet_addresses);
-	ADD_TEST(suite, from_kernel_short_is_none);
-	ADD_TEST(suite, from_kernel_other_family_is_none);
-	ADD_TEST(suite, equal_compares_everything_that_names_a_peer);
-	ADD_TEST(suite, unspecified_equals_nothing);
-	ADD_TEST(suite, shown_in_the_family_of_the_socket);
-	ADD_TEST(suite, mapped_has_no_flow_and_no_scope);
-	ADD_TEST(suite, map_and_unmap_keep_what_is_none);
-	ADD_TEST(suite, copied_out_as_the_kernel_does);
-	ADD_TEST(suite, copied_out_to_nobody);
-	ADD_TEST(suite, copied_out_to_a_negative_length);
-	ADD_TEST(suite, texts);
-	ADD_TEST(suite, text_is_cut_at_its_size);
-	return suite;
 }

@@ -94,7 +94,9 @@ static void check(const char *peer, enum pp_admission admission,
 
 static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n";
 
-START_TEST(header)
+SUITE_AROUND("admission", begin, end);
+
+TEST(header)
 {
 	deliver(&connection, line, strlen(line));
 	deliver(&connection, "data", 4);
@@ -104,9 +106,8 @@ START_TEST(header)
 	ck_assert_uint_eq(received, 2);
 	ck_assert_uint_eq(asked_names, 0);
 }
-END_TEST
 
-START_TEST(none)
+TEST(none)
 {
 	deliver(&connection, "GET /", 5);
 	check("127.0.0.1", PP_ADMIT_BARE, "no header");
@@ -114,17 +115,15 @@ START_TEST(none)
 	check("127.0.0.1", PP_ADMIT_REFUSED, "no header");
 	assert_left(&connection, "GET /", 5);
 }
-END_TEST
 
-START_TEST(malformed)
+TEST(malformed)
 {
 	deliver(&connection, "PROXY nonsense\r\n", 16);
 	ck_assert_int_eq(judge("127.0.0.1").admission, PP_ADMIT_REFUSED);
 	ck_assert_ptr_nonnull(judge("127.0.0.1").reason);
 }
-END_TEST
 
-START_TEST(half)
+TEST(half)
 {
 	check("127.0.0.1", PP_ADMIT_WAIT, "header not whole");
 	deliver(&connection, line, 10);
@@ -140,10 +139,9 @@ START_TEST(half)
 					  PP_RECEIVED_NONE).reason,
 			 "its time was up");
 }
-END_TEST
 
 /* Not one byte is looked at. */
-START_TEST(not_trusted)
+TEST(not_trusted)
 {
 	set("TRUSTED", "10.0.0.0/8");
 	deliver(&connection, line, strlen(line));
@@ -153,9 +151,8 @@ START_TEST(not_trusted)
 	ck_assert_uint_eq(received + asked_names, 0);
 	check("10.1.2.3", PP_ADMIT_HEADER, NULL);
 }
-END_TEST
 
-START_TEST(ports)
+TEST(ports)
 {
 	set("PORTS", "80 443");
 	set("TRUSTED", "10.0.0.0/8");
@@ -175,10 +172,9 @@ START_TEST(ports)
 	check("127.0.0.1", PP_ADMIT_REFUSED, "not trusted");
 	check("10.1.2.3", PP_ADMIT_HEADER, NULL);
 }
-END_TEST
 
 /* What cannot be looked at may have a header: the peer is not the client. */
-START_TEST(unreadable)
+TEST(unreadable)
 {
 	static const struct {
 		int error;
@@ -202,22 +198,4 @@ START_TEST(unreadable)
 	failing = EACCES;
 	set("TRUSTED", "10.0.0.0/8");
 	check("127.0.0.1", PP_ADMIT_BARE, "not trusted");
-}
-END_TEST
-
-Suite *pp_suite_admission(void)
-{
-	Suite *suite = suite_create("admission");
-	TCase *tests = tcase_create("connections");
-
-	tcase_add_checked_fixture(tests, begin, end);
-	tcase_add_test(tests, header);
-	tcase_add_test(tests, none);
-	tcase_add_test(tests, malformed);
-	tcase_add_test(tests, half);
-	tcase_add_test(tests, not_trusted);
-	tcase_add_test(tests, ports);
-	tcase_add_test(tests, unreadable);
-	suite_add_tcase(suite, tests);
-	return suite;
 }

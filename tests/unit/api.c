@@ -43,7 +43,9 @@ static void assert_ends(const struct proxyproto_header *header,
 	assert_address(&to, destination, 2222);
 }
 
-START_TEST(each_kind_is_told)
+SUITE("api");
+
+TEST(each_kind_is_told)
 {
 	static const struct {
 		unsigned command, protocol;
@@ -82,9 +84,8 @@ START_TEST(each_kind_is_told)
 		assert_ends(&header, rows[i].source, rows[i].destination);
 	}
 }
-END_TEST
 
-START_TEST(unix_addresses_are_told)
+TEST(unix_addresses_are_told)
 {
 	static struct bytes bytes;
 	struct proxyproto_header header;
@@ -103,9 +104,8 @@ START_TEST(unix_addresses_are_told)
 	ck_assert_mem_eq(header.destination.un.sun_path, bytes.at + 124, 108);
 	ck_assert_uint_eq(header.tlvs_length, 5);
 }
-END_TEST
 
-START_TEST(lines_are_told)
+TEST(lines_are_told)
 {
 	static const struct {
 		const char *line, *source, *destination;
@@ -134,10 +134,9 @@ START_TEST(lines_are_told)
 		assert_ends(&header, rows[i].source, rows[i].destination);
 	}
 }
-END_TEST
 
 /* The four outcomes, and what each of them tells beside. */
-START_TEST(outcomes_are_told_apart)
+TEST(outcomes_are_told_apart)
 {
 	struct proxyproto_header header;
 
@@ -157,9 +156,8 @@ START_TEST(outcomes_are_told_apart)
 	ck_assert_str_eq(header.reason,
 			 "protocol is not TCP4, TCP6, UNKNOWN");
 }
-END_TEST
 
-START_TEST(each_result_has_its_text)
+TEST(each_result_has_its_text)
 {
 	for (int a = 1; a >= PROXYPROTO_SHORT - 1; a--) {
 		ck_assert_uint_gt(strlen(proxyproto_strerror(a)), 0);
@@ -172,7 +170,6 @@ START_TEST(each_result_has_its_text)
 	ck_assert_str_eq(proxyproto_strerror(1),
 			 proxyproto_strerror(PROXYPROTO_SHORT - 1));
 }
-END_TEST
 
 /* A header over TCP, of version 2. */
 static struct proxyproto_header client(void)
@@ -195,7 +192,7 @@ static ssize_t format(const struct proxyproto_header *header)
 	return proxyproto_format(header, bytes, sizeof(bytes));
 }
 
-START_TEST(headers_that_no_version_can_say)
+TEST(headers_that_no_version_can_say)
 {
 	struct proxyproto_header header;
 
@@ -227,9 +224,8 @@ START_TEST(headers_that_no_version_can_say)
 	UNFIT(header.tlvs = "\3\0\3\0\0\0"; header.tlvs_length = 6);
 #undef UNFIT
 }
-END_TEST
 
-START_TEST(tlvs_of_every_length)
+TEST(tlvs_of_every_length)
 {
 	static uint8_t tlvs[PROXYPROTO_V2_MAX];
 	struct proxyproto_header header = client();
@@ -245,9 +241,8 @@ START_TEST(tlvs_of_every_length)
 	header.tlvs_length++;
 	ck_assert_int_eq(format(&header), PROXYPROTO_UNFIT);
 }
-END_TEST
 
-START_TEST(lines_without_addresses)
+TEST(lines_without_addresses)
 {
 	struct proxyproto_header header;
 	uint8_t bytes[64];
@@ -260,10 +255,9 @@ START_TEST(lines_without_addresses)
 	ck_assert_int_eq(proxyproto_format(&header, bytes, 14),
 			 PROXYPROTO_SHORT);
 }
-END_TEST
 
 /* The endpoints of a health check are not told, whatever they are. */
-START_TEST(local_is_sixteen_bytes)
+TEST(local_is_sixteen_bytes)
 {
 	static const uint8_t local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
 	struct proxyproto_header header = client();
@@ -275,31 +269,12 @@ START_TEST(local_is_sixteen_bytes)
 	ck_assert_int_eq(proxyproto_format(&header, bytes, 15),
 			 PROXYPROTO_SHORT);
 }
-END_TEST
 
-START_TEST(version_is_that_of_the_package)
+TEST(version_is_that_of_the_package)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%d.%d.%d", PROXYPROTO_VERSION_MAJOR,
 		 PROXYPROTO_VERSION_MINOR, PROXYPROTO_VERSION_PATCH);
 	ck_assert_str_eq(text, PACKAGE_VERSION);
-}
-END_TEST
-
-Suite *pp_suite_api(void)
-{
-	Suite *suite = suite_create("api");
-
-	ADD_TEST(suite, each_kind_is_told);
-	ADD_TEST(suite, unix_addresses_are_told);
-	ADD_TEST(suite, lines_are_told);
-	ADD_TEST(suite, outcomes_are_told_apart);
-	ADD_TEST(suite, each_result_has_its_text);
-	ADD_TEST(suite, headers_that_no_version_can_say);
-	ADD_TEST(suite, tlvs_of_every_length);
-	ADD_TEST(suite, lines_without_addresses);
-	ADD_TEST(suite, local_is_sixteen_bytes);
-	ADD_TEST(suite, version_is_that_of_the_package);
-	return suite;
 }

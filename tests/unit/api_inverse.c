@@ -121,7 +121,9 @@ static size_t random_tlvs(uint8_t *bytes, size_t size, size_t length)
 	return length;
 }
 
-START_TEST(parse_reverses_format)
+SUITE("api_inverse");
+
+TEST(parse_reverses_format)
 {
 	static uint8_t bytes[4096], again[4096];
 
@@ -154,10 +156,9 @@ START_TEST(parse_reverses_format)
 		      "round %d: is not written as it was read", i);
 	}
 }
-END_TEST
 
 /* What is valid, and by whoever written, says the same when written again. */
-START_TEST(format_reverses_parse)
+TEST(format_reverses_parse)
 {
 	static struct bytes bytes;
 	static uint8_t again[PROXYPROTO_V2_MAX];
@@ -179,10 +180,9 @@ START_TEST(format_reverses_parse)
 	}
 	ck_assert_int_gt(count, 10);
 }
-END_TEST
 
 /* Whole or not at all, with nothing written behind. */
-START_TEST(format_keeps_to_its_room)
+TEST(format_keeps_to_its_room)
 {
 	static uint8_t bytes[4096];
 
@@ -200,15 +200,4 @@ START_TEST(format_keeps_to_its_room)
 			      "round %d: %zu of %zd", i, size, whole);
 		}
 	}
-}
-END_TEST
-
-Suite *pp_suite_api_inverse(void)
-{
-	Suite *suite = suite_create("api_inverse");
-
-	ADD_TEST(suite, parse_reverses_format);
-	ADD_TEST(suite, format_reverses_parse);
-	ADD_TEST(suite, format_keeps_to_its_room);
-	return suite;
 }

@@ -16,9 +16,7 @@ static void begin(void)
 {
 	static struct bytes bytes;
 
-	begin_v2(&bytes, 0x21, 0x11);
-	add_inet(&bytes);
-	end_v2(&bytes);
+	inet_v2(&bytes);
 	memset(buffer, 0xaa, sizeof(buffer));
 	memcpy(buffer, bytes.at, bytes.size);
 }
@@ -36,7 +34,9 @@ static struct proxyproto_header read_back(ssize_t length)
 	return header;
 }
 
-START_TEST(walks_and_finds)
+SUITE("api_tlv");
+
+TEST(walks_and_finds)
 {
 	static const uint8_t tlvs[] = { 1, 0, 2, 'h', '2', 4, 0, 0,
 					5, 0, 1, 0xff, 5, 0, 1, 0xfe };
@@ -63,9 +63,8 @@ START_TEST(walks_and_finds)
 	ck_assert_int_eq(proxyproto_find_tlv(tlvs, sizeof(tlvs) - 1, 1, &tlv),
 			 1);
 }
-END_TEST
 
-START_TEST(what_is_not_found_is_left)
+TEST(what_is_not_found_is_left)
 {
 	static const uint8_t tlvs[] = { 1, 0, 2, 'h', '2', 5, 0, 9 };
 	struct proxyproto_tlv tlv = { .type = 77 };
@@ -84,9 +83,8 @@ START_TEST(what_is_not_found_is_left)
 	ck_assert_uint_eq(offset, 5);
 	ck_assert_uint_eq(tlv.type, 77);
 }
-END_TEST
 
-START_TEST(reads_ssl)
+TEST(reads_ssl)
 {
 	static const uint8_t value[] = { 5, 1, 2, 3, 4, 0x22, 0, 1, 'a' };
 	struct proxyproto_tlv tlv = { .type = PROXYPROTO_TLV_SSL,
@@ -109,9 +107,8 @@ START_TEST(reads_ssl)
 	tlv.type = PROXYPROTO_TLV_SSL_CN;
 	ck_assert_int_eq(proxyproto_read_ssl(&tlv, &ssl), PROXYPROTO_UNFIT);
 }
-END_TEST
 
-START_TEST(names)
+TEST(names)
 {
 	ck_assert_str_eq(proxyproto_tlv_name(PROXYPROTO_TLV_ALPN), "alpn");
 	ck_assert_str_eq(proxyproto_tlv_name(PROXYPROTO_TLV_UNIQUE_ID),
@@ -124,9 +121,8 @@ START_TEST(names)
 	ck_assert_ptr_null(proxyproto_tlv_name(0));
 	ck_assert_ptr_null(proxyproto_tlv_name(0x101));
 }
-END_TEST
 
-START_TEST(appends)
+TEST(appends)
 {
 	struct proxyproto_header header;
 	struct proxyproto_tlv tlv;
@@ -143,9 +139,8 @@ START_TEST(appends)
 	ck_assert_int_eq(proxyproto_find_tlv(header.tlvs, header.tlvs_length,
 					     255, &tlv), 1);
 }
-END_TEST
 
-START_TEST(appends_within_ssl)
+TEST(appends_within_ssl)
 {
 	struct proxyproto_header header;
 
@@ -169,10 +164,9 @@ START_TEST(appends_within_ssl)
 	ck_assert_int_eq(proxyproto_add_ssl_tlv(buffer, sizeof(buffer), 0x21,
 						"x", 1), PROXYPROTO_UNFIT);
 }
-END_TEST
 
 /* Wherever it stands, the checksum is over what there is then. */
-START_TEST(the_checksum_stays_right)
+TEST(the_checksum_stays_right)
 {
 	struct proxyproto_header header;
 
@@ -212,10 +206,9 @@ START_TEST(the_checksum_stays_right)
 		ck_assert_mem_ne(other + 31, buffer + 31, 4);
 	}
 }
-END_TEST
 
 /* Up to the last byte that there is room for, and nothing changed beyond. */
-START_TEST(room_is_kept_to)
+TEST(room_is_kept_to)
 {
 	uint8_t before[64];
 
@@ -236,9 +229,8 @@ START_TEST(room_is_kept_to)
 			 PROXYPROTO_SHORT);
 	read_back(proxyproto_add_ssl_tlv(buffer, 51, 0x22, "", 0));
 }
-END_TEST
 
-START_TEST(length_is_kept_to)
+TEST(length_is_kept_to)
 {
 	static const uint8_t value[65535];
 	const size_t most = PROXYPROTO_V2_MAX - 28 - 3;
@@ -255,9 +247,8 @@ START_TEST(length_is_kept_to)
 	ck_assert_int_eq(proxyproto_add_crc32c(buffer, sizeof(buffer)),
 			 PROXYPROTO_UNFIT);
 }
-END_TEST
 
-START_TEST(what_takes_no_tlv)
+TEST(what_takes_no_tlv)
 {
 	static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
 	static const uint8_t value[129];
@@ -287,22 +278,4 @@ START_TEST(what_takes_no_tlv)
 	ck_assert_int_eq(proxyproto_add_tlv(buffer, sizeof(buffer),
 					    PROXYPROTO_TLV_UNIQUE_ID, value,
 					    128), 28 + 3 + 128);
-}
-END_TEST
-
-Suite *pp_suite_api_tlv(void)
-{
-	Suite *suite = suite_create("api_tlv");
-
-	ADD_TEST(suite, walks_and_finds);
-	ADD_TEST(suite, what_is_not_found_is_left);
-	ADD_TEST(suite, reads_ssl);
-	ADD_TEST(suite, names);
-	ADD_TEST(suite, appends);
-	ADD_TEST(suite, appends_within_ssl);
-	ADD_TEST(suite, the_checksum_stays_right);
-	ADD_TEST(suite, room_is_kept_to);
-	ADD_TEST(suite, length_is_kept_to);
-	ADD_TEST(suite, what_takes_no_tlv);
-	return suite;
 }

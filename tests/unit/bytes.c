@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static struct pp_bytes bytes;
 
@@ -27,7 +26,9 @@ static void assert_vectors(const char *text, const void *expected, size_t size)
 #define VECTORS(text, expected) \
 	assert_vectors(text, expected, sizeof(expected) - 1)
 
-START_TEST(vectors)
+SUITE("literal");
+
+TEST(vectors)
 {
 	VECTORS("alpn=h2", "\x01\0\2h2");
 	VECTORS("authority=example.org", "\x02\0\x0b" "example.org");
@@ -43,9 +44,8 @@ START_TEST(vectors)
 	VECTORS(" alpn=h2,\tALPN=h3 ,,\n0xee=09 ",
 		"\x01\0\2h2\x01\0\2h3\xee\0\1\x09");
 }
-END_TEST
 
-START_TEST(no_vectors)
+TEST(no_vectors)
 {
 	size_t before = mapped_bytes;
 
@@ -54,10 +54,9 @@ START_TEST(no_vectors)
 	ck_assert_uint_eq(bytes.length, 0);
 	ck_assert_uint_eq(mapped_bytes, before);
 }
-END_TEST
 
 /* The word that is bad is told, and nothing else changes. */
-START_TEST(bad_vectors)
+TEST(bad_vectors)
 {
 	static const char *const words[] = {
 		"alpn", "=h2", "h2", "none", "crc32c=00000000", "0x=00",
@@ -84,9 +83,8 @@ START_TEST(bad_vectors)
 	pp_bytes_free(&bytes);
 	ck_assert_uint_eq(mapped_bytes, before);
 }
-END_TEST
 
-START_TEST(a_unique_id_has_128_bytes)
+TEST(a_unique_id_has_128_bytes)
 {
 	char text[10 + PP_UNIQUE_ID_MAX + 2] = "unique-id=";
 
@@ -97,9 +95,8 @@ START_TEST(a_unique_id_has_128_bytes)
 	text[10 + PP_UNIQUE_ID_MAX] = 'x';
 	ck_assert_ptr_eq(pp_list_parse(&pp_vectors, text, &bytes), text);
 }
-END_TEST
 
-START_TEST(as_many_as_a_header_has_room_for)
+TEST(as_many_as_a_header_has_room_for)
 {
 	char text[64];
 
@@ -112,22 +109,6 @@ START_TEST(as_many_as_a_header_has_room_for)
 		 PP_VECTORS_MAX - PP_TLV_FIXED - 4);
 	ck_assert_str_eq(pp_list_parse(&pp_vectors, text, &bytes), "alpn=h2");
 }
-END_TEST
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-START_TEST(no_memory_is_no_list)
-{
-	fake_mmap = no_memory;
-	ck_assert_ptr_nonnull(pp_list_parse(&pp_vectors, "alpn=h2", &bytes));
-	ck_assert_ptr_nonnull(pp_list_parse(&pp_verbatim, "x", &bytes));
-	fake_mmap = NULL;
-}
-END_TEST
 
 static void assert_verbatim(const char *text, const void *expected, size_t size)
 {
@@ -140,7 +121,7 @@ static void assert_verbatim(const char *text, const void *expected, size_t size)
 #define VERBATIM(text, expected) \
 	assert_verbatim(text, expected, sizeof(expected) - 1)
 
-START_TEST(verbatim)
+TEST(verbatim)
 {
 	VERBATIM("PROXY UNKNOWN\\r\\n", "PROXY UNKNOWN\r\n");
 	VERBATIM("\\x0d\\x0A\\x00\\xfF", "\r\n\0\xff");
@@ -150,9 +131,8 @@ START_TEST(verbatim)
 	ck_assert_ptr_null(pp_list_parse(&pp_verbatim, "none", &bytes));
 	ck_assert_ptr_null(bytes.at);
 }
-END_TEST
 
-START_TEST(bad_verbatim)
+TEST(bad_verbatim)
 {
 	static const char *const texts[] = {
 		"", "\\", "x\\", "\\t", "\\0", "\\x", "\\x4", "\\xg0",
@@ -165,9 +145,8 @@ START_TEST(bad_verbatim)
 			      "%s", texts[i]);
 	ck_assert_uint_eq(mapped_bytes, before);
 }
-END_TEST
 
-START_TEST(verbatim_as_long_as_a_header)
+TEST(verbatim_as_long_as_a_header)
 {
 	static char text[PP_V2_MAX + 2];
 
@@ -177,21 +156,4 @@ START_TEST(verbatim_as_long_as_a_header)
 	pp_bytes_free(&bytes);
 	text[PP_V2_MAX] = 'x';
 	ck_assert_ptr_eq(pp_list_parse(&pp_verbatim, text, &bytes), text);
-}
-END_TEST
-
-Suite *pp_suite_literal(void)
-{
-	Suite *suite = suite_create("literal");
-
-	ADD_TEST(suite, vectors);
-	ADD_TEST(suite, no_vectors);
-	ADD_TEST(suite, bad_vectors);
-	ADD_TEST(suite, a_unique_id_has_128_bytes);
-	ADD_TEST(suite, as_many_as_a_header_has_room_for);
-	ADD_TEST(suite, no_memory_is_no_list);
-	ADD_TEST(suite, verbatim);
-	ADD_TEST(suite, bad_verbatim);
-	ADD_TEST(suite, verbatim_as_long_as_a_header);
-	return suite;
 }

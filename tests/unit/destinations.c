@@ -12,11 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct pp_destinations table;
+
+static void begin(void)
+{
+	memset(&table, 0, sizeof(table));
+}
+
+SUITE_AROUND("destinations", begin, NULL);
+
 /*
  * By the vectors of its authors: keys and texts are bytes 0, 1, 2 ...; these
  * are digests of whole words.
  */
-START_TEST(vectors)
+TEST(vectors)
 {
 	static const struct {
 		size_t words;
@@ -38,9 +47,8 @@ START_TEST(vectors)
 			ck_assert_uint_eq(pp_digest(key, words, cases[i].words),
 					  cases[i].digest);
 }
-END_TEST
 
-START_TEST(each_bit_counts)
+TEST(each_bit_counts)
 {
 	uint64_t key[2] = { 1, 2 }, words[10] = { 0 };
 	uint64_t digest = pp_digest(key, words, 10);
@@ -57,9 +65,6 @@ START_TEST(each_bit_counts)
 	}
 	ck_assert(pp_digest(key, words, 9) != digest);
 }
-END_TEST
-
-static struct pp_destinations table;
 
 static struct in6_addr address_number(uint64_t n)
 {
@@ -92,7 +97,7 @@ static bool finds_none(uint64_t digest)
 	return !pp_destinations_find(&table, digest, &address);
 }
 
-START_TEST(what_was_added)
+TEST(what_was_added)
 {
 	for (uint64_t n = 1; n < 100; n++) {
 		ck_assert(finds_none(n << 40));
@@ -103,18 +108,16 @@ START_TEST(what_was_added)
 		ck_assert(add(n << 40 | n * 11, n));
 	}
 }
-END_TEST
 
-START_TEST(two_of_one_digest)
+TEST(two_of_one_digest)
 {
 	ck_assert(add(4711, 1));
 	ck_assert(!add(4711, 2));
 	ck_assert(finds(4711, 1));
 }
-END_TEST
 
 /* No more than there is room for, and none of them goes. */
-START_TEST(full)
+TEST(full)
 {
 	static bool added[8 * PP_DESTINATIONS];
 	size_t count = 0;
@@ -132,17 +135,15 @@ START_TEST(full)
 		      "number %d", (int)n);
 	}
 }
-END_TEST
 
 /* So many of one place are full, too. */
-START_TEST(one_place)
+TEST(one_place)
 {
 	for (uint64_t n = 0; n < PP_DESTINATIONS_PLACES; n++)
 		ck_assert(add(n * PP_DESTINATIONS, n));
 	ck_assert(!add(PP_DESTINATIONS_PLACES * PP_DESTINATIONS, 99));
 	ck_assert(finds(0, 0));
 }
-END_TEST
 
 #define THREADS 4
 #define NUMBERS 400
@@ -166,7 +167,7 @@ static void *add_all(void *argument)
 	return NULL;
 }
 
-START_TEST(threads)
+TEST(threads)
 {
 	pthread_t ids[THREADS];
 
@@ -176,28 +177,4 @@ START_TEST(threads)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(ids[i], NULL);
 	ck_assert_int_eq(wrong, 0);
-}
-END_TEST
-
-static void begin(void)
-{
-	memset(&table, 0, sizeof(table));
-}
-
-Suite *pp_suite_destinations(void)
-{
-	Suite *suite = suite_create("destinations");
-	TCase *tests = tcase_create("table");
-
-	tcase_add_checked_fixture(tests, begin, NULL);
-	tcase_add_test(tests, what_was_added);
-	tcase_add_test(tests, two_of_one_digest);
-	tcase_add_test(tests, full);
-	tcase_add_test(tests, one_place);
-	tcase_add_test(tests, threads);
-	tcase_set_timeout(tests, 60);
-	suite_add_tcase(suite, tests);
-	ADD_TEST(suite, vectors);
-	ADD_TEST(suite, each_bit_counts);
-	return suite;
 }

@@ -34,7 +34,9 @@ static void assert_more(const struct bytes *header, size_t size)
 	      "%zu bytes of %zu", size, header->size);
 }
 
-START_TEST(each_prefix_of_each_valid_header_wants_more)
+SUITE("header");
+
+TEST(each_prefix_of_each_valid_header_wants_more)
 {
 	static struct bytes header;
 
@@ -42,9 +44,8 @@ START_TEST(each_prefix_of_each_valid_header_wants_more)
 		for (size_t size = 0; size < header.size; size++)
 			assert_more(&header, size);
 }
-END_TEST
 
-START_TEST(each_valid_header_is_complete_whatever_follows)
+TEST(each_valid_header_is_complete_whatever_follows)
 {
 	static const char *const payloads[] = {
 		"", "\r\n", "\n", " ", "SSH-2.0-OpenSSH_9.2p1\r\n",
@@ -64,9 +65,8 @@ START_TEST(each_valid_header_is_complete_whatever_follows)
 		}
 	ck_assert_uint_gt(valid, 30);
 }
-END_TEST
 
-START_TEST(the_longest_header_and_its_prefixes)
+TEST(the_longest_header_and_its_prefixes)
 {
 	static struct bytes header;
 	struct pp_header parsed;
@@ -91,7 +91,6 @@ START_TEST(the_longest_header_and_its_prefixes)
 		assert_address(&parsed.source, "192.0.2.1", 1111);
 	}
 }
-END_TEST
 
 static enum pp_verdict parse_text(const char *text, enum pp_versions versions)
 {
@@ -102,7 +101,7 @@ static enum pp_verdict parse_text(const char *text, enum pp_versions versions)
 			       versions, &parsed);
 }
 
-START_TEST(anything_else_is_absent_from_its_first_byte_on)
+TEST(anything_else_is_absent_from_its_first_byte_on)
 {
 	static const char *const texts[] = {
 		"G", "GET / HTTP/1.1\r\n", "SSH-2.0-x\r\n", "proxy TCP4 ",
@@ -115,10 +114,9 @@ START_TEST(anything_else_is_absent_from_its_first_byte_on)
 		ck_assert_int_eq(parse_text(texts[i], PP_VERSION_BOTH),
 				 PP_HEADER_ABSENT);
 }
-END_TEST
 
 /* One bit wrong in either signature: not a header, and at that very byte. */
-START_TEST(each_bit_of_the_signatures_counts)
+TEST(each_bit_of_the_signatures_counts)
 {
 	static const size_t signature_size[] = { 5, 12 };
 	static struct bytes header[2];
@@ -141,19 +139,16 @@ START_TEST(each_bit_of_the_signatures_counts)
 					PP_HEADER_ABSENT);
 		}
 }
-END_TEST
 
 /* Not one byte of a version that is switched off is waited for. */
-START_TEST(a_version_that_is_switched_off_is_absent)
+TEST(a_version_that_is_switched_off_is_absent)
 {
 	static struct bytes v1, v2;
 	struct pp_header parsed;
 
 	v1.size = 0;
 	add_text(&v1, "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n");
-	begin_v2(&v2, 0x21, 0x11);
-	add_inet(&v2);
-	end_v2(&v2);
+	inet_v2(&v2);
 	for (size_t size = 1; size <= v1.size; size++) {
 		ck_assert_int_eq(pp_header_parse(v1.at, size, PP_VERSION_2,
 						 &parsed), PP_HEADER_ABSENT);
@@ -171,9 +166,8 @@ START_TEST(a_version_that_is_switched_off_is_absent)
 	ck_assert_int_eq(pp_header_parse(v2.at, v2.size, PP_VERSION_2, &parsed),
 			 PP_HEADER_COMPLETE);
 }
-END_TEST
 
-START_TEST(without_a_byte_each_version_wants_one)
+TEST(without_a_byte_each_version_wants_one)
 {
 	struct pp_header parsed;
 
@@ -187,10 +181,9 @@ START_TEST(without_a_byte_each_version_wants_one)
 	ck_assert_int_eq(pp_header_parse("", 0, PP_VERSION_NONE, &parsed),
 			 PP_HEADER_ABSENT);
 }
-END_TEST
 
 /* What lay in the structure before has no say. */
-START_TEST(nothing_is_left_of_an_earlier_header)
+TEST(nothing_is_left_of_an_earlier_header)
 {
 	struct pp_header parsed;
 	const char *line = "PROXY UNKNOWN\r\n";
@@ -206,20 +199,4 @@ START_TEST(nothing_is_left_of_an_earlier_header)
 	ck_assert_uint_eq(parsed.tlv_offset, 0);
 	ck_assert_uint_eq(parsed.tlv_length, 0);
 	ck_assert_ptr_null(parsed.reason);
-}
-END_TEST
-
-Suite *pp_suite_header(void)
-{
-	Suite *suite = suite_create("header");
-
-	ADD_TEST(suite, each_prefix_of_each_valid_header_wants_more);
-	ADD_TEST(suite, each_valid_header_is_complete_whatever_follows);
-	ADD_TEST(suite, the_longest_header_and_its_prefixes);
-	ADD_TEST(suite, anything_else_is_absent_from_its_first_byte_on);
-	ADD_TEST(suite, each_bit_of_the_signatures_counts);
-	ADD_TEST(suite, a_version_that_is_switched_off_is_absent);
-	ADD_TEST(suite, without_a_byte_each_version_wants_one);
-	ADD_TEST(suite, nothing_is_left_of_an_earlier_header);
-	return suite;
 }

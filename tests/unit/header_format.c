@@ -29,7 +29,9 @@ static size_t format(unsigned version, const char *source, unsigned source_port,
 	return length;
 }
 
-START_TEST(lines_of_version_1)
+SUITE("header_format");
+
+TEST(lines_of_version_1)
 {
 	static const struct {
 		const char *source, *destination, *line;
@@ -64,16 +66,13 @@ START_TEST(lines_of_version_1)
 		ck_assert_mem_eq(bytes, rows[i].line, length);
 	}
 }
-END_TEST
 
-START_TEST(bytes_of_version_2)
+TEST(bytes_of_version_2)
 {
 	static struct bytes wanted;
 	uint8_t bytes[PP_FORMAT_MAX + 1];
 
-	begin_v2(&wanted, 0x21, 0x11);
-	add_inet(&wanted);
-	end_v2(&wanted);
+	inet_v2(&wanted);
 	ck_assert_uint_eq(format(2, "192.0.2.1", 1111, "192.0.2.2", 2222, bytes,
 				 PP_FORMAT_MAX), 28);
 	ck_assert_mem_eq(bytes, wanted.at, 28);
@@ -84,10 +83,9 @@ START_TEST(bytes_of_version_2)
 				 bytes, PP_FORMAT_MAX), 52);
 	ck_assert_mem_eq(bytes, wanted.at, 52);
 }
-END_TEST
 
 /* What is written is read again as what it was made of. */
-START_TEST(round_trips)
+TEST(round_trips)
 {
 	static const char *const texts[] = {
 		"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1",
@@ -123,9 +121,8 @@ START_TEST(round_trips)
 		ck_assert(pp_address_equal(&destination, &header.destination));
 	}
 }
-END_TEST
 
-START_TEST(the_longest_is_format_max)
+TEST(the_longest_is_format_max)
 {
 	uint8_t bytes[PP_FORMAT_MAX + 1];
 
@@ -133,10 +130,9 @@ START_TEST(the_longest_is_format_max)
 	ck_assert_uint_eq(format(1, longest, 65535, longest, 65535, bytes,
 				 PP_FORMAT_MAX), PP_FORMAT_MAX);
 }
-END_TEST
 
 /* Whole or not at all. */
-START_TEST(a_size_too_small_writes_nothing)
+TEST(a_size_too_small_writes_nothing)
 {
 	static const char *const texts[] = { "192.0.2.1", longest };
 	uint8_t bytes[PP_FORMAT_MAX + 1];
@@ -156,9 +152,8 @@ START_TEST(a_size_too_small_writes_nothing)
 						 whole), whole);
 		}
 }
-END_TEST
 
-START_TEST(versions_that_are_none)
+TEST(versions_that_are_none)
 {
 	uint8_t bytes[PP_FORMAT_MAX + 1];
 
@@ -167,9 +162,8 @@ START_TEST(versions_that_are_none)
 	ck_assert_uint_eq(format(3, "192.0.2.1", 1, "192.0.2.2", 2, bytes,
 				 PP_FORMAT_MAX), 0);
 }
-END_TEST
 
-START_TEST(addresses_that_are_none)
+TEST(addresses_that_are_none)
 {
 	union pp_address good = address_of("192.0.2.1", 1), none;
 	uint8_t bytes[PP_FORMAT_MAX];
@@ -183,19 +177,4 @@ START_TEST(addresses_that_are_none)
 		ck_assert_uint_eq(pp_header_format(version, &none, &none, bytes,
 						   sizeof(bytes)), 0);
 	}
-}
-END_TEST
-
-Suite *pp_suite_header_format(void)
-{
-	Suite *suite = suite_create("header_format");
-
-	ADD_TEST(suite, lines_of_version_1);
-	ADD_TEST(suite, bytes_of_version_2);
-	ADD_TEST(suite, round_trips);
-	ADD_TEST(suite, the_longest_is_format_max);
-	ADD_TEST(suite, a_size_too_small_writes_nothing);
-	ADD_TEST(suite, versions_that_are_none);
-	ADD_TEST(suite, addresses_that_are_none);
-	return suite;
 }

@@ -26,7 +26,9 @@ static enum pp_verdict parse_line(const char *line, struct pp_header *header)
 	return parse(&bytes, header);
 }
 
-START_TEST(addresses_and_ports_of_good_lines)
+SUITE("header_v1");
+
+TEST(addresses_and_ports_of_good_lines)
 {
 	static const struct {
 		const char *line, *source, *destination;
@@ -73,10 +75,9 @@ START_TEST(addresses_and_ports_of_good_lines)
 			       rows[i].destination_port);
 	}
 }
-END_TEST
 
 /* Every line that fits is taken: 107 bytes with CRLF, 15 being the least. */
-START_TEST(unknown_with_text_up_to_107_bytes)
+TEST(unknown_with_text_up_to_107_bytes)
 {
 	static struct bytes line;
 	struct pp_header header;
@@ -98,10 +99,9 @@ START_TEST(unknown_with_text_up_to_107_bytes)
 		}
 	}
 }
-END_TEST
 
 /* Any byte but CR and LF may stand behind UNKNOWN, the zero too. */
-START_TEST(unknown_with_any_byte)
+TEST(unknown_with_any_byte)
 {
 	static struct bytes line;
 	struct pp_header header;
@@ -117,7 +117,6 @@ START_TEST(unknown_with_any_byte)
 					 : PP_HEADER_COMPLETE);
 	}
 }
-END_TEST
 
 /*
  * Lines that are not valid. The bar stands behind the byte with which they no
@@ -272,7 +271,7 @@ static size_t unmark(const char *marked, struct bytes *line)
 	return bar;
 }
 
-START_TEST(malformed_at_the_byte_that_makes_it_so)
+TEST(malformed_at_the_byte_that_makes_it_so)
 {
 	static struct bytes line;
 	struct pp_header header;
@@ -292,10 +291,9 @@ START_TEST(malformed_at_the_byte_that_makes_it_so)
 		ck_assert_ptr_nonnull(header.reason);
 	}
 }
-END_TEST
 
 /* Whatever comes behind: the whole line, more of the same, another header. */
-START_TEST(malformed_it_stays)
+TEST(malformed_it_stays)
 {
 	static const char *const tails[] = {
 		" 192.0.2.1 192.0.2.2 1 2\r\n", "\r\n", "\n", "1", " ", ":",
@@ -325,9 +323,8 @@ START_TEST(malformed_it_stays)
 		}
 	}
 }
-END_TEST
 
-START_TEST(malformed_yields_no_address)
+TEST(malformed_yields_no_address)
 {
 	static struct bytes line;
 	struct pp_header header;
@@ -339,10 +336,9 @@ START_TEST(malformed_yields_no_address)
 		assert_address(&header.destination, NULL, 0);
 	}
 }
-END_TEST
 
 /* What the log says: the first thing that is wrong. */
-START_TEST(reasons)
+TEST(reasons)
 {
 	static const struct {
 		const char *line, *reason;
@@ -371,9 +367,8 @@ START_TEST(reasons)
 		ck_assert_str_eq(header.reason, rows[i].reason);
 	}
 }
-END_TEST
 
-START_TEST(no_crlf_in_107_bytes)
+TEST(no_crlf_in_107_bytes)
 {
 	static struct bytes line;
 	struct pp_header header;
@@ -405,9 +400,8 @@ START_TEST(no_crlf_in_107_bytes)
 	line.size = 106;
 	ck_assert_int_eq(parse(&line, &header), PP_HEADER_MORE);
 }
-END_TEST
 
-START_TEST(every_port)
+TEST(every_port)
 {
 	struct pp_header header;
 	char line[80];
@@ -428,21 +422,4 @@ START_TEST(every_port)
 		if (port <= 65535)
 			assert_address(&header.destination, "::2", port);
 	}
-}
-END_TEST
-
-Suite *pp_suite_header_v1(void)
-{
-	Suite *suite = suite_create("header_v1");
-
-	ADD_TEST(suite, addresses_and_ports_of_good_lines);
-	ADD_TEST(suite, unknown_with_text_up_to_107_bytes);
-	ADD_TEST(suite, unknown_with_any_byte);
-	ADD_TEST(suite, malformed_at_the_byte_that_makes_it_so);
-	ADD_TEST(suite, malformed_it_stays);
-	ADD_TEST(suite, malformed_yields_no_address);
-	ADD_TEST(suite, reasons);
-	ADD_TEST(suite, no_crlf_in_107_bytes);
-	ADD_TEST(suite, every_port);
-	return suite;
 }

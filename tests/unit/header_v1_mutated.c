@@ -110,7 +110,9 @@ static void end(struct bytes *stream, const char *rest)
 	      "not %d: %.60s", (int)wanted, (char *)stream->at);
 }
 
-START_TEST(one_byte_changed)
+SUITE("header_v1_mutated");
+
+TEST(one_byte_changed)
 {
 	static struct bytes stream;
 
@@ -122,9 +124,8 @@ START_TEST(one_byte_changed)
 				end(&stream, lines[i] + at + 1);
 			}
 }
-END_TEST
 
-START_TEST(one_byte_added)
+TEST(one_byte_added)
 {
 	static struct bytes stream;
 
@@ -136,9 +137,8 @@ START_TEST(one_byte_added)
 				end(&stream, lines[i] + at);
 			}
 }
-END_TEST
 
-START_TEST(some_bytes_taken_away)
+TEST(some_bytes_taken_away)
 {
 	static struct bytes stream;
 
@@ -149,9 +149,8 @@ START_TEST(some_bytes_taken_away)
 				end(&stream, lines[i] + to);
 			}
 }
-END_TEST
 
-START_TEST(some_bytes_doubled)
+TEST(some_bytes_doubled)
 {
 	static struct bytes stream;
 
@@ -161,16 +160,4 @@ START_TEST(some_bytes_doubled)
 				begin(&stream, lines[i], to);
 				end(&stream, lines[i] + from);
 			}
-}
-END_TEST
-
-Suite *pp_suite_header_v1_mutated(void)
-{
-	Suite *suite = suite_create("header_v1_mutated");
-
-	ADD_TEST(suite, one_byte_changed);
-	ADD_TEST(suite, one_byte_added);
-	ADD_TEST(suite, some_bytes_taken_away);
-	ADD_TEST(suite, some_bytes_doubled);
-	return suite;
 }

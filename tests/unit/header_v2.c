@@ -19,6 +19,11 @@ static enum pp_verdict parse(const struct bytes *bytes,
 	return pp_header_parse(at, bytes->size, PP_VERSION_BOTH, header);
 }
 
+static void assert_complete(const struct bytes *bytes, struct pp_header *header)
+{
+	ck_assert_int_eq(parse(bytes, header), PP_HEADER_COMPLETE);
+}
+
 /* Wants more up to the byte with which it is malformed, and stays that. */
 static void assert_malformed_at(const struct bytes *bytes, size_t at)
 {
@@ -40,15 +45,15 @@ static void assert_malformed_at(const struct bytes *bytes, size_t at)
 	}
 }
 
-START_TEST(tcp_over_ipv4)
+SUITE("header_v2");
+
+TEST(tcp)
 {
 	static struct bytes bytes;
 	struct pp_header header;
 
-	begin_v2(&bytes, 0x21, 0x11);
-	add_inet(&bytes);
-	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	inet_v2(&bytes);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, 28);
 	ck_assert_uint_eq(header.version, 2);
 	ck_assert_int_eq(header.command, PP_COMMAND_PROXY);
@@ -57,26 +62,17 @@ START_TEST(tcp_over_ipv4)
 	assert_address(&header.destination, "192.0.2.2", 2222);
 	ck_assert_uint_eq(header.tlv_length, 0);
 	ck_assert_ptr_null(header.reason);
-}
-END_TEST
-
-START_TEST(tcp_over_ipv6)
-{
-	static struct bytes bytes;
-	struct pp_header header;
-
 	begin_v2(&bytes, 0x21, 0x21);
 	add_inet6(&bytes);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, 52);
 	ck_assert_uint_eq(header.protocol, 0x21);
 	assert_address(&header.source, "2001:db8::1", 1111);
 	assert_address(&header.destination, "2001:db8::2", 2222);
 }
-END_TEST
 
-START_TEST(ports_at_their_bounds)
+TEST(ports_at_their_bounds)
 {
 	static const uint8_t ports[][4] = {
 		{ 0, 0, 0xff, 0xff }, { 0xff, 0xff, 0, 0 }, { 0, 1, 1, 0 },
@@ -85,21 +81,18 @@ START_TEST(ports_at_their_bounds)
 	struct pp_header header;
 
 	for (size_t i = 0; i < COUNT(ports); i++) {
-		begin_v2(&bytes, 0x21, 0x11);
-		add_inet(&bytes);
-		end_v2(&bytes);
+		inet_v2(&bytes);
 		memcpy(bytes.at + 24, ports[i], 4);
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		assert_address(&header.source, "192.0.2.1",
 			       (unsigned)ports[i][0] << 8 | ports[i][1]);
 		assert_address(&header.destination, "192.0.2.2",
 			       (unsigned)ports[i][2] << 8 | ports[i][3]);
 	}
 }
-END_TEST
 
 /* LOCAL says nothing of addresses, whatever stands in its block. */
-START_TEST(local_with_any_family_and_any_block)
+TEST(local_with_any_family_and_any_block)
 {
 	static const size_t lengths[] = { 0, 1, 2, 3, 11, 12, 13, 35, 36, 37,
 					  215, 216, 217, 1008, 1009, 65535 };
@@ -112,8 +105,7 @@ START_TEST(local_with_any_family_and_any_block)
 			begin_v2(&bytes, 0x20, protocol);
 			add_fill(&bytes, 0xff, lengths[i]);
 			end_v2(&bytes);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 			ck_assert_uint_eq(header.length, 16 + lengths[i]);
 			ck_assert_int_eq(header.command, PP_COMMAND_LOCAL);
 			ck_assert_uint_eq(header.protocol, protocol);
@@ -122,10 +114,9 @@ START_TEST(local_with_any_family_and_any_block)
 			assert_address(&header.destination, NULL, 0);
 		}
 }
-END_TEST
 
 /* As AWS NLB checks the health of a target: vectors where addresses belong. */
-START_TEST(local_of_a_health_check)
+TEST(local_of_a_health_check)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -134,14 +125,13 @@ START_TEST(local_of_a_health_check)
 	add_tlv(&bytes, 0x03, "\1\2\3\4", 4);
 	add_tlv(&bytes, 0xea, "\1vpce-08d2bf15fac5001c9", 23);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, bytes.size);
 	assert_address(&header.source, NULL, 0);
 }
-END_TEST
 
 /* Nothing is known of the block where family or transport is unspecified. */
-START_TEST(unspecified_with_any_block)
+TEST(unspecified_with_any_block)
 {
 	static const unsigned protocols[] = { 0x00, 0x01, 0x02, 0x10, 0x20,
 					      0x30 };
@@ -155,8 +145,7 @@ START_TEST(unspecified_with_any_block)
 			begin_v2(&bytes, 0x21, protocols[p]);
 			add_fill(&bytes, 0xff, lengths[i]);
 			end_v2(&bytes);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 			ck_assert_uint_eq(header.length, 16 + lengths[i]);
 			ck_assert_int_eq(header.command, PP_COMMAND_PROXY);
 			ck_assert_uint_eq(header.protocol, protocols[p]);
@@ -165,10 +154,9 @@ START_TEST(unspecified_with_any_block)
 			assert_address(&header.destination, NULL, 0);
 		}
 }
-END_TEST
 
 /* Valid, and without a meaning on a TCP socket. */
-START_TEST(udp_and_unix_yield_no_address)
+TEST(udp_and_unix_yield_no_address)
 {
 	static const struct {
 		unsigned protocol;
@@ -182,7 +170,7 @@ START_TEST(udp_and_unix_yield_no_address)
 		add_fill(&bytes, 0x11, rows[i].block);
 		add_tlv(&bytes, 0x04, "pad", 3);
 		end_v2(&bytes);
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		ck_assert_uint_eq(header.length, bytes.size);
 		ck_assert_uint_eq(header.protocol, rows[i].protocol);
 		ck_assert_uint_eq(header.tlv_offset, 16 + rows[i].block);
@@ -191,14 +179,13 @@ START_TEST(udp_and_unix_yield_no_address)
 		assert_address(&header.destination, NULL, 0);
 	}
 }
-END_TEST
 
 static bool known_command(int byte)
 {
 	return byte == 0x20 || byte == 0x21;
 }
 
-START_TEST(each_version_and_command)
+TEST(each_version_and_command)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -210,13 +197,11 @@ START_TEST(each_version_and_command)
 		if (!known_command(byte))
 			assert_malformed_at(&bytes, 13);
 		else
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 	}
 }
-END_TEST
 
-START_TEST(each_family_and_transport)
+TEST(each_family_and_transport)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -228,14 +213,12 @@ START_TEST(each_family_and_transport)
 		if (byte >> 4 > 3 || (byte & 15) > 2)
 			assert_malformed_at(&bytes, 14);
 		else
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 	}
 }
-END_TEST
 
 /* The length at every bound, for each family that needs a block. */
-START_TEST(lengths_at_the_bounds_of_each_family)
+TEST(lengths_at_the_bounds_of_each_family)
 {
 	static const unsigned protocols[] = { 0x11, 0x12, 0x21, 0x22, 0x31,
 					      0x32 };
@@ -272,9 +255,8 @@ START_TEST(lengths_at_the_bounds_of_each_family)
 				ck_assert_uint_eq(header.tlv_length, rest);
 		}
 }
-END_TEST
 
-START_TEST(vectors_lie_behind_the_addresses)
+TEST(vectors_lie_behind_the_addresses)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -285,15 +267,14 @@ START_TEST(vectors_lie_behind_the_addresses)
 	add_tlv(&bytes, 0x04, "", 0);
 	add_tlv(&bytes, 0xf7, "own", 3);
 	end_v2(&bytes);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.tlv_offset, 52);
 	ck_assert_uint_eq(header.tlv_length, 14);
 	assert_address(&header.source, "2001:db8::1", 1111);
 }
-END_TEST
 
 /* A vector's length: none, exact, one past, as far past as can be. */
-START_TEST(vectors_that_reach_past_the_end)
+TEST(vectors_that_reach_past_the_end)
 {
 	static const size_t values[] = { 0, 1, 2, 255, 256, 300 };
 	static struct bytes bytes;
@@ -308,7 +289,7 @@ START_TEST(vectors_that_reach_past_the_end)
 		end_v2(&bytes);
 		bytes.at[34] = (uint8_t)(values[i] >> 8);
 		bytes.at[35] = (uint8_t)values[i];
-		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+		assert_complete(&bytes, &header);
 		bytes.at[34] = (uint8_t)((values[i] + 1) >> 8);
 		bytes.at[35] = (uint8_t)(values[i] + 1);
 		assert_malformed_at(&bytes, bytes.size);
@@ -319,9 +300,8 @@ START_TEST(vectors_that_reach_past_the_end)
 		assert_malformed_at(&bytes, bytes.size - 10);
 	}
 }
-END_TEST
 
-START_TEST(crc_that_is_right)
+TEST(crc_that_is_right)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -329,16 +309,15 @@ START_TEST(crc_that_is_right)
 	begin_v2(&bytes, 0x21, 0x11);
 	add_inet(&bytes);
 	end_v2_with_crc(&bytes, 0);
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	assert_address(&header.source, "192.0.2.1", 1111);
 	/* a payload behind it is not part of it */
 	add_text(&bytes, "payload");
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	ck_assert_uint_eq(header.length, bytes.size - 7);
 }
-END_TEST
 
-START_TEST(crc_in_the_middle_of_a_long_header)
+TEST(crc_in_the_middle_of_a_long_header)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -354,15 +333,14 @@ START_TEST(crc_in_the_middle_of_a_long_header)
 	crc = slow_crc32c(bytes.at, bytes.size);
 	for (size_t i = 0; i < 4; i++)
 		bytes.at[69 + i] = (uint8_t)(crc >> (24 - 8 * i));
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 	assert_address(&header.source, "2001:db8::1", 1111);
 	bytes.at[bytes.size - 1] ^= 1;
 	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
 }
-END_TEST
 
 /* For UDP and UNIX too: the checksum is over the header, not its meaning. */
-START_TEST(crc_that_is_wrong)
+TEST(crc_that_is_wrong)
 {
 	static const unsigned protocols[] = { 0x11, 0x12, 0x21, 0x22, 0x31,
 					      0x32 };
@@ -379,14 +357,12 @@ START_TEST(crc_that_is_wrong)
 			assert_malformed_at(&bytes, bytes.size);
 			bytes.size -= 7;
 			end_v2_with_crc(&bytes, 0);
-			ck_assert_int_eq(parse(&bytes, &header),
-					 PP_HEADER_COMPLETE);
+			assert_complete(&bytes, &header);
 		}
 }
-END_TEST
 
 /* Every bit of a header with a checksum counts, those of the length apart. */
-START_TEST(crc_notices_each_bit)
+TEST(crc_notices_each_bit)
 {
 	static struct bytes bytes;
 	struct pp_header header;
@@ -403,11 +379,10 @@ START_TEST(crc_notices_each_bit)
 					 PP_HEADER_MALFORMED);
 		bytes.at[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_COMPLETE);
+	assert_complete(&bytes, &header);
 }
-END_TEST
 
-START_TEST(crc_that_is_not_one_field_of_four_bytes)
+TEST(crc_that_is_not_one_field_of_four_bytes)
 {
 	static struct bytes bytes;
 
@@ -427,10 +402,9 @@ START_TEST(crc_that_is_not_one_field_of_four_bytes)
 	end_v2_with_crc(&bytes, 0);
 	assert_malformed_at(&bytes, bytes.size);
 }
-END_TEST
 
 /* What the log says. */
-START_TEST(reasons)
+TEST(reasons)
 {
 	static const struct {
 		unsigned command, protocol;
@@ -461,30 +435,4 @@ START_TEST(reasons)
 		ck_assert_int_eq(parse(&bytes, &header), PP_HEADER_MALFORMED);
 		ck_assert_str_eq(header.reason, rows[i].reason);
 	}
-}
-END_TEST
-
-Suite *pp_suite_header_v2(void)
-{
-	Suite *suite = suite_create("header_v2");
-
-	ADD_TEST(suite, tcp_over_ipv4);
-	ADD_TEST(suite, tcp_over_ipv6);
-	ADD_TEST(suite, ports_at_their_bounds);
-	ADD_TEST(suite, local_with_any_family_and_any_block);
-	ADD_TEST(suite, local_of_a_health_check);
-	ADD_TEST(suite, unspecified_with_any_block);
-	ADD_TEST(suite, udp_and_unix_yield_no_address);
-	ADD_TEST(suite, each_version_and_command);
-	ADD_TEST(suite, each_family_and_transport);
-	ADD_TEST(suite, lengths_at_the_bounds_of_each_family);
-	ADD_TEST(suite, vectors_lie_behind_the_addresses);
-	ADD_TEST(suite, vectors_that_reach_past_the_end);
-	ADD_TEST(suite, crc_that_is_right);
-	ADD_TEST(suite, crc_in_the_middle_of_a_long_header);
-	ADD_TEST(suite, crc_that_is_wrong);
-	ADD_TEST(suite, crc_notices_each_bit);
-	ADD_TEST(suite, crc_that_is_not_one_field_of_four_bytes);
-	ADD_TEST(suite, reasons);
-	return suite;
 }

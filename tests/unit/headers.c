@@ -66,6 +66,13 @@ void add_inet(struct bytes *bytes)
 	add_bytes(bytes, block, sizeof(block));
 }
 
+void inet_v2(struct bytes *bytes)
+{
+	begin_v2(bytes, 0x21, 0x11);
+	add_inet(bytes);
+	end_v2(bytes);
+}
+
 void long_v2(struct bytes *bytes, size_t length)
 {
 	const size_t value = length - 16 - 12 - 3;

@@ -61,7 +61,9 @@ static bool is_none(uint64_t cookie)
 	return pp_kept_get(&kept, cookie, &proxy, NULL, 0) == 0;
 }
 
-START_TEST(each_length)
+SUITE("kept");
+
+TEST(each_length)
 {
 	begin();
 	/* long enough to come around the end of the memory */
@@ -72,9 +74,8 @@ START_TEST(each_length)
 	put(5, 1, PP_V2_MAX);
 	ck_assert(is(5, 1, PP_V2_MAX));
 }
-END_TEST
 
-START_TEST(each_socket)
+TEST(each_socket)
 {
 	/* some are of one chain */
 	static const uint64_t cookies[] = { 1, 2, 1 + PP_KEPT_CHAINS,
@@ -90,9 +91,8 @@ START_TEST(each_socket)
 	put(2, 77, 30);
 	ck_assert(is(2, 77, 30));
 }
-END_TEST
 
-START_TEST(of_that_proxy_alone)
+TEST(of_that_proxy_alone)
 {
 	const union pp_address other = address_of("127.0.0.1", 4712);
 
@@ -101,9 +101,8 @@ START_TEST(of_that_proxy_alone)
 	ck_assert_uint_eq(pp_kept_get(&kept, 5, &other, NULL, 0), 0);
 	ck_assert(is(5, 1, 100));
 }
-END_TEST
 
-START_TEST(the_oldest_make_room)
+TEST(the_oldest_make_room)
 {
 	const unsigned many = 200000;
 	unsigned first = 0;
@@ -122,7 +121,6 @@ START_TEST(the_oldest_make_room)
 	for (unsigned i = first; i <= many; i++)
 		HOLDS(is(i, i, 100), "%u", i);
 }
-END_TEST
 
 static void *no_memory(size_t size)
 {
@@ -130,7 +128,7 @@ static void *no_memory(size_t size)
 	return MAP_FAILED;
 }
 
-START_TEST(not_started)
+TEST(not_started)
 {
 	memset(&kept, 0, sizeof(kept));
 	ck_assert(!pp_kept_is_started(&kept));
@@ -143,10 +141,9 @@ START_TEST(not_started)
 	ck_assert(pp_kept_start(&kept));
 	ck_assert(pp_kept_is_started(&kept));
 }
-END_TEST
 
 /* A child that was forked while a thread had the lock, or changed something. */
-START_TEST(forked)
+TEST(forked)
 {
 	begin();
 	put(5, 1, 100);
@@ -162,10 +159,9 @@ START_TEST(forked)
 	put(5, 2, 100);
 	ck_assert(is(5, 2, 100));
 }
-END_TEST
 
 /* One that nobody told of it is not kept waiting for ever. */
-START_TEST(locked_for_good)
+TEST(locked_for_good)
 {
 	begin();
 	put(5, 1, 100);
@@ -176,7 +172,6 @@ START_TEST(locked_for_good)
 	ck_assert(is(5, 1, 100));
 	ck_assert(is_none(6));
 }
-END_TEST
 
 #define THREADS 4
 
@@ -199,7 +194,7 @@ static void *put_and_get(void *argument)
 	return NULL;
 }
 
-START_TEST(threads)
+TEST(threads)
 {
 	pthread_t ids[THREADS];
 
@@ -210,20 +205,4 @@ START_TEST(threads)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(ids[i], NULL);
 	ck_assert_int_eq(wrong, 0);
-}
-END_TEST
-
-Suite *pp_suite_kept(void)
-{
-	Suite *suite = suite_create("kept");
-
-	ADD_TEST(suite, each_length);
-	ADD_TEST(suite, each_socket);
-	ADD_TEST(suite, of_that_proxy_alone);
-	ADD_TEST(suite, the_oldest_make_room);
-	ADD_TEST(suite, not_started);
-	ADD_TEST(suite, forked);
-	ADD_TEST(suite, locked_for_good);
-	ADD_TEST(suite, threads);
-	return suite;
 }

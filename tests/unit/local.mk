@@ -18,9 +18,9 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/headers.c \
 	tests/unit/kept.c \
 	tests/unit/bytes.c \
+	tests/unit/lists.c \
 	tests/unit/report.c \
 	tests/unit/networks.c \
-	tests/unit/original.c \
 	tests/unit/stated.c \
 	tests/unit/ports.c \
 	tests/unit/receive.c \
@@ -33,7 +33,10 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/send.c \
 	tests/unit/settings.c \
 	tests/unit/settings_client.c \
+	tests/unit/settings_environment.c \
 	tests/unit/settings_file.c \
+	tests/unit/settings_file_errors.c \
+	tests/unit/settings_text.h \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \
 	tests/unit/tlv.c \

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static struct pp_bytes parsed(const char *text)
 {
@@ -44,7 +43,9 @@ static void assert_have(const char *list, const char *const *addresses,
 #define ASSERT_HAVE(list, expected, ...)                                   \
 	assert_have(list, (const char *const[]){ __VA_ARGS__, NULL }, expected)
 
-START_TEST(single_addresses)
+SUITE("networks");
+
+TEST(single_addresses)
 {
 	ASSERT_HAVE("192.0.2.1", "1000", "192.0.2.1", "192.0.2.0", "192.0.2.2",
 		    "::c000:201");
@@ -56,9 +57,8 @@ START_TEST(single_addresses)
 		    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::");
 	ASSERT_HAVE("::", "10", "::", "::1");
 }
-END_TEST
 
-START_TEST(networks_up_to_their_edges)
+TEST(networks_up_to_their_edges)
 {
 	ASSERT_HAVE("10.0.0.0/8", "1100", "10.0.0.0", "10.255.255.255",
 		    "9.255.255.255", "11.0.0.0");
@@ -80,9 +80,8 @@ START_TEST(networks_up_to_their_edges)
 		    "2001:db8::7fff:ffff:ffff:ffff");
 	ASSERT_HAVE("2001:db8::1/128", "10", "2001:db8::1", "2001:db8::2");
 }
-END_TEST
 
-START_TEST(mapped_peers_are_ipv4)
+TEST(mapped_peers_are_ipv4)
 {
 	ASSERT_HAVE("10.0.0.0/8", "110", "10.1.2.3", "::ffff:10.1.2.3",
 		    "::ffff:11.1.2.3");
@@ -93,9 +92,8 @@ START_TEST(mapped_peers_are_ipv4)
 	ASSERT_HAVE("::ffff:0:0/96", "1100", "0.0.0.0", "255.255.255.255", "::",
 		    "::1:0:0:0");
 }
-END_TEST
 
-START_TEST(all_of_one_family_is_nobody_of_the_other)
+TEST(all_of_one_family_is_nobody_of_the_other)
 {
 	ASSERT_HAVE("0.0.0.0/0", "111000", "0.0.0.0", "255.255.255.255",
 		    "::ffff:1.2.3.4", "::", "::fffe:ffff:ffff", "::1:0:0:0");
@@ -115,9 +113,8 @@ START_TEST(all_of_one_family_is_nobody_of_the_other)
 	ASSERT_HAVE("::fffe:0:0/95", "1100", "::fffe:0:0", "::fffe:ffff:ffff",
 		    "0.0.0.0", "::ffff:1.2.3.4");
 }
-END_TEST
 
-START_TEST(scope_and_port_do_not_count)
+TEST(scope_and_port_do_not_count)
 {
 	struct pp_bytes networks = parsed("fe80::/10");
 	union pp_address address = address_of("fe80::1", 1);
@@ -129,9 +126,8 @@ START_TEST(scope_and_port_do_not_count)
 	ck_assert(pp_networks_have(&networks, &address));
 	pp_bytes_free(&networks);
 }
-END_TEST
 
-START_TEST(everyone_is_no_list)
+TEST(everyone_is_no_list)
 {
 	union pp_address none = { .sa = { .sa_family = AF_UNSPEC } };
 	struct pp_bytes networks = parsed(" EveryOne,");
@@ -145,19 +141,17 @@ START_TEST(everyone_is_no_list)
 	pp_bytes_free(&networks);
 	ck_assert_ptr_null(networks.at);
 }
-END_TEST
 
 /* Who names some beside it would be surprised. */
-START_TEST(everyone_stands_alone)
+TEST(everyone_stands_alone)
 {
 	struct pp_bytes networks = { NULL, 0, 0 };
 	const char *text = "everyone, 10.0.0.1";
 
 	ck_assert_ptr_eq(pp_list_parse(&pp_networks, text, &networks), text);
 }
-END_TEST
 
-START_TEST(separators_in_any_mixture)
+TEST(separators_in_any_mixture)
 {
 	static const char *const lists[] = {
 		"10.0.0.1,10.0.0.3", "10.0.0.1 10.0.0.3",
@@ -168,9 +162,8 @@ START_TEST(separators_in_any_mixture)
 		ASSERT_HAVE(lists[i], "10100", "10.0.0.1", "10.0.0.2",
 			    "10.0.0.3", "10.0.0.4", "::1");
 }
-END_TEST
 
-START_TEST(bad_words_are_pointed_at)
+TEST(bad_words_are_pointed_at)
 {
 	static const char *const words[] = {
 		"10.0.0.1/8",	     "192.0.2.1/31",
@@ -208,40 +201,8 @@ START_TEST(bad_words_are_pointed_at)
 		ck_assert_uint_eq(networks.mapped, 88);
 	}
 }
-END_TEST
 
-START_TEST(empty_lists_are_bad)
-{
-	static const char *const lists[] = { "", " ", ",", " ,\t," };
-
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct pp_bytes networks = { NULL, 0, 0 };
-
-		ck_assert_ptr_eq(pp_list_parse(&pp_networks, lists[i], &networks),
-				 lists[i]);
-	}
-}
-END_TEST
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-START_TEST(no_memory_is_no_list)
-{
-	struct pp_bytes networks = { NULL, 0, 0 };
-	const char *text = "10.0.0.0/8";
-
-	fake_mmap = no_memory;
-	ck_assert_ptr_eq(pp_list_parse(&pp_networks, text, &networks), text);
-	fake_mmap = NULL;
-	ck_assert_ptr_null(networks.at);
-}
-END_TEST
-
-START_TEST(networks_that_overlap)
+TEST(networks_that_overlap)
 {
 	static const char *const lists[] = {
 		"10.0.0.0/8 10.1.0.0/16 10.2.3.4",
@@ -263,10 +224,9 @@ START_TEST(networks_that_overlap)
 	ASSERT_HAVE("::1 10.0.0.0/8 ::2 11.0.0.0/8", "11110", "::1", "::2",
 		    "10.0.0.1", "11.0.0.1", "::3");
 }
-END_TEST
 
 /* They have nothing in common but the first bits: no list needs more memory. */
-START_TEST(addresses_far_from_each_other)
+TEST(addresses_far_from_each_other)
 {
 	char list[256 * sizeof("ff00::1 ")] = "";
 	struct pp_bytes networks;
@@ -285,7 +245,6 @@ START_TEST(addresses_far_from_each_other)
 	}
 	pp_bytes_free(&networks);
 }
-END_TEST
 
 /* A network as a model has it: bytes and a prefix length. */
 struct model {
@@ -384,7 +343,7 @@ static void assert_edges(const struct pp_bytes *networks,
 	}
 }
 
-START_TEST(random_lists_against_a_model)
+TEST(random_lists_against_a_model)
 {
 	enum { LIST = 12 };
 	struct model models[LIST];
@@ -413,9 +372,8 @@ START_TEST(random_lists_against_a_model)
 		pp_bytes_free(&networks);
 	}
 }
-END_TEST
 
-START_TEST(thousands_of_networks)
+TEST(thousands_of_networks)
 {
 	enum { MANY = 20000 };
 	char *list = malloc(MANY * 24), *end = list;
@@ -440,27 +398,4 @@ START_TEST(thousands_of_networks)
 	}
 	pp_bytes_free(&networks);
 	free(list);
-}
-END_TEST
-
-Suite *pp_suite_networks(void)
-{
-	Suite *suite = suite_create("networks");
-
-	ADD_TEST(suite, single_addresses);
-	ADD_TEST(suite, networks_up_to_their_edges);
-	ADD_TEST(suite, mapped_peers_are_ipv4);
-	ADD_TEST(suite, all_of_one_family_is_nobody_of_the_other);
-	ADD_TEST(suite, scope_and_port_do_not_count);
-	ADD_TEST(suite, everyone_is_no_list);
-	ADD_TEST(suite, everyone_stands_alone);
-	ADD_TEST(suite, separators_in_any_mixture);
-	ADD_TEST(suite, bad_words_are_pointed_at);
-	ADD_TEST(suite, empty_lists_are_bad);
-	ADD_TEST(suite, no_memory_is_no_list);
-	ADD_TEST(suite, networks_that_overlap);
-	ADD_TEST(suite, addresses_far_from_each_other);
-	ADD_TEST(suite, random_lists_against_a_model);
-	ADD_TEST(suite, thousands_of_networks);
-	return suite;
 }

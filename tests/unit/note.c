@@ -107,45 +107,46 @@ static int set_key(const uint8_t *key, socklen_t size)
 			  key, size);
 }
 
-START_TEST(ipv4)
+SUITE_AROUND("note", connect_both, disconnect_both);
+
+/*
+ * Either address of a client of IPv6 may be an IPv4 one; the destination may be
+ * none. Each note is written over the one before.
+ */
+TEST(addresses)
 {
 	static const struct {
-		const char *source, *destination;
+		const char *source, *destination, *told;
+		unsigned size;
 	} cases[] = {
-		{ "192.0.2.1", "192.0.2.2" },
-		{ "255.255.255.255", "0.0.0.0" },
-		{ "0.0.0.0", "255.255.255.255" },
+		{ "2001:db8::1", "2001:db8::2", "2001:db8::2", 32 },
+		{ "192.0.2.1", "192.0.2.2", "192.0.2.2", 16 },
+		{ "255.255.255.255", "0.0.0.0", "0.0.0.0", 16 },
+		{ "0.0.0.0", "255.255.255.255", "255.255.255.255", 16 },
+		{ "192.0.2.1", NULL, NULL, 16 },
+		{ "2001:db8::1", NULL, NULL, 32 },
+		{ "2001:db8::1", "192.0.2.2", "::ffff:192.0.2.2", 32 },
+		{ "192.0.2.1", "2001:db8::2", NULL, 16 },
 	};
 	struct pp_note got;
 	uint8_t key[64];
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *destination = cases[i].destination;
 		struct pp_note note =
-			note_of(cases[i].source, cases[i].destination);
+			note_of(cases[i].source,
+				destination == NULL ? "::" : destination);
 
+		if (destination == NULL)
+			memset(&note.destination, 0, sizeof(note.destination));
 		ck_assert(writes(&note));
-		ck_assert_uint_eq(get_key(key), 16);
+		ck_assert_uint_eq(get_key(key), cases[i].size);
 		ck_assert(reads(&got));
 		ck_assert_int_eq(got.kind, PP_NOTE_CLIENT);
 		assert_address(&got.source, cases[i].source, 1111);
-		assert_address(&got.destination, cases[i].destination, 2222);
+		assert_address(&got.destination, cases[i].told, 2222);
 	}
 }
-END_TEST
-
-START_TEST(ipv6)
-{
-	struct pp_note note = note_of("2001:db8::1", "2001:db8::2"), got;
-	uint8_t key[64];
-
-	ck_assert(writes(&note));
-	ck_assert_uint_eq(get_key(key), 32);
-	ck_assert(reads(&got));
-	ck_assert_int_eq(got.kind, PP_NOTE_CLIENT);
-	assert_address(&got.source, "2001:db8::1", 1111);
-	assert_address(&got.destination, "2001:db8::2", 2222);
-}
-END_TEST
 
 static int tell_destination(void)
 {
@@ -157,7 +158,7 @@ static int tell_destination(void)
 }
 
 /* Forks know the destination; another program, of another secret, does not. */
-START_TEST(ipv6_elsewhere)
+TEST(ipv6_elsewhere)
 {
 	struct pp_note note = note_of("2001:db8::1", "2001:db8::3");
 
@@ -173,43 +174,8 @@ START_TEST(ipv6_elsewhere)
 	secret[0]--;
 	ck_assert_int_eq(in_child(tell_destination), 0);
 }
-END_TEST
 
-START_TEST(without_destination)
-{
-	static const char *const sources[] = { "192.0.2.1", "2001:db8::1" };
-	struct pp_note got;
-
-	for (size_t i = 0; i < COUNT(sources); i++) {
-		struct pp_note note = note_of(sources[i], "::1");
-
-		memset(&note.destination, 0, sizeof(note.destination));
-		ck_assert(writes(&note));
-		ck_assert(reads(&got));
-		ck_assert_int_eq(got.kind, PP_NOTE_CLIENT);
-		assert_address(&got.source, sources[i], 1111);
-		assert_address(&got.destination, NULL, 0);
-	}
-}
-END_TEST
-
-/* Either address of a client of IPv6 may be an IPv4 one. */
-START_TEST(mixed_families)
-{
-	struct pp_note note = note_of("2001:db8::1", "192.0.2.2"), got;
-
-	ck_assert(writes(&note));
-	ck_assert(reads(&got));
-	assert_address(&got.destination, "::ffff:192.0.2.2", 2222);
-	note = note_of("192.0.2.1", "2001:db8::2");
-	ck_assert(writes(&note));
-	ck_assert(reads(&got));
-	assert_address(&got.source, "192.0.2.1", 1111);
-	assert_address(&got.destination, NULL, 0);
-}
-END_TEST
-
-START_TEST(examined_without_a_client)
+TEST(examined_without_a_client)
 {
 	struct pp_note note = { .kind = PP_NOTE_EXAMINED }, got;
 
@@ -223,13 +189,12 @@ START_TEST(examined_without_a_client)
 		assert_address(&got.destination, NULL, 0);
 	}
 }
-END_TEST
 
 /*
  * Of a socket that was reset: void once the kernel names a peer. Mapped
  * addresses are told by their own family, as the socket's is known.
  */
-START_TEST(reset)
+TEST(reset)
 {
 	static const char *const cases[][4] = {
 		{ "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2" },
@@ -251,10 +216,9 @@ START_TEST(reset)
 		assert_address(&got.destination, cases[i][3], 2222);
 	}
 }
-END_TEST
 
 /* ENOTCONN of a peer that has gone stands. */
-START_TEST(no_other_kind_without_a_peer)
+TEST(no_other_kind_without_a_peer)
 {
 	static const enum pp_note_kind kinds[] = { PP_NOTE_CLIENT,
 						   PP_NOTE_EXAMINED };
@@ -266,9 +230,8 @@ START_TEST(no_other_kind_without_a_peer)
 		ck_assert(!reads_for(NULL, &got));
 	}
 }
-END_TEST
 
-START_TEST(of_a_header)
+TEST(of_a_header)
 {
 	static struct bytes bytes;
 	union pp_address kernel = kernel_address();
@@ -295,10 +258,9 @@ START_TEST(of_a_header)
 	}
 	ck_assert(plain && more);
 }
-END_TEST
 
 /* Notes of others are none for a program that must not believe its user. */
-START_TEST(secure_program)
+TEST(secure_program)
 {
 	struct pp_note note = note_of("192.0.2.1", "192.0.2.2"), got;
 
@@ -317,22 +279,8 @@ START_TEST(secure_program)
 	secure = 0;
 	ck_assert(!reads(&got));
 }
-END_TEST
 
-START_TEST(written_anew)
-{
-	struct pp_note note = note_of("2001:db8::1", "2001:db8::2"), got;
-
-	ck_assert(writes(&note));
-	note = note_of("192.0.2.1", "192.0.2.2");
-	ck_assert(writes(&note));
-	ck_assert(reads(&got));
-	assert_address(&got.source, "192.0.2.1", 1111);
-	assert_address(&got.destination, "192.0.2.2", 2222);
-}
-END_TEST
-
-START_TEST(none_at_first)
+TEST(none_at_first)
 {
 	union pp_address kernel = kernel_address();
 	struct pp_note note = note_of("192.0.2.1", "192.0.2.2");
@@ -350,10 +298,9 @@ START_TEST(none_at_first)
 	close(udp);
 	close(local);
 }
-END_TEST
 
 /* A note holds for one peer: its family, address, port and scope. */
-START_TEST(of_another_peer)
+TEST(of_another_peer)
 {
 	static const struct {
 		const char *text;
@@ -380,10 +327,9 @@ START_TEST(of_another_peer)
 		ck_assert_int_eq(reads_for(&other, &got), a == b);
 	}
 }
-END_TEST
 
 /* Each bit of a note is changed: no such key may be taken for one. */
-START_TEST(damaged_notes_are_none)
+TEST(damaged_notes_are_none)
 {
 	const struct pp_note notes[] = {
 		note_of("192.0.2.1", "192.0.2.2"),
@@ -408,10 +354,9 @@ START_TEST(damaged_notes_are_none)
 		ck_assert(reads(&got));
 	}
 }
-END_TEST
 
 /* Half of a long note, and a short one with something behind it. */
-START_TEST(other_sizes_are_none)
+TEST(other_sizes_are_none)
 {
 	struct pp_note note = note_of("2001:db8::1", "2001:db8::2"), got;
 	uint8_t key[64];
@@ -427,10 +372,9 @@ START_TEST(other_sizes_are_none)
 	ck_assert_int_eq(set_key(key, 32), 0);
 	ck_assert(!reads(&got));
 }
-END_TEST
 
 /* Random keys, as a program would have them. */
-START_TEST(foreign_keys_are_none)
+TEST(foreign_keys_are_none)
 {
 	struct pp_note got;
 
@@ -442,40 +386,6 @@ START_TEST(foreign_keys_are_none)
 		ck_assert_int_eq(set_key(key, i % 2 ? 16 : 32), 0);
 		HOLDS(!reads(&got), "key %d", i);
 	}
-}
-END_TEST
-
-Suite *pp_suite_note(void)
-{
-	Suite *suite = suite_create("note");
-	TCase *tests = tcase_create("notes");
-
-	tcase_add_checked_fixture(tests, connect_both, disconnect_both);
-	tcase_add_test(tests, ipv4);
-	tcase_add_test(tests, ipv6);
-	tcase_add_test(tests, ipv6_elsewhere);
-	tcase_add_test(tests, without_destination);
-	tcase_add_test(tests, mixed_families);
-	tcase_add_test(tests, examined_without_a_client);
-	tcase_add_test(tests, reset);
-	tcase_add_test(tests, no_other_kind_without_a_peer);
-	tcase_add_test(tests, of_a_header);
-	tcase_add_test(tests, secure_program);
-	tcase_add_test(tests, written_anew);
-	tcase_add_test(tests, none_at_first);
-	tcase_add_test(tests, of_another_peer);
-	tcase_add_test(tests, damaged_notes_are_none);
-	tcase_add_test(tests, other_sizes_are_none);
-	tcase_add_test(tests, foreign_keys_are_none);
-	suite_add_tcase(suite, tests);
-	return suite;
-}
-
-#else
-
-Suite *pp_suite_note(void)
-{
-	return suite_create("note");
 }
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Fails unless the list stands for exactly the ports marked. */
 static void assert_ports(const char *list, const bool *marked)
@@ -33,7 +32,9 @@ static void mark(unsigned first, unsigned last)
 		marked[port] = true;
 }
 
-START_TEST(ports_and_ranges)
+SUITE("ports");
+
+TEST(ports_and_ranges)
 {
 	memset(marked, 0, sizeof(marked));
 	mark(22, 22);
@@ -42,9 +43,8 @@ START_TEST(ports_and_ranges)
 	assert_ports("22,80, 8000-8099", marked);
 	assert_ports("8050-8099\t80 22 ,, 8000-8060,22\n", marked);
 }
-END_TEST
 
-START_TEST(first_and_last)
+TEST(first_and_last)
 {
 	memset(marked, 0, sizeof(marked));
 	mark(1, 1);
@@ -54,9 +54,8 @@ START_TEST(first_and_last)
 	mark(1, 65535);
 	assert_ports("1-65535", marked);
 }
-END_TEST
 
-START_TEST(all_is_no_list)
+TEST(all_is_no_list)
 {
 	struct pp_bytes ports = { NULL, 0, 0 };
 
@@ -65,9 +64,8 @@ START_TEST(all_is_no_list)
 	ck_assert_ptr_null(pp_list_parse(&pp_ports, "all", &ports));
 	ck_assert_ptr_null(ports.at);
 }
-END_TEST
 
-START_TEST(bad_words_are_pointed_at)
+TEST(bad_words_are_pointed_at)
 {
 	static const char *const words[] = {
 		"0",	"65536", "022",	   "-1",    "1-",    "-",
@@ -85,48 +83,4 @@ START_TEST(bad_words_are_pointed_at)
 			      words[i]);
 		ck_assert_ptr_null(ports.at);
 	}
-}
-END_TEST
-
-START_TEST(empty_lists_are_bad)
-{
-	static const char *const lists[] = { "", " ", ",", " ,\t," };
-
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		struct pp_bytes ports = { NULL, 0, 0 };
-
-		ck_assert_ptr_eq(pp_list_parse(&pp_ports, lists[i], &ports), lists[i]);
-	}
-}
-END_TEST
-
-static void *no_memory(size_t size)
-{
-	(void)size;
-	return MAP_FAILED;
-}
-
-START_TEST(no_memory_is_no_list)
-{
-	struct pp_bytes ports = { NULL, 0, 0 };
-	const char *text = "22";
-
-	fake_mmap = no_memory;
-	ck_assert_ptr_eq(pp_list_parse(&pp_ports, text, &ports), text);
-	fake_mmap = NULL;
-	ck_assert_ptr_null(ports.at);
-}
-END_TEST
-
-Suite *pp_suite_ports(void)
-{
-	Suite *suite = suite_create("ports");
-
-	ADD_TEST(suite, ports_and_ranges);
-	ADD_TEST(suite, first_and_last);
-	ADD_TEST(suite, all_is_no_list);
-	ADD_TEST(suite, bad_words_are_pointed_at);
-	ADD_TEST(suite, empty_lists_are_bad);
-	ADD_TEST(suite, no_memory_is_no_list);
-	return suite;
 }

@@ -85,7 +85,9 @@ static enum pp_received receive_with(ssize_t (*fake)(int, void *, size_t, int),
 	return received;
 }
 
-START_TEST(two_calls_for_a_header_that_is_there)
+SUITE("receive_faults");
+
+TEST(two_calls_for_a_header_that_is_there)
 {
 	static struct bytes header;
 	struct pp_header got;
@@ -99,9 +101,8 @@ START_TEST(two_calls_for_a_header_that_is_there)
 	ck_assert_uint_eq(calls[1].size, header.size);
 	ck_assert_int_eq(calls[1].flags, MSG_TRUNC | MSG_DONTWAIT);
 }
-END_TEST
 
-START_TEST(one_call_where_there_is_none)
+TEST(one_call_where_there_is_none)
 {
 	static struct bytes text;
 	struct pp_header got;
@@ -112,9 +113,8 @@ START_TEST(one_call_where_there_is_none)
 			 PP_RECEIVED_NONE);
 	ck_assert_uint_eq(called, 1);
 }
-END_TEST
 
-START_TEST(interrupted_calls_are_made_again)
+TEST(interrupted_calls_are_made_again)
 {
 	static const size_t lengths[] = { 41, 3000 };
 	static struct bytes header;
@@ -128,9 +128,8 @@ START_TEST(interrupted_calls_are_made_again)
 		ck_assert_uint_eq(got.length, header.size);
 	}
 }
-END_TEST
 
-START_TEST(short_calls_go_on)
+TEST(short_calls_go_on)
 {
 	static const size_t lengths[] = { 131, 3000 };
 	static struct bytes header;
@@ -144,9 +143,8 @@ START_TEST(short_calls_go_on)
 		ck_assert_uint_eq(got.length, header.size);
 	}
 }
-END_TEST
 
-START_TEST(what_cannot_be_taken_off_is_malformed)
+TEST(what_cannot_be_taken_off_is_malformed)
 {
 	static const size_t lengths[] = { 41, 3000 };
 	static struct bytes header;
@@ -161,9 +159,8 @@ START_TEST(what_cannot_be_taken_off_is_malformed)
 		assert_address(&got.destination, NULL, 0);
 	}
 }
-END_TEST
 
-START_TEST(no_memory_for_a_long_header)
+TEST(no_memory_for_a_long_header)
 {
 	static struct bytes header;
 	struct pp_header got;
@@ -175,10 +172,9 @@ START_TEST(no_memory_for_a_long_header)
 	fake_mmap = NULL;
 	ck_assert_str_eq(got.reason, "no memory for it");
 }
-END_TEST
 
 /* The most common header costs no memory at all. */
-START_TEST(a_header_that_fits_a_look_maps_nothing)
+TEST(a_header_that_fits_a_look_maps_nothing)
 {
 	static struct bytes header;
 	struct pp_header got;
@@ -188,19 +184,4 @@ START_TEST(a_header_that_fits_a_look_maps_nothing)
 	fake_mmap = no_mmap;
 	ck_assert_int_eq(receive_with(NULL, &header, &got), PP_RECEIVED_HEADER);
 	fake_mmap = NULL;
-}
-END_TEST
-
-Suite *pp_suite_receive_faults(void)
-{
-	Suite *suite = suite_create("receive_faults");
-
-	ADD_TEST(suite, two_calls_for_a_header_that_is_there);
-	ADD_TEST(suite, one_call_where_there_is_none);
-	ADD_TEST(suite, interrupted_calls_are_made_again);
-	ADD_TEST(suite, short_calls_go_on);
-	ADD_TEST(suite, what_cannot_be_taken_off_is_malformed);
-	ADD_TEST(suite, no_memory_for_a_long_header);
-	ADD_TEST(suite, a_header_that_fits_a_look_maps_nothing);
-	return suite;
 }

@@ -67,7 +67,9 @@ static void end_capture(int fds[2], struct written *written)
 	close(fds[1]);
 }
 
-START_TEST(one_line_with_one_write)
+SUITE("log");
+
+TEST(one_line_with_one_write)
 {
 	static struct written written;
 	int fds[2];
@@ -78,10 +80,9 @@ START_TEST(one_line_with_one_write)
 	ck_assert_str_eq(written.text, "libproxyproto: accept: fd 4: no header\n");
 	ck_assert(!written.more);
 }
-END_TEST
 
 /* At every length around the limit: a line end, and the text up to there. */
-START_TEST(a_long_line_is_cut)
+TEST(a_long_line_is_cut)
 {
 	static char text[1001];
 	static struct written written;
@@ -101,9 +102,8 @@ START_TEST(a_long_line_is_cut)
 		ck_assert_mem_eq(written.text + 5, text, written.size - 6);
 	}
 }
-END_TEST
 
-START_TEST(a_long_name_is_cut_too)
+TEST(a_long_name_is_cut_too)
 {
 	static char name[1001];
 	static struct written written;
@@ -117,9 +117,8 @@ START_TEST(a_long_name_is_cut_too)
 	ck_assert_int_eq(written.text[written.size - 1], '\n');
 	ck_assert(!written.more);
 }
-END_TEST
 
-START_TEST(errno_is_kept)
+TEST(errno_is_kept)
 {
 	static struct written written;
 	int fds[2];
@@ -130,9 +129,8 @@ START_TEST(errno_is_kept)
 	ck_assert_int_eq(errno, EXDEV);
 	end_capture(fds, &written);
 }
-END_TEST
 
-START_TEST(errno_is_kept_where_stderr_is_closed)
+TEST(errno_is_kept_where_stderr_is_closed)
 {
 	int error;
 
@@ -143,7 +141,6 @@ START_TEST(errno_is_kept_where_stderr_is_closed)
 	restore_stderr();
 	ck_assert_int_eq(error, EXDEV);
 }
-END_TEST
 
 /* A stderr that is a pipe without a reader. */
 static void break_stderr(void)
@@ -165,14 +162,13 @@ static int log_to_broken_pipe(void)
 	return errno == EXDEV ? 7 : 8;
 }
 
-START_TEST(a_broken_pipe_ends_nobody)
+TEST(a_broken_pipe_ends_nobody)
 {
 	const int status = in_child(log_to_broken_pipe);
 
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 7);
 }
-END_TEST
 
 static volatile sig_atomic_t caught;
 
@@ -182,7 +178,7 @@ static void catch(int number)
 	caught++;
 }
 
-START_TEST(a_broken_pipe_calls_no_handler)
+TEST(a_broken_pipe_calls_no_handler)
 {
 	struct sigaction action = { .sa_handler = catch }, before;
 	sigset_t mask;
@@ -197,7 +193,6 @@ START_TEST(a_broken_pipe_calls_no_handler)
 	ck_assert_int_eq(sigismember(&mask, SIGPIPE), 0);
 	sigaction(SIGPIPE, &before, NULL);
 }
-END_TEST
 
 static bool sigpipe_is_pending(void)
 {
@@ -208,7 +203,7 @@ static bool sigpipe_is_pending(void)
 }
 
 /* A SIGPIPE that the program itself waits for is not taken from it. */
-START_TEST(a_pending_sigpipe_stays_pending)
+TEST(a_pending_sigpipe_stays_pending)
 {
 	const struct timespec now = { 0, 0 };
 	sigset_t set, before;
@@ -228,7 +223,6 @@ START_TEST(a_pending_sigpipe_stays_pending)
 	pthread_sigmask(SIG_SETMASK, &before, &set);
 	ck_assert_int_eq(sigismember(&set, SIGPIPE), 1);
 }
-END_TEST
 
 static bool went_on;
 
@@ -241,7 +235,7 @@ static void *log_when_cancelled(void *unused)
 	return unused;
 }
 
-START_TEST(it_is_no_cancellation_point)
+TEST(it_is_no_cancellation_point)
 {
 	static struct written written;
 	pthread_t thread;
@@ -258,10 +252,9 @@ START_TEST(it_is_no_cancellation_point)
 	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
 	ck_assert_str_eq(written.text, "who: text\n");
 }
-END_TEST
 
 /* What has the descriptor now is a file of the program's. */
-START_TEST(nothing_goes_into_what_stderr_has_become)
+TEST(nothing_goes_into_what_stderr_has_become)
 {
 	static struct written written;
 	int fds[2], others[2], stderr_as_it_was;
@@ -286,9 +279,8 @@ START_TEST(nothing_goes_into_what_stderr_has_become)
 	close(others[0]);
 	close(others[1]);
 }
-END_TEST
 
-START_TEST(an_end_to_it)
+TEST(an_end_to_it)
 {
 	int fds[2];
 	char byte;
@@ -300,23 +292,4 @@ START_TEST(an_end_to_it)
 	ck_assert_int_eq(real_recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
 	close(fds[0]);
 	close(fds[1]);
-}
-END_TEST
-
-Suite *pp_suite_log(void)
-{
-	Suite *suite = suite_create("log");
-
-	ADD_TEST(suite, one_line_with_one_write);
-	ADD_TEST(suite, a_long_line_is_cut);
-	ADD_TEST(suite, a_long_name_is_cut_too);
-	ADD_TEST(suite, errno_is_kept);
-	ADD_TEST(suite, errno_is_kept_where_stderr_is_closed);
-	ADD_TEST(suite, a_broken_pipe_ends_nobody);
-	ADD_TEST(suite, a_broken_pipe_calls_no_handler);
-	ADD_TEST(suite, a_pending_sigpipe_stays_pending);
-	ADD_TEST(suite, it_is_no_cancellation_point);
-	ADD_TEST(suite, nothing_goes_into_what_stderr_has_become);
-	ADD_TEST(suite, an_end_to_it);
-	return suite;
 }

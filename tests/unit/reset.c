@@ -57,7 +57,9 @@ static void assert_same(const struct seen *seen, const struct seen *real)
 	}
 }
 
-START_TEST(a_refused_connection_looks_reset)
+SUITE("reset");
+
+TEST(a_refused_connection_looks_reset)
 {
 	struct connection connection = connect_tcp();
 	struct seen real, seen;
@@ -72,9 +74,8 @@ START_TEST(a_refused_connection_looks_reset)
 	ck_assert_int_eq(errno, ECONNRESET);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(a_stand_in_looks_reset)
+TEST(a_stand_in_looks_reset)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct seen real, seen;
@@ -93,9 +94,8 @@ START_TEST(a_stand_in_looks_reset)
 		close(fd);
 	}
 }
-END_TEST
 
-START_TEST(a_stand_in_has_the_flags_that_were_asked_for)
+TEST(a_stand_in_has_the_flags_that_were_asked_for)
 {
 	static const int flags[] = { 0, SOCK_NONBLOCK, SOCK_CLOEXEC,
 				     SOCK_NONBLOCK | SOCK_CLOEXEC };
@@ -110,7 +110,6 @@ START_TEST(a_stand_in_has_the_flags_that_were_asked_for)
 		close(fd);
 	}
 }
-END_TEST
 
 /* As a policy does that has no loopback. */
 static int refuse_to_connect(int fd, const struct sockaddr *address,
@@ -123,7 +122,7 @@ static int refuse_to_connect(int fd, const struct sockaddr *address,
 	return -1;
 }
 
-START_TEST(where_nothing_connects_they_read_as_end_of_file)
+TEST(where_nothing_connects_they_read_as_end_of_file)
 {
 	struct connection connection = connect_tcp();
 	struct seen seen;
@@ -143,23 +142,9 @@ START_TEST(where_nothing_connects_they_read_as_end_of_file)
 	ck_assert_int_eq(seen.results[1], 0);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(without_a_descriptor_there_is_none)
+TEST(without_a_descriptor_there_is_none)
 {
 	ck_assert_int_eq(pp_reset_stand_in(AF_UNIX + 1000, 0), -1);
 	ck_assert_int_eq(errno, EAFNOSUPPORT);
-}
-END_TEST
-
-Suite *pp_suite_reset(void)
-{
-	Suite *suite = suite_create("reset");
-
-	ADD_TEST(suite, a_refused_connection_looks_reset);
-	ADD_TEST(suite, a_stand_in_looks_reset);
-	ADD_TEST(suite, a_stand_in_has_the_flags_that_were_asked_for);
-	ADD_TEST(suite, where_nothing_connects_they_read_as_end_of_file);
-	ADD_TEST(suite, without_a_descriptor_there_is_none);
-	return suite;
 }

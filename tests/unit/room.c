@@ -32,7 +32,9 @@ static int low_water(int fd)
 	return bytes;
 }
 
-START_TEST(a_header_that_comes_in_pieces)
+SUITE("room");
+
+TEST(a_header_that_comes_in_pieces)
 {
 	for (size_t piece = 1; piece < sizeof(line); piece++) {
 		struct connection connection;
@@ -60,9 +62,8 @@ START_TEST(a_header_that_comes_in_pieces)
 		pp_room_close(&room);
 	}
 }
-END_TEST
 
-START_TEST(half_a_header_wakes_nobody_twice)
+TEST(half_a_header_wakes_nobody_twice)
 {
 	struct connection connection;
 
@@ -76,7 +77,6 @@ START_TEST(half_a_header_wakes_nobody_twice)
 	pp_room_close(&room);
 	close(connection.client);
 }
-END_TEST
 
 static void check_long_header(size_t piece)
 {
@@ -106,14 +106,13 @@ static void check_long_header(size_t piece)
 	pp_room_close(&room);
 }
 
-START_TEST(a_long_header_that_comes_in_pieces)
+TEST(a_long_header_that_comes_in_pieces)
 {
 	check_long_header(373);
 	check_long_header(40);
 }
-END_TEST
 
-START_TEST(what_is_not_a_header_is_ready_at_once)
+TEST(what_is_not_a_header_is_ready_at_once)
 {
 	struct connection connection;
 
@@ -125,9 +124,8 @@ START_TEST(what_is_not_a_header_is_ready_at_once)
 	disconnect(&connection);
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(time_runs_out)
+TEST(time_runs_out)
 {
 	struct connection silent, half, patient;
 	struct pp_waiting waiting;
@@ -149,9 +147,8 @@ START_TEST(time_runs_out)
 	pp_room_close(&room);
 	close(patient.client);
 }
-END_TEST
 
-START_TEST(time_runs_out_for_nobody_else)
+TEST(time_runs_out_for_nobody_else)
 {
 	struct connection silent, patient;
 
@@ -169,9 +166,8 @@ START_TEST(time_runs_out_for_nobody_else)
 	disconnect(&patient);
 	disconnect(&silent);
 }
-END_TEST
 
-START_TEST(a_bad_line_leaves_at_once)
+TEST(a_bad_line_leaves_at_once)
 {
 	struct connection connection;
 
@@ -181,9 +177,8 @@ START_TEST(a_bad_line_leaves_at_once)
 	assert_malformed(&connection, "bad source address");
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(half_a_long_header_leaves_malformed)
+TEST(half_a_long_header_leaves_malformed)
 {
 	static struct bytes stream;
 	struct connection connection;
@@ -194,9 +189,8 @@ START_TEST(half_a_long_header_leaves_malformed)
 	assert_malformed(&connection, "ends early");
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(the_end_comes_instead)
+TEST(the_end_comes_instead)
 {
 	struct connection connection;
 
@@ -208,9 +202,8 @@ START_TEST(the_end_comes_instead)
 	disconnect(&connection);
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(the_rest_comes_with_the_end)
+TEST(the_rest_comes_with_the_end)
 {
 	struct connection connection;
 
@@ -222,9 +215,8 @@ START_TEST(the_rest_comes_with_the_end)
 	disconnect(&connection);
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(a_reset_comes_instead)
+TEST(a_reset_comes_instead)
 {
 	struct connection connection;
 
@@ -234,10 +226,9 @@ START_TEST(a_reset_comes_instead)
 	assert_malformed(&connection, "reset by the client");
 	pp_room_close(&room);
 }
-END_TEST
 
 /* Who is not looked at yet keeps the room readable. */
-START_TEST(one_at_a_time)
+TEST(one_at_a_time)
 {
 	struct connection connections[5];
 
@@ -253,10 +244,9 @@ START_TEST(one_at_a_time)
 	ck_assert(!is_readable(0));
 	pp_room_close(&room);
 }
-END_TEST
 
 /* One that poll(2) found, for a program that waits in another way, too. */
-START_TEST(who_is_ready_can_be_shown)
+TEST(who_is_ready_can_be_shown)
 {
 	struct connection connection;
 
@@ -273,9 +263,8 @@ START_TEST(who_is_ready_can_be_shown)
 	disconnect(&connection);
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(the_oldest_is_given_up)
+TEST(the_oldest_is_given_up)
 {
 	struct connection first, second;
 	struct pp_waiting given_up;
@@ -294,9 +283,8 @@ START_TEST(the_oldest_is_given_up)
 	disconnect(&second);
 	pp_room_close(&room);
 }
-END_TEST
 
-START_TEST(closing_it_closes_all)
+TEST(closing_it_closes_all)
 {
 	struct connection connections[3];
 	int epoll, timer;
@@ -317,10 +305,9 @@ START_TEST(closing_it_closes_all)
 	}
 	ck_assert(!pp_room_is_used(&room));
 }
-END_TEST
 
 /* The program's SO_RCVLOWAT is put back when the connection leaves. */
-START_TEST(a_header_shorter_than_what_the_program_waits_for)
+TEST(a_header_shorter_than_what_the_program_waits_for)
 {
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
@@ -340,10 +327,9 @@ START_TEST(a_header_shorter_than_what_the_program_waits_for)
 	disconnect(&connection);
 	pp_room_close(&room);
 }
-END_TEST
 
 /* A thread took its time between its clock and the lock of the room. */
-START_TEST(a_deadline_before_that_of_the_newest)
+TEST(a_deadline_before_that_of_the_newest)
 {
 	struct connection first, second;
 
@@ -356,10 +342,9 @@ START_TEST(a_deadline_before_that_of_the_newest)
 	close(first.client);
 	close(second.client);
 }
-END_TEST
 
 /* One call looks at so many; with more the room stays readable. */
-START_TEST(many_have_moved)
+TEST(many_have_moved)
 {
 	struct connection connections[3 * PP_ROOM_PIECE];
 
@@ -382,10 +367,9 @@ START_TEST(many_have_moved)
 	for (size_t i = 0; i < COUNT(connections); i++)
 		close(connections[i].client);
 }
-END_TEST
 
 /* Those that are overdue leave one at a time. */
-START_TEST(many_are_overdue)
+TEST(many_are_overdue)
 {
 	struct connection connections[3 * PP_ROOM_PIECE];
 
@@ -409,31 +393,4 @@ START_TEST(many_are_overdue)
 	}
 	ck_assert(!pp_room_is_used(&room));
 	pp_room_close(&room);
-}
-END_TEST
-
-Suite *pp_suite_room(void)
-{
-	Suite *suite = suite_create("room");
-
-	ADD_TEST(suite, a_header_that_comes_in_pieces);
-	ADD_TEST(suite, half_a_header_wakes_nobody_twice);
-	ADD_TEST(suite, a_long_header_that_comes_in_pieces);
-	ADD_TEST(suite, what_is_not_a_header_is_ready_at_once);
-	ADD_TEST(suite, time_runs_out);
-	ADD_TEST(suite, time_runs_out_for_nobody_else);
-	ADD_TEST(suite, a_bad_line_leaves_at_once);
-	ADD_TEST(suite, half_a_long_header_leaves_malformed);
-	ADD_TEST(suite, the_end_comes_instead);
-	ADD_TEST(suite, the_rest_comes_with_the_end);
-	ADD_TEST(suite, a_reset_comes_instead);
-	ADD_TEST(suite, one_at_a_time);
-	ADD_TEST(suite, who_is_ready_can_be_shown);
-	ADD_TEST(suite, the_oldest_is_given_up);
-	ADD_TEST(suite, closing_it_closes_all);
-	ADD_TEST(suite, a_deadline_before_that_of_the_newest);
-	ADD_TEST(suite, many_have_moved);
-	ADD_TEST(suite, many_are_overdue);
-	ADD_TEST(suite, a_header_shorter_than_what_the_program_waits_for);
-	return suite;
 }

@@ -35,7 +35,9 @@ static bool open_with(int left)
 	return opened;
 }
 
-START_TEST(no_descriptors_no_room)
+SUITE("room_faults");
+
+TEST(no_descriptors_no_room)
 {
 	const int free = lowest_free();
 
@@ -48,7 +50,6 @@ START_TEST(no_descriptors_no_room)
 	pp_room_close(&room);
 	ck_assert_int_eq(lowest_free(), free);
 }
-END_TEST
 
 static void *no_mmap(size_t size)
 {
@@ -57,7 +58,7 @@ static void *no_mmap(size_t size)
 	return MAP_FAILED;
 }
 
-START_TEST(no_memory_nobody_enters)
+TEST(no_memory_nobody_enters)
 {
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
@@ -73,10 +74,9 @@ START_TEST(no_memory_nobody_enters)
 	pp_room_close(&room);
 	close(connection.client);
 }
-END_TEST
 
 /* Memory of those who left is there for the next ones. */
-START_TEST(memory_is_used_again)
+TEST(memory_is_used_again)
 {
 	size_t before = 0;
 
@@ -93,10 +93,9 @@ START_TEST(memory_is_used_again)
 	}
 	pp_room_close(&room);
 }
-END_TEST
 
 /* What cannot be waited for does not enter, and costs no memory. */
-START_TEST(a_bad_descriptor_does_not_enter)
+TEST(a_bad_descriptor_does_not_enter)
 {
 	struct pp_waiting waiting = to_enter(lowest_free());
 	size_t before;
@@ -112,10 +111,9 @@ START_TEST(a_bad_descriptor_does_not_enter)
 	ck_assert_uint_eq(mapped_bytes, before);
 	pp_room_close(&room);
 }
-END_TEST
 
 /* The program has all descriptors open: it says so, and nothing is lost. */
-START_TEST(no_descriptor_for_one_that_is_ready)
+TEST(no_descriptor_for_one_that_is_ready)
 {
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
@@ -147,7 +145,6 @@ START_TEST(no_descriptor_for_one_that_is_ready)
 	close(waiting.receive.fd);
 	close(connection.client);
 }
-END_TEST
 
 static int no_cookie(int fd, int level, int name, void *value,
 		     socklen_t *length)
@@ -159,7 +156,7 @@ static int no_cookie(int fd, int level, int name, void *value,
 }
 
 /* A kernel without SO_COOKIE: nothing of the program's is taken for a room's. */
-START_TEST(no_cookies)
+TEST(no_cookies)
 {
 	struct connection lost = connect_tcp(), kept = connect_tcp();
 	struct connection other = connect_tcp();
@@ -183,7 +180,6 @@ START_TEST(no_cookies)
 	close(kept.client);
 	disconnect(&other);
 }
-END_TEST
 
 static int no_getsockopt(int fd, int level, int name, void *value,
 			 socklen_t *length)
@@ -194,7 +190,7 @@ static int no_getsockopt(int fd, int level, int name, void *value,
 }
 
 /* What could not be known again does not enter. */
-START_TEST(no_getsockopt_nobody_enters)
+TEST(no_getsockopt_nobody_enters)
 {
 	struct connection connection = connect_tcp();
 	struct pp_waiting waiting = to_enter(connection.server);
@@ -207,19 +203,4 @@ START_TEST(no_getsockopt_nobody_enters)
 	ck_assert(fcntl(connection.server, F_GETFD) >= 0);
 	pp_room_close(&room);
 	disconnect(&connection);
-}
-END_TEST
-
-Suite *pp_suite_room_faults(void)
-{
-	Suite *suite = suite_create("room_faults");
-
-	ADD_TEST(suite, no_descriptors_no_room);
-	ADD_TEST(suite, no_memory_nobody_enters);
-	ADD_TEST(suite, memory_is_used_again);
-	ADD_TEST(suite, a_bad_descriptor_does_not_enter);
-	ADD_TEST(suite, no_descriptor_for_one_that_is_ready);
-	ADD_TEST(suite, no_cookies);
-	ADD_TEST(suite, no_getsockopt_nobody_enters);
-	return suite;
 }

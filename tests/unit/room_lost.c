@@ -43,7 +43,9 @@ static void assert_closed(int number)
 	ck_assert_int_eq(fcntl(number, F_GETFD), -1);
 }
 
-START_TEST(its_descriptors_are_known)
+SUITE("room_lost");
+
+TEST(its_descriptors_are_known)
 {
 	struct connection connection;
 	int other = eventfd(0, 0);
@@ -62,9 +64,8 @@ START_TEST(its_descriptors_are_known)
 	assert_open(other);
 	close(connection.client);
 }
-END_TEST
 
-START_TEST(the_timer_is_another_s)
+TEST(the_timer_is_another_s)
 {
 	struct connection connection;
 
@@ -79,9 +80,8 @@ START_TEST(the_timer_is_another_s)
 	assert_closed(connection.server);
 	close(connection.client);
 }
-END_TEST
 
-START_TEST(the_epoll_is_another_s)
+TEST(the_epoll_is_another_s)
 {
 	struct epoll_event event = { .data.u64 = 1 };
 	struct connection connection;
@@ -98,10 +98,9 @@ START_TEST(the_epoll_is_another_s)
 	assert_closed(connection.server);
 	close(connection.client);
 }
-END_TEST
 
 /* An epoll of the program's that has the same numbers, all of them its own. */
-START_TEST(both_are_another_s)
+TEST(both_are_another_s)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 1 };
 
@@ -118,9 +117,8 @@ START_TEST(both_are_another_s)
 	assert_open(room.epoll);
 	assert_open(room.timer);
 }
-END_TEST
 
-START_TEST(the_timer_is_another_room_s)
+TEST(the_timer_is_another_room_s)
 {
 	static struct pp_room other;
 	int timer;
@@ -139,9 +137,8 @@ START_TEST(the_timer_is_another_room_s)
 	pp_room_close(&other);
 	memset(hidden, 0, sizeof(hidden));
 }
-END_TEST
 
-START_TEST(an_epoll_that_it_knows)
+TEST(an_epoll_that_it_knows)
 {
 	int known = epoll_create1(0), other = epoll_create1(0);
 	struct epoll_event event = { .events = EPOLLIN };
@@ -157,10 +154,9 @@ START_TEST(an_epoll_that_it_knows)
 	close(known);
 	close(other);
 }
-END_TEST
 
 /* Who waited is not there any more: he is forgotten when it is his turn. */
-START_TEST(who_waits_is_another)
+TEST(who_waits_is_another)
 {
 	struct connection lost, ready, next;
 	struct pp_waiting waiting;
@@ -186,13 +182,12 @@ START_TEST(who_waits_is_another)
 	close(ready.client);
 	close(next.client);
 }
-END_TEST
 
 /*
  * A socket that is closed is in the epoll as long as anybody has it open. What
  * happens on it is not taken for what happens to who has its place now.
  */
-START_TEST(who_left_is_not_taken_for_another)
+TEST(who_left_is_not_taken_for_another)
 {
 	struct connection lost, kept, next;
 
@@ -214,7 +209,6 @@ START_TEST(who_left_is_not_taken_for_another)
 	close(next.client);
 	close(lost.client);
 }
-END_TEST
 
 static struct connection shared;
 
@@ -229,7 +223,7 @@ static int abandon_in_child(void)
 }
 
 /* A child of fork has no business with those who wait in its parent. */
-START_TEST(a_child_takes_nothing_from_its_parent)
+TEST(a_child_takes_nothing_from_its_parent)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 7 };
 	socklen_t length = sizeof(linger);
@@ -247,7 +241,6 @@ START_TEST(a_child_takes_nothing_from_its_parent)
 	disconnect(&shared);
 	pp_room_close(&room);
 }
-END_TEST
 
 static int abandon_lost_in_child(void)
 {
@@ -257,7 +250,7 @@ static int abandon_lost_in_child(void)
 	return !hidden[shared.server] && hidden[room.epoll] ? 0 : 1;
 }
 
-START_TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
+TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
 {
 	open_room();
 	shared = enter(line, 20, NEVER);
@@ -266,22 +259,4 @@ START_TEST(what_is_not_the_room_s_is_not_closed_in_a_child)
 	ck_assert_int_eq(leave(&shared).received, PP_RECEIVED_HEADER);
 	disconnect(&shared);
 	pp_room_close(&room);
-}
-END_TEST
-
-Suite *pp_suite_room_lost(void)
-{
-	Suite *suite = suite_create("room_lost");
-
-	ADD_TEST(suite, its_descriptors_are_known);
-	ADD_TEST(suite, the_timer_is_another_s);
-	ADD_TEST(suite, the_epoll_is_another_s);
-	ADD_TEST(suite, both_are_another_s);
-	ADD_TEST(suite, the_timer_is_another_room_s);
-	ADD_TEST(suite, an_epoll_that_it_knows);
-	ADD_TEST(suite, who_waits_is_another);
-	ADD_TEST(suite, who_left_is_not_taken_for_another);
-	ADD_TEST(suite, a_child_takes_nothing_from_its_parent);
-	ADD_TEST(suite, what_is_not_the_room_s_is_not_closed_in_a_child);
-	return suite;
 }

@@ -75,7 +75,9 @@ static ssize_t refused_send(int fd, const void *bytes, size_t size, int flags,
 	return -1;
 }
 
-START_TEST(whole_at_once)
+SUITE("send");
+
+TEST(whole_at_once)
 {
 	struct connection connection = connect_tcp();
 
@@ -86,9 +88,8 @@ START_TEST(whole_at_once)
 	assert_left(&connection, NULL, 0);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(the_rest_behind_what_is_taken)
+TEST(the_rest_behind_what_is_taken)
 {
 	struct connection connection = connect_tcp();
 
@@ -97,9 +98,8 @@ START_TEST(the_rest_behind_what_is_taken)
 	assert_left(&connection, "er", 2);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(short_and_interrupted_sends_go_on)
+TEST(short_and_interrupted_sends_go_on)
 {
 	const struct pp_send_way way = { .sendto = short_send,
 					 .poll = count_poll };
@@ -113,7 +113,6 @@ START_TEST(short_and_interrupted_sends_go_on)
 	assert_left(&connection, "0123456789", 10);
 	disconnect(&connection);
 }
-END_TEST
 
 #define MUCH ((size_t)8 << 20)
 
@@ -161,15 +160,14 @@ static void send_much(int flags)
 	disconnect(&connection);
 }
 
-START_TEST(a_full_buffer_is_waited_for)
+TEST(a_full_buffer_is_waited_for)
 {
 	send_much(0);
 	send_much(O_NONBLOCK);
 }
-END_TEST
 
 /* The default action of SIGPIPE would end the test. */
-START_TEST(a_closed_connection_raises_no_sigpipe)
+TEST(a_closed_connection_raises_no_sigpipe)
 {
 	struct connection connection = connect_tcp();
 
@@ -178,10 +176,9 @@ START_TEST(a_closed_connection_raises_no_sigpipe)
 				      6, 0), -EPIPE);
 	disconnect(&connection);
 }
-END_TEST
 
 /* Half a header must not be taken for the beginning of what follows. */
-START_TEST(half_a_header_ends_the_connection)
+TEST(half_a_header_ends_the_connection)
 {
 	const struct pp_send_way ways[] = {
 		{ .sendto = lost_send, .poll = poll },
@@ -203,9 +200,8 @@ START_TEST(half_a_header_ends_the_connection)
 		disconnect(&connection);
 	}
 }
-END_TEST
 
-START_TEST(none_of_it_leaves_the_connection)
+TEST(none_of_it_leaves_the_connection)
 {
 	const struct pp_send_way way = { .sendto = refused_send, .poll = poll };
 	struct connection connection = connect_tcp();
@@ -216,10 +212,9 @@ START_TEST(none_of_it_leaves_the_connection)
 	assert_left(&connection, "data", 4);
 	disconnect(&connection);
 }
-END_TEST
 
 /* Sending would take it. */
-START_TEST(an_error_is_left_to_be_asked_for)
+TEST(an_error_is_left_to_be_asked_for)
 {
 	struct connection connection = connect_tcp();
 	struct pollfd ended = { .fd = connection.client };
@@ -238,7 +233,6 @@ START_TEST(an_error_is_left_to_be_asked_for)
 	ck_assert_int_eq(error, ECONNRESET);
 	close(connection.client);
 }
-END_TEST
 
 static int get_option(int fd, int option)
 {
@@ -266,7 +260,7 @@ static ssize_t note_send(int fd, const void *bytes, size_t size, int flags,
 	return sendto(fd, bytes, size, flags, address, length);
 }
 
-START_TEST(pieces_leave_at_once)
+TEST(pieces_leave_at_once)
 {
 	const struct pp_send_way way = { .sendto = note_send, .poll = poll,
 					 .split = 4, .delay = 1 };
@@ -291,9 +285,8 @@ START_TEST(pieces_leave_at_once)
 		disconnect(&connection);
 	}
 }
-END_TEST
 
-START_TEST(a_header_that_a_piece_holds_is_whole)
+TEST(a_header_that_a_piece_holds_is_whole)
 {
 	const struct pp_send_way way = { WAY,
 					 .split = 10, .delay = 3600000 };
@@ -304,9 +297,8 @@ START_TEST(a_header_that_a_piece_holds_is_whole)
 	assert_left(&connection, "0123456789", 10);
 	disconnect(&connection);
 }
-END_TEST
 
-START_TEST(a_bad_descriptor)
+TEST(a_bad_descriptor)
 {
 	/* a negative one is none to poll(2) */
 	const int fd = dup(STDOUT_FILENO);
@@ -314,7 +306,6 @@ START_TEST(a_bad_descriptor)
 	close(fd);
 	ck_assert_int_eq(pp_send_rest(fd, &plain, "header", 6, 0), -EBADF);
 }
-END_TEST
 
 /* What the next pp_send_begin has its sendto say, and what it was given. */
 static ssize_t answer;
@@ -335,7 +326,7 @@ static ssize_t answer_send(int fd, const void *bytes, size_t size, int flags,
 	return -1;
 }
 
-START_TEST(beginnings)
+TEST(beginnings)
 {
 	static const struct {
 		size_t split;
@@ -364,24 +355,4 @@ START_TEST(beginnings)
 					       sizeof(to)), cases[i].taken);
 		ck_assert_uint_eq(asked, cases[i].asked);
 	}
-}
-END_TEST
-
-Suite *pp_suite_send(void)
-{
-	Suite *suite = suite_create("send");
-
-	ADD_TEST(suite, whole_at_once);
-	ADD_TEST(suite, the_rest_behind_what_is_taken);
-	ADD_TEST(suite, short_and_interrupted_sends_go_on);
-	ADD_TEST(suite, a_full_buffer_is_waited_for);
-	ADD_TEST(suite, a_closed_connection_raises_no_sigpipe);
-	ADD_TEST(suite, half_a_header_ends_the_connection);
-	ADD_TEST(suite, none_of_it_leaves_the_connection);
-	ADD_TEST(suite, an_error_is_left_to_be_asked_for);
-	ADD_TEST(suite, pieces_leave_at_once);
-	ADD_TEST(suite, a_header_that_a_piece_holds_is_whole);
-	ADD_TEST(suite, a_bad_descriptor);
-	ADD_TEST(suite, beginnings);
-	return suite;
 }

@@ -36,7 +36,9 @@ static bool take(const char *name, const char *value)
 	return error.text[0] == '\0';
 }
 
-START_TEST(networks_to_come_from)
+SUITE("settings_client");
+
+TEST(networks_to_come_from)
 {
 	static const struct {
 		const char *value, *first;
@@ -71,9 +73,8 @@ START_TEST(networks_to_come_from)
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_msg(!take("ADDR", bad[i]), "%s", bad[i]);
 }
-END_TEST
 
-START_TEST(another_destination)
+TEST(another_destination)
 {
 	ck_assert(take("DEST_ADDR", "2001:db8::9"));
 	assert_address(&settings.destination, "2001:db8::9", 0);
@@ -88,9 +89,8 @@ START_TEST(another_destination)
 	ck_assert_int_eq(settings.destination_port, -1);
 	ck_assert(!take("DEST_PORT", "65536"));
 }
-END_TEST
 
-START_TEST(command_and_checksum)
+TEST(command_and_checksum)
 {
 	ck_assert(take("COMMAND", "local"));
 	ck_assert_int_eq(settings.command, PP_COMMAND_LOCAL);
@@ -100,9 +100,8 @@ START_TEST(command_and_checksum)
 	ck_assert(take("CRC32C", "on"));
 	ck_assert(settings.crc32c);
 }
-END_TEST
 
-START_TEST(pieces)
+TEST(pieces)
 {
 	ck_assert(take("SPLIT", "65551"));
 	ck_assert_uint_eq(settings.split, 65551);
@@ -116,11 +115,10 @@ START_TEST(pieces)
 	ck_assert(!take("DELAY", "3600.001"));
 	ck_assert(!take("DELAY", ""));
 }
-END_TEST
 
 #define NAME(name) "LIBPROXYPROTO_" name
 
-START_TEST(what_does_not_go_together)
+TEST(what_does_not_go_together)
 {
 	static const char *const pairs[][2] = {
 		{ NAME("TLV=alpn=h2"), NAME("VERSION=1") },
@@ -158,9 +156,8 @@ START_TEST(what_does_not_go_together)
 						 strlen(wanted)), 0);
 		}
 }
-END_TEST
 
-START_TEST(a_delay_without_pieces)
+TEST(a_delay_without_pieces)
 {
 	char delay[] = NAME("DELAY=1"), split[] = NAME("SPLIT=1");
 	char *alone[] = { delay, NULL };
@@ -174,10 +171,9 @@ START_TEST(a_delay_without_pieces)
 	take_environment(both);
 	ck_assert_str_eq(error.text, "");
 }
-END_TEST
 
 /* What is as it would be anyway is at odds with nothing; nor is VERSION=0. */
-START_TEST(what_goes_together)
+TEST(what_goes_together)
 {
 	char version1[] = NAME("VERSION=1"), none[] = NAME("VERSION=0"),
 	     tlv[] = NAME("TLV=none"), crc[] = NAME("CRC32C=no"),
@@ -199,9 +195,8 @@ START_TEST(what_goes_together)
 		ck_assert_str_eq(error.text, "");
 	}
 }
-END_TEST
 
-START_TEST(lists_are_given_back)
+TEST(lists_are_given_back)
 {
 	size_t before = mapped_bytes;
 	char tlv[] = NAME("TLV=noop=1"), again[] = NAME("TLV=noop=2"),
@@ -217,20 +212,4 @@ START_TEST(lists_are_given_back)
 				&error);
 	ck_assert_ptr_null(settings.vectors.at);
 	ck_assert_uint_eq(mapped_bytes, before);
-}
-END_TEST
-
-Suite *pp_suite_settings_client(void)
-{
-	Suite *suite = suite_create("settings_client");
-
-	ADD_TEST(suite, networks_to_come_from);
-	ADD_TEST(suite, another_destination);
-	ADD_TEST(suite, command_and_checksum);
-	ADD_TEST(suite, pieces);
-	ADD_TEST(suite, what_does_not_go_together);
-	ADD_TEST(suite, a_delay_without_pieces);
-	ADD_TEST(suite, what_goes_together);
-	ADD_TEST(suite, lists_are_given_back);
-	return suite;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "settings/load.h"
-
+#include "settings_text.h"
 #include "suites.h"
 #include "support.h"
 
@@ -11,43 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct pp_settings settings;
-static struct pp_settings_error error;
-
-static void start(void)
-{
-	memset(&error, 0, sizeof(error));
-	pp_settings_defaults(pp_server_settings, &settings);
-}
-
-/* Takes a text on top of what is there, from memory of just its size. */
-static void take_bytes(const char *program, const char *path,
-		       const void *bytes, size_t length)
-{
-	char *text = malloc(length + 1), config[sizeof(settings.config)];
-
-	memcpy(text, bytes, length);
-	text[length] = 'X';
-	memcpy(config, settings.config, sizeof(config));
-	snprintf(settings.config, sizeof(settings.config), "%s", path);
-	pp_settings_file(text, length, program, &settings, &error);
-	memcpy(settings.config, config, sizeof(config));
-	free(text);
-}
-
-static void take(const char *program, const char *text)
-{
-	take_bytes(program, "/etc/x.conf", text, strlen(text));
-}
-
-/* A valid text from the defaults on. */
-static void take_good(const char *program, const char *text)
-{
-	start();
-	take(program, text);
-	ck_assert_msg(error.text[0] == '\0', "%s: %s", text, error.text);
-}
-
 static bool trusts(const char *text)
 {
 	union pp_address address = address_of(text, 1);
@@ -55,7 +17,9 @@ static bool trusts(const char *text)
 	return pp_networks_have(&settings.trusted, &address);
 }
 
-START_TEST(nothing_in_it)
+SUITE("settings_file");
+
+TEST(nothing_in_it)
 {
 	static const char *const texts[] = {
 		"",    "\n",	 "\n\n",      "# version = 0",
@@ -70,7 +34,6 @@ START_TEST(nothing_in_it)
 		ck_assert_mem_eq(&settings, &defaults, sizeof(defaults));
 	}
 }
-END_TEST
 
 static void take_every_name(void)
 {
@@ -90,27 +53,24 @@ static void take_every_name(void)
 	ck_assert_int_eq(settings.timeout, 1500);
 }
 
-START_TEST(every_name)
+TEST(every_name)
 {
 	take_every_name();
 }
-END_TEST
 
 /* In Turkish an I is no capital i; where the locale is not here it is C. */
-START_TEST(every_name_in_turkish)
+TEST(every_name_in_turkish)
 {
 	setlocale(LC_ALL, "tr_TR.UTF-8");
 	take_every_name();
 }
-END_TEST
 
 /* The boolean parser takes nothing for no, and the file does as well. */
-START_TEST(empty_value)
+TEST(empty_value)
 {
 	take_good("prog", "debug = yes\n[prog]\ndebug =\n");
 	ck_assert(!settings.debug);
 }
-END_TEST
 
 /* The timeout that a program gets, in milliseconds. */
 static void assert_timeout(const char *text, const char *program, int timeout)
@@ -120,7 +80,7 @@ static void assert_timeout(const char *text, const char *program, int timeout)
 		      settings.timeout);
 }
 
-START_TEST(sections_for_a_program)
+TEST(sections_for_a_program)
 {
 	const char *text =
 		"timeout = 1\n"
@@ -140,9 +100,8 @@ START_TEST(sections_for_a_program)
 	assert_timeout(text, "zsh", 5000);
 	assert_timeout(text, "", 1000);
 }
-END_TEST
 
-START_TEST(section_beats_top_and_later_beats_earlier)
+TEST(section_beats_top_and_later_beats_earlier)
 {
 	const char *text = "timeout = 1\nversion = 0\n"
 			   "[prog]\ntimeout = 2\nversion = 1\n"
@@ -156,18 +115,16 @@ START_TEST(section_beats_top_and_later_beats_earlier)
 	assert_timeout("[prog]\ntimeout = 1\n[prog]\ntimeout = 2", "prog",
 		       2000);
 }
-END_TEST
 
-START_TEST(back_to_the_defaults)
+TEST(back_to_the_defaults)
 {
 	take_good("prog", "trusted = 10.0.0.0/8\nports = 22\n"
 			  "[prog]\ntrusted = everyone\nports = all\n");
 	ck_assert_ptr_null(settings.trusted.at);
 	ck_assert_ptr_null(settings.ports.at);
 }
-END_TEST
 
-START_TEST(environment_beats_all)
+TEST(environment_beats_all)
 {
 	start();
 	take_setting(pp_server_settings, "TIMEOUT", "7", &settings, &error);
@@ -180,122 +137,9 @@ START_TEST(environment_beats_all)
 	ck_assert(trusts("10.0.0.1") && !trusts("192.0.2.1"));
 	ck_assert_int_eq(settings.versions, PP_VERSION_1);
 }
-END_TEST
-
-#define NAMES                                                              \
-	"debug, must_use_protocol_header, version, trusted, ports, timeout"
-#define BAD_PATTERN                                                        \
-	" is not valid: a section takes names of programs, without a "     \
-	"directory, or shell patterns"
-#define BAD_TRUSTED                                                        \
-	" is not valid: it takes addresses and networks, no bit set "      \
-	"beyond the prefix length, as 192.0.2.1, 10.0.0.0/8 or "           \
-	"2001:db8::/32, or everyone"
-
-START_TEST(what_is_wrong)
-{
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
-		{ "timeout = abc", "1: timeout = \"abc\" is not valid: it takes "
-				   "seconds from 0.001 to 3600, with a "
-				   "fraction or without" },
-		{ "\n\n# x\nTimeOut=1 2\n",
-		  "4: TimeOut = \"1 2\" is not valid: it takes seconds from "
-		  "0.001 to 3600, with a fraction or without" },
-		{ "timeout =", "1: timeout = \"\" is not valid: it takes seconds "
-			       "from 0.001 to 3600, with a fraction or "
-			       "without" },
-		{ "timeout = 1 = 2", "1: timeout = \"1 = 2\" is not valid: it "
-				     "takes seconds from 0.001 to 3600, with a "
-				     "fraction or without" },
-		{ "debug = \"yes\"",
-		  "1: debug = \"\"yes\"\" is not valid: it takes 1, yes, true, "
-		  "on, 0, no, false, off or nothing" },
-		{ "trusted = 10.0.0.1/8", "1: trusted = \"10.0.0.1/8\""
-		  BAD_TRUSTED },
-		{ "trusted = ::1, 10.0.0.1/8 bad",
-		  "1: trusted with \"10.0.0.1/8\"" BAD_TRUSTED },
-		{ "trusted = bad, ::1", "1: trusted with \"bad\"" BAD_TRUSTED },
-		{ "trusted =", "1: trusted = \"\"" BAD_TRUSTED },
-		{ "trusted", "1: \"trusted\" is not valid: a line takes name = "
-			     "value, [program] or # comment" },
-		{ "trustd = 10.0.0.1",
-		  "1: \"trustd\" is not a setting: there are " NAMES },
-		{ "trusted proxies = 10.0.0.1",
-		  "1: \"trusted proxies\" is not a setting: there are " NAMES },
-		{ "LIBPROXYPROTO_TRUSTED = 10.0.0.1",
-		  "1: \"LIBPROXYPROTO_TRUSTED\" is not a setting: there are "
-		  NAMES },
-		{ "config = /etc/y.conf",
-		  "1: \"config\" is not a setting: there are " NAMES },
-		{ "= 1", "1: \"\" is not a setting: there are " NAMES },
-		{ "; comment", "1: \"; comment\" is not valid: a line takes "
-			       "name = value, [program] or # comment" },
-		{ "version = 1\nVERSION = 2",
-		  "2: \"VERSION\" is given twice: a section takes it once" },
-		{ "[a]\nversion = 1\n\nversion = 1",
-		  "4: \"version\" is given twice: a section takes it once" },
-		{ "[", "1: \"[\" is not valid: it takes [program]" },
-		{ "[]", "1: \"[]\" is not valid: it takes [program]" },
-		{ "[ , ]", "1: \"[ , ]\" is not valid: it takes [program]" },
-		{ "[a", "1: \"[a\" is not valid: it takes [program]" },
-		{ "[a] x", "1: \"[a] x\" is not valid: it takes [program]" },
-		{ "[a # ]", "1: \"[a\" is not valid: it takes [program]" },
-		{ "[a] [b]", "1: \"a]\"" BAD_PATTERN },
-		{ "[[b]", "1: \"[b\"" BAD_PATTERN },
-		{ "[x /usr/bin/a]", "1: \"/usr/bin/a\"" BAD_PATTERN },
-		/* names that no program can have */
-		{ "[./a]", "1: \"./a\"" BAD_PATTERN },
-		{ "[.]", "1: \".\"" BAD_PATTERN },
-		{ "[a ..]", "1: \"..\"" BAD_PATTERN },
-		{ "[a\x01" "b]", "1: \"a?b\"" BAD_PATTERN },
-		{ "[a\x7f]", "1: \"a?\"" BAD_PATTERN },
-		{ "[a]b[c]", "1: \"a]b[c\"" BAD_PATTERN },
-		{ "[a[b]c]]", "1: \"a[b]c]\"" BAD_PATTERN },
-		{ "[a[b]", "1: \"a[b\"" BAD_PATTERN },
-		{ "[[]]", "1: \"[]\"" BAD_PATTERN },
-		{ "[[!]]", "1: \"[!]\"" BAD_PATTERN },
-		{ "[[[:alpha]]", "1: \"[[:alpha]\"" BAD_PATTERN },
-		{ "[[z-a]]", "1: \"[z-a]\"" BAD_PATTERN },
-		{ "[a\\]", "1: \"a\\\"" BAD_PATTERN },
-		/* the sections of others count as well */
-		{ "[other]\nversion = 4\n[prog]\n",
-		  "2: version = \"4\" is not valid: it takes 0 (off), 1, 2 or "
-		  "3 (both)" },
-		{ "[other]\ntrustd = x",
-		  "2: \"trustd\" is not a setting: there are " NAMES },
-		/* the first of two */
-		{ "\nversion = 4\ntimeout = 0",
-		  "2: version = \"4\" is not valid: it takes 0 (off), 1, 2 or "
-		  "3 (both)" },
-		{ "debug = \x1b[31m\x7f",
-		  "1: debug = \"?[31m?\" is not valid: it takes 1, yes, true, "
-		  "on, 0, no, false, off or nothing" },
-		/* a byte order mark counts at the beginning only */
-		{ "version = 3\n\xef\xbb\xbfversion = 3",
-		  "2: \"\xef\xbb\xbfversion\" is not a setting: there are "
-		  NAMES },
-		{ "\xef\xbb\xbf\xef\xbb\xbfversion = 3",
-		  "1: \"\xef\xbb\xbfversion\" is not a setting: there are "
-		  NAMES },
-		{ "\xef\xbbversion = 3",
-		  "1: \"\xef\xbbversion\" is not a setting: there are " NAMES },
-	};
-	char expected[512];
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		start();
-		take("prog", cases[i].text);
-		snprintf(expected, sizeof(expected), "/etc/x.conf:%s",
-			 cases[i].message);
-		ck_assert_str_eq(error.text, expected);
-	}
-}
-END_TEST
 
 /* Sets of characters are no slip, however they look. */
-START_TEST(sections_with_sets)
+TEST(sections_with_sets)
 {
 	assert_timeout("[[]]x]\ntimeout = 1", "]x", 1000);
 	assert_timeout("[[!]]x]\ntimeout = 1", "yx", 1000);
@@ -306,9 +150,8 @@ START_TEST(sections_with_sets)
 	assert_timeout("[[\\]]x]\ntimeout = 1", "]x", 1000);
 	assert_timeout("[...]\ntimeout = 1", "...", 1000);
 }
-END_TEST
 
-START_TEST(byte_order_mark)
+TEST(byte_order_mark)
 {
 	struct pp_settings defaults;
 
@@ -319,7 +162,6 @@ START_TEST(byte_order_mark)
 	take_good("prog", "\xef\xbb\xbf");
 	ck_assert_mem_eq(&settings, &defaults, sizeof(defaults));
 }
-END_TEST
 
 /* What was given, and where. */
 static void assert_list(const char *expected)
@@ -331,7 +173,7 @@ static void assert_list(const char *expected)
 	ck_assert_str_eq(list, expected);
 }
 
-START_TEST(a_list_of_what_was_given)
+TEST(a_list_of_what_was_given)
 {
 	start();
 	assert_list("");
@@ -353,10 +195,9 @@ START_TEST(a_list_of_what_was_given)
 		    "(environment)");
 	pp_bytes_free(&settings.trusted);
 }
-END_TEST
 
 /* Room for what is told of them is short: the setting counts all the same. */
-START_TEST(more_than_can_be_listed)
+TEST(more_than_can_be_listed)
 {
 	char text[2000] = "", list[30];
 
@@ -371,39 +212,8 @@ START_TEST(more_than_can_be_listed)
 	ck_assert_str_eq(list, "VERSION=1 (file), PORTS=3 (fi");
 	pp_bytes_free(&settings.ports);
 }
-END_TEST
 
-START_TEST(environment_does_not_excuse_the_file)
-{
-	start();
-	take_setting(pp_server_settings, "VERSION", "1", &settings, &error);
-	take("prog", "version = 4");
-	ck_assert_ptr_nonnull(strstr(error.text, "/etc/x.conf:1: version"));
-}
-END_TEST
-
-START_TEST(nul_bytes)
-{
-	static const struct {
-		const char *bytes;
-		size_t length;
-		const char *message;
-	} cases[] = {
-		{ "\0", 1, "/a:1: has a NUL byte: it takes text" },
-		{ "version = 1\0\n", 13, "/a:1: has a NUL byte: it takes text" },
-		{ "\n# \0\n", 5, "/a:2: has a NUL byte: it takes text" },
-		{ "\n[\0]", 4, "/a:2: has a NUL byte: it takes text" },
-	};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		start();
-		take_bytes("prog", "/a", cases[i].bytes, cases[i].length);
-		ck_assert_str_eq(error.text, cases[i].message);
-	}
-}
-END_TEST
-
-START_TEST(long_lines)
+TEST(long_lines)
 {
 	enum { MANY = 1000 };
 	size_t size = MANY * 20 + 100;
@@ -428,30 +238,6 @@ START_TEST(long_lines)
 				     "\"10.0.0.1/8\"" BAD_TRUSTED);
 	free(text);
 }
-END_TEST
-
-/* Whatever is long in a message, it is one line that ends. */
-START_TEST(long_messages)
-{
-	static const char *const formats[] = { "%s", "%s=1", "[%s/]", "[%s",
-					       "debug=%s", "trusted=%s" };
-	static char word[5001], path[300], text[5100];
-
-	memset(word, 'w', sizeof(word) - 1);
-	word[sizeof(word) - 1] = '\0';
-	snprintf(path, sizeof(path), "/%.254s", word);
-	for (size_t i = 0; i < COUNT(formats); i++) {
-		snprintf(text, sizeof(text), formats[i], word);
-		start();
-		take_bytes("prog", path, text, strlen(text));
-		ck_assert_ptr_nonnull(memchr(error.text, '\0',
-					     sizeof(error.text)));
-		ck_assert_int_eq(strncmp(error.text, path, 255), 0);
-		ck_assert_ptr_nonnull(strstr(error.text, ":1: "));
-		ck_assert_ptr_nonnull(strstr(error.text, "is not "));
-	}
-}
-END_TEST
 
 /* Bytes of memory that the process has mapped. */
 static unsigned long mapped(void)
@@ -464,7 +250,7 @@ static unsigned long mapped(void)
 	return pages;
 }
 
-START_TEST(values_that_lose_are_given_back)
+TEST(values_that_lose_are_given_back)
 {
 	static const char lines[] = "[prog]\ntrusted = 10.0.0.0/8\nports = 1\n"
 				    "[other]\ntrusted = ::/0\nports = 2\n"
@@ -486,73 +272,4 @@ START_TEST(values_that_lose_are_given_back)
 	/* 2400 values would have needed a page or more each */
 	ck_assert_uint_lt(mapped(), before + 400);
 	free(text);
-}
-END_TEST
-
-static const char sample[] = "# all\nversion = 0\r\ntrusted = ::1, 10.0.0.0/8\n"
-			     "[ssh* [ab]c]\n version = 3 # on\nports=1-9,22\n"
-			     "must_use_protocol_header = yes\n\n[x]\n"
-			     "timeout = 0.5\ndebug=\n";
-
-START_TEST(every_beginning_of_a_file)
-{
-	for (size_t length = 0; length < sizeof(sample); length++) {
-		start();
-		take_bytes("sshd", "/a", sample, length);
-		if (error.text[0] != '\0')
-			ck_assert_int_eq(strncmp(error.text, "/a:", 3), 0);
-		pp_bytes_free(&settings.trusted);
-		pp_bytes_free(&settings.ports);
-	}
-}
-END_TEST
-
-/* For the sanitizers: no input does harm, and a message is one line. */
-START_TEST(random_changes)
-{
-	static const char alphabet[] = "\0\n\r\t []#=,/:.-*?0123456789abtv\xff";
-
-	srandom(3);
-	for (int round = 0; round < 20000; round++) {
-		char text[sizeof(sample)];
-		size_t length = sizeof(text) - (size_t)random() % 40;
-
-		memcpy(text, sample, sizeof(text));
-		for (long i = random() % 4; i >= 0; i--)
-			text[random() % (long)sizeof(text)] =
-				alphabet[random() % (long)sizeof(alphabet)];
-		start();
-		take_bytes("sshd", "/a", text, length);
-		ck_assert_ptr_null(strchr(error.text, '\n'));
-		pp_bytes_free(&settings.trusted);
-		pp_bytes_free(&settings.ports);
-	}
-}
-END_TEST
-
-Suite *pp_suite_settings_file(void)
-{
-	Suite *suite = suite_create("settings_file");
-
-	ADD_TEST(suite, nothing_in_it);
-	ADD_TEST(suite, every_name);
-	ADD_TEST(suite, every_name_in_turkish);
-	ADD_TEST(suite, empty_value);
-	ADD_TEST(suite, sections_for_a_program);
-	ADD_TEST(suite, section_beats_top_and_later_beats_earlier);
-	ADD_TEST(suite, back_to_the_defaults);
-	ADD_TEST(suite, environment_beats_all);
-	ADD_TEST(suite, what_is_wrong);
-	ADD_TEST(suite, sections_with_sets);
-	ADD_TEST(suite, byte_order_mark);
-	ADD_TEST(suite, a_list_of_what_was_given);
-	ADD_TEST(suite, more_than_can_be_listed);
-	ADD_TEST(suite, environment_does_not_excuse_the_file);
-	ADD_TEST(suite, nul_bytes);
-	ADD_TEST(suite, long_lines);
-	ADD_TEST(suite, long_messages);
-	ADD_TEST(suite, values_that_lose_are_given_back);
-	ADD_TEST(suite, every_beginning_of_a_file);
-	ADD_TEST(suite, random_changes);
-	return suite;
 }

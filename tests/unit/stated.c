@@ -53,19 +53,18 @@ static void assert_made(const struct bytes *expected)
 
 static struct bytes expected;
 
-START_TEST(as_it_is_anyway)
+SUITE("outgoing");
+
+TEST(as_it_is_anyway)
 {
 	SET("ADDR", "192.0.2.1", "PORT", "1111");
-	begin_v2(&expected, 0x21, 0x11);
-	add_inet(&expected);
-	end_v2(&expected);
+	inet_v2(&expected);
 	assert_made(&expected);
 	assert_address(&stated.source, "192.0.2.1", 1111);
 	assert_address(&stated.destination, "192.0.2.2", 2222);
 }
-END_TEST
 
-START_TEST(another_destination)
+TEST(another_destination)
 {
 	SET("ADDR", "192.0.2.1", "PORT", "1111", "DEST_ADDR", "192.0.2.9",
 	    "DEST_PORT", "9");
@@ -83,9 +82,8 @@ START_TEST(another_destination)
 			    "2222\r\n");
 	assert_made(&expected);
 }
-END_TEST
 
-START_TEST(local)
+TEST(local)
 {
 	SET("COMMAND", "LOCAL");
 	begin_v2(&expected, 0x20, 0);
@@ -99,9 +97,8 @@ START_TEST(local)
 	end_v2_with_crc(&expected, 0);
 	assert_made(&expected);
 }
-END_TEST
 
-START_TEST(vectors_and_a_checksum)
+TEST(vectors_and_a_checksum)
 {
 	SET("ADDR", "192.0.2.1", "PORT", "1111", "TLV", "alpn=h2 0xEA=0a");
 	begin_v2(&expected, 0x21, 0x11);
@@ -116,10 +113,9 @@ START_TEST(vectors_and_a_checksum)
 	end_v2_with_crc(&expected, 0);
 	assert_made(&expected);
 }
-END_TEST
 
 /* What stands there to be wrong stays so. */
-START_TEST(a_checksum_that_is_given)
+TEST(a_checksum_that_is_given)
 {
 	SET("ADDR", "192.0.2.1", "PORT", "1111", "TLV", "0x03=01020304");
 	begin_v2(&expected, 0x21, 0x11);
@@ -128,9 +124,8 @@ START_TEST(a_checksum_that_is_given)
 	end_v2(&expected);
 	assert_made(&expected);
 }
-END_TEST
 
-START_TEST(the_longest)
+TEST(the_longest)
 {
 	struct pp_header header;
 
@@ -148,9 +143,8 @@ START_TEST(the_longest)
 	ck_assert_int_eq(pp_header_parse(made, PP_V2_MAX, PP_VERSION_2,
 					 &header), PP_HEADER_COMPLETE);
 }
-END_TEST
 
-START_TEST(raw)
+TEST(raw)
 {
 	SET("RAW", "PROXY nonsense\\n");
 	expected.size = 0;
@@ -158,7 +152,6 @@ START_TEST(raw)
 	assert_made(&expected);
 	assert_address(&stated.source, NULL, 0);
 }
-END_TEST
 
 /* Fails unless these places of a network are these addresses. */
 static void assert_place(const char *network, uint64_t place, const char *text)
@@ -168,7 +161,7 @@ static void assert_place(const char *network, uint64_t place, const char *text)
 	assert_address(&stated.source, text, 8080);
 }
 
-START_TEST(places_in_a_network)
+TEST(places_in_a_network)
 {
 	assert_place("192.0.2.7", 5, "192.0.2.7");
 	assert_place("198.51.100.0/24", 0, "198.51.100.1");
@@ -181,20 +174,4 @@ START_TEST(places_in_a_network)
 	assert_place("2001:db8::/64", UINT64_MAX,
 		     "2001:db8::ffff:ffff:ffff:ffff");
 	assert_place("2001:db8::/32", 258, "2001:db8::102");
-}
-END_TEST
-
-Suite *pp_suite_outgoing(void)
-{
-	Suite *suite = suite_create("outgoing");
-
-	ADD_TEST(suite, as_it_is_anyway);
-	ADD_TEST(suite, another_destination);
-	ADD_TEST(suite, local);
-	ADD_TEST(suite, vectors_and_a_checksum);
-	ADD_TEST(suite, a_checksum_that_is_given);
-	ADD_TEST(suite, the_longest);
-	ADD_TEST(suite, raw);
-	ADD_TEST(suite, places_in_a_network);
-	return suite;
 }

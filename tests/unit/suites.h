@@ -1,39 +1,41 @@
 /* SPDX-License-Identifier: ISC */
-/* The suites: one a file. CK_RUN_SUITE=name runs one alone. */
+/*
+ * A suite a file. SUITE names it, above its tests, and a test is added where it
+ * is written. CK_RUN_SUITE=name runs one suite alone.
+ */
 #ifndef PP_UNIT_SUITES_H
 #define PP_UNIT_SUITES_H
 
 #include <check.h>
+#include <stddef.h>
 
-Suite *pp_suite_address(void);
-Suite *pp_suite_admission(void);
-Suite *pp_suite_api(void);
-Suite *pp_suite_api_inverse(void);
-Suite *pp_suite_api_tlv(void);
-Suite *pp_suite_destinations(void);
-Suite *pp_suite_header(void);
-Suite *pp_suite_header_format(void);
-Suite *pp_suite_header_v1(void);
-Suite *pp_suite_header_v1_mutated(void);
-Suite *pp_suite_header_v2(void);
-Suite *pp_suite_kept(void);
-Suite *pp_suite_literal(void);
-Suite *pp_suite_log(void);
-Suite *pp_suite_networks(void);
-Suite *pp_suite_note(void);
-Suite *pp_suite_original(void);
-Suite *pp_suite_outgoing(void);
-Suite *pp_suite_ports(void);
-Suite *pp_suite_receive(void);
-Suite *pp_suite_receive_faults(void);
-Suite *pp_suite_reset(void);
-Suite *pp_suite_room(void);
-Suite *pp_suite_room_faults(void);
-Suite *pp_suite_room_lost(void);
-Suite *pp_suite_send(void);
-Suite *pp_suite_settings(void);
-Suite *pp_suite_settings_client(void);
-Suite *pp_suite_settings_file(void);
-Suite *pp_suite_tlv(void);
+struct unit_suite {
+	const char *name;
+	void (*begin)(void), (*end)(void);
+	Suite *suite;
+};
+
+#define SUITE(name) SUITE_AROUND(name, NULL, NULL)
+/* begin and end run before and after each of its tests. */
+#define SUITE_AROUND(name, begin, end) \
+	static struct unit_suite this_suite = { name, begin, end, NULL }
+
+/* A test, and what adds it before main. */
+#define TEST(name)                                                  \
+	static const TTest *name;                                   \
+	__attribute__((constructor)) static void register_##name(void) \
+	{                                                           \
+		add_test(&this_suite, name, #name);                 \
+	}                                                           \
+	START_TEST(name)
+
+/*
+ * Adds a case of one test, named after it, to a suite. Its time limit is for
+ * tests that hang: nothing is asserted on time.
+ */
+void add_test(struct unit_suite *to, const TTest *test, const char *name);
+
+/* Runs every suite; how many tests failed. */
+int run_tests(void);
 
 #endif

@@ -2,6 +2,7 @@
 /* Cases, addresses, connections, system calls; see support.h. */
 #include <config.h>
 
+#include "suites.h"
 #include "support.h"
 
 #include "connection/calls.h"
@@ -26,13 +27,34 @@
 /* Seconds after which a test hangs; it is no measure of anything. */
 #define PATIENCE 120
 
-void add_test(Suite *suite, const TTest *test, const char *name)
+static SRunner *runner;
+
+void add_test(struct unit_suite *to, const TTest *test, const char *name)
 {
 	TCase *tcase = tcase_create(name);
 
+	if (to->suite == NULL) {
+		to->suite = suite_create(to->name);
+		if (runner == NULL)
+			runner = srunner_create(to->suite);
+		else
+			srunner_add_suite(runner, to->suite);
+	}
+	if (to->begin != NULL || to->end != NULL)
+		tcase_add_checked_fixture(tcase, to->begin, to->end);
 	tcase_set_timeout(tcase, PATIENCE);
 	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
+	suite_add_tcase(to->suite, tcase);
+}
+
+int run_tests(void)
+{
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed;
 }
 
 union pp_address address_of(const char *text, unsigned port)

@@ -30,13 +30,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/*
- * Adds a case of one test, named after it, to a suite. Its time limit is for
- * tests that hang: nothing is asserted on time.
- */
-#define ADD_TEST(suite, test) add_test(suite, test, #test)
-void add_test(Suite *suite, const TTest *test, const char *name);
-
 /* An address from its text. */
 union pp_address address_of(const char *text, unsigned port);
 /* Fails the test unless an address is this one; NULL text for none. */
@@ -70,6 +63,8 @@ void set_length(struct bytes *bytes, size_t length);
 /* The block of 192.0.2.1:1111 to 192.0.2.2:2222, and of 2001:db8::1, ::2. */
 void add_inet(struct bytes *bytes);
 void add_inet6(struct bytes *bytes);
+/* A header over IPv4 of that block alone. */
+void inet_v2(struct bytes *bytes);
 /* A header over IPv4 with a vector that makes it so long. */
 void long_v2(struct bytes *bytes, size_t length);
 /* Ends a header with a CRC32c vector, its value combined with wrong. */

@@ -15,7 +15,9 @@ static enum pp_tlv_result first(const void *bytes, size_t size,
 	return pp_tlv_next(guarded(bytes, size), size, offset, tlv);
 }
 
-START_TEST(vectors_one_after_the_other)
+SUITE("tlv");
+
+TEST(vectors_one_after_the_other)
 {
 	static const uint8_t bytes[] = { 1, 0, 2, 'h', '2', 4, 0, 0,
 					 0xea, 0, 1, 0xff };
@@ -44,18 +46,16 @@ START_TEST(vectors_one_after_the_other)
 					     &tlv), PP_TLV_END);
 	ck_assert_uint_eq(offset, sizeof(bytes));
 }
-END_TEST
 
-START_TEST(no_bytes_no_vector)
+TEST(no_bytes_no_vector)
 {
 	struct pp_tlv tlv;
 	size_t offset;
 
 	ck_assert_int_eq(first("", 0, &tlv, &offset), PP_TLV_END);
 }
-END_TEST
 
-START_TEST(half_a_type_and_length)
+TEST(half_a_type_and_length)
 {
 	struct pp_tlv tlv;
 	size_t offset;
@@ -65,10 +65,9 @@ START_TEST(half_a_type_and_length)
 	ck_assert_uint_eq(offset, 0);
 	ck_assert_int_eq(first("\x04\0\0", 3, &tlv, &offset), PP_TLV_FOUND);
 }
-END_TEST
 
 /* Each length against what is there: none, exact, one more, all of 65535. */
-START_TEST(lengths_at_their_bounds)
+TEST(lengths_at_their_bounds)
 {
 	static const size_t lengths[] = { 0, 1, 2, 254, 255, 256, 257, 32767,
 					  32768, 65534, 65535 };
@@ -99,7 +98,6 @@ START_TEST(lengths_at_their_bounds)
 		ck_assert_uint_eq(offset, 0);
 	}
 }
-END_TEST
 
 static uint32_t crc_of(const void *bytes, size_t size)
 {
@@ -107,7 +105,7 @@ static uint32_t crc_of(const void *bytes, size_t size)
 }
 
 /* RFC 3720 B.4, the value as a number (there: its bytes, lowest first). */
-START_TEST(vectors_of_rfc_3720)
+TEST(vectors_of_rfc_3720)
 {
 	static const uint8_t read_command[48] = {
 		0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14,
@@ -129,15 +127,13 @@ START_TEST(vectors_of_rfc_3720)
 			  0xd9963a56);
 	ck_assert_uint_eq(crc_of("123456789", 9), 0xe3069283);
 }
-END_TEST
 
-START_TEST(nothing_at_all)
+TEST(nothing_at_all)
 {
 	ck_assert_uint_eq(crc_of("", 0), 0);
 }
-END_TEST
 
-START_TEST(every_byte_as_by_the_definition)
+TEST(every_byte_as_by_the_definition)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		const uint8_t bytes[] = { (uint8_t)value, (uint8_t)~value, 7 };
@@ -146,9 +142,8 @@ START_TEST(every_byte_as_by_the_definition)
 				  slow_crc32c(bytes, sizeof(bytes)));
 	}
 }
-END_TEST
 
-START_TEST(pieces_make_the_whole)
+TEST(pieces_make_the_whole)
 {
 	const char *text = "The quick brown fox jumps over the lazy dog";
 	const size_t size = strlen(text);
@@ -159,20 +154,4 @@ START_TEST(pieces_make_the_whole)
 		crc = pp_crc32c(crc, text + cut, size - cut);
 		ck_assert_uint_eq(crc, crc_of(text, size));
 	}
-}
-END_TEST
-
-Suite *pp_suite_tlv(void)
-{
-	Suite *suite = suite_create("tlv");
-
-	ADD_TEST(suite, vectors_one_after_the_other);
-	ADD_TEST(suite, no_bytes_no_vector);
-	ADD_TEST(suite, half_a_type_and_length);
-	ADD_TEST(suite, lengths_at_their_bounds);
-	ADD_TEST(suite, vectors_of_rfc_3720);
-	ADD_TEST(suite, nothing_at_all);
-	ADD_TEST(suite, every_byte_as_by_the_definition);
-	ADD_TEST(suite, pieces_make_the_whole);
-	return suite;
 }
