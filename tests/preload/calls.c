@@ -217,6 +217,15 @@ static int connect_call(const struct command *command)
 	return connect(number(command, 1), address, length);
 }
 
+/* As exec, by a call that no library can see. */
+static long raw_exec(void)
+{
+	static char calls[] = "calls";
+	char *const argv[] = { calls, NULL };
+
+	return syscall(SYS_execve, "/proc/self/exe", argv, environ);
+}
+
 /* Calls that make descriptors, or another process or user. */
 static long other_call(const struct command *command, bool *known)
 {
@@ -229,13 +238,17 @@ static long other_call(const struct command *command, bool *known)
 	CALL("dup3", dup3(a, b, c));
 	CALL("rawdup", syscall(SYS_dup3, a, b, 0));
 	/* pass SOCKET FD; take SOCKET answers with the descriptor */
-	CALL("pass", pass_descriptor(a, b, false));
-	CALL("passmany", pass_descriptor(a, b, true));
-	CALL("take", take_descriptor(a, false));
-	CALL("takemany", take_descriptor(a, true));
+	CALL("pass", pass_descriptor(a, b, ONE_MESSAGE));
+	CALL("passmany", pass_descriptor(a, b, MANY_MESSAGES));
+	CALL("rawpass", pass_descriptor(a, b, RAW_CALL));
+	CALL("take", take_descriptor(a, ONE_MESSAGE));
+	CALL("takemany", take_descriptor(a, MANY_MESSAGES));
+	CALL("rawtake", take_descriptor(a, RAW_CALL));
+	CALL("getfd", get_own_descriptor(a));
 	/* exec [FILE]: the next command is for the program that is executed */
 	CALL("exec", execl(word == NULL ? "/proc/self/exe" : word, "calls",
 			   (char *)NULL));
+	CALL("rawexec", raw_exec());
 	CALL("keepheaders", proxyproto_keep_headers());
 	CALL("setuid", setgid((gid_t)a) == 0 ? setuid((uid_t)a) : -1);
 	*known = false;
@@ -263,6 +276,7 @@ static long plain_call(const struct command *command, bool *known)
 	CALL("fcntl", fcntl(a, b, c));
 	CALL("poll", poll(&poll_fd, 1, c));
 	CALL("close", close(a));
+	CALL("fclose", fclose(fdopen(a, "r+")));
 	CALL("close_range",
 	     syscall(SYS_close_range, (unsigned)a, (unsigned)b, 0));
 	CALL("rawclose", syscall(SYS_close, a));

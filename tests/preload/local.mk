@@ -50,6 +50,7 @@ tests_preload_reset_LDADD = libproxyproto-core.la
 # Handing a connection to another program.
 check_PROGRAMS += tests/preload/handover
 tests_preload_handover_SOURCES = tests/preload/handover.c
+tests_preload_handover_CFLAGS = $(AM_CFLAGS) -pthread -Wno-frame-larger-than
 EXTRA_DIST += tests/fixture/allowed.py \
 	tests/preload/carry.py tests/preload/inetd.py
 if GETPEERNAME_CACHE
