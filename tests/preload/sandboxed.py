@@ -111,7 +111,10 @@ class Server(fixture.Program):
             fixture.environment(TIMEOUT=0.1, **settings))
         self.host = host
         self.port = int(self.wait_line(r"^port (\d+)$")[1])
-        self.wait_line("^confined$")
+        self.wait_line("^confined$|^no seccomp$")
+        if "no seccomp" in self.lines:
+            self.stop()
+            raise unittest.SkipTest("the kernel refuses seccomp")
 
     def connect(self, data, source=GOOD_FROM):
         return fixture.connect(self.port, data, self.host,
