@@ -41,9 +41,10 @@ static struct pp_decision judge_bare(const struct pp_settings *settings,
 	};
 }
 
-struct pp_decision pp_admission_end(const struct pp_settings *settings,
-				    const struct pp_receive *receive,
-				    enum pp_received received)
+struct pp_decision
+pp_admission_judge_received(const struct pp_settings *settings,
+			    const struct pp_receive *receive,
+			    enum pp_received received)
 {
 	switch (received) {
 	case PP_RECEIVED_HEADER:
@@ -61,10 +62,10 @@ struct pp_decision pp_admission_end(const struct pp_settings *settings,
 	}
 }
 
-struct pp_decision pp_admission_begin(const struct pp_settings *settings,
-				     const union pp_address *peer, int fd,
-				     struct pp_receive *receive,
-				     uint8_t *peeked)
+struct pp_decision pp_admission_judge(const struct pp_settings *settings,
+				      const union pp_address *peer, int fd,
+				      struct pp_receive *receive,
+				      uint8_t *peeked)
 {
 	bool trusted = pp_networks_have(&settings->trusted, peer);
 
@@ -72,11 +73,11 @@ struct pp_decision pp_admission_begin(const struct pp_settings *settings,
 	/* who is not trusted is handed over alike on any port */
 	if ((trusted || settings->must_use) &&
 	    !pp_admission_has_port(settings, fd))
-		return (struct pp_decision){ PP_ADMIT_UNKNOWN, NULL };
+		return (struct pp_decision){ PP_ADMIT_OTHER_PORT, NULL };
 	if (!trusted)
 		return judge_bare(settings, "not trusted");
-	return pp_admission_end(settings, receive,
-				pp_receive_step(receive, false, peeked));
+	return pp_admission_judge_received(
+		settings, receive, pp_receive_try(receive, false, peeked));
 }
 
 /*

@@ -11,11 +11,11 @@
 #include "settings/settings.h"
 
 enum pp_admission {
-	PP_ADMIT_UNKNOWN,	/* hand over: none of the library's business */
-	PP_ADMIT_BARE,		/* hand over untouched: see the reason */
-	PP_ADMIT_HEADER,	/* hand over: its header was taken off */
-	PP_ADMIT_REFUSED,	/* not to be seen by a program: see the reason */
-	PP_ADMIT_WAIT,		/* its header is not whole */
+	PP_ADMIT_OTHER_PORT, /* hand over: not one of PORTS */
+	PP_ADMIT_BARE,	     /* hand over untouched: see the reason */
+	PP_ADMIT_HEADER,     /* hand over: its header was taken off */
+	PP_ADMIT_REFUSED,    /* not to be seen by a program: see the reason */
+	PP_ADMIT_WAIT,	     /* its header is not whole */
 };
 
 /* A reason is a constant text, for the log. */
@@ -29,24 +29,26 @@ bool pp_admission_has_port(const struct pp_settings *settings, int fd);
 
 /*
  * Judges an accepted TCP connection from this peer, as the kernel named it.
- * Starts on *receive, to which pp_receive_end is due whatever is returned;
+ * Starts on *receive, to which pp_receive_free is due, if it is not passed on
+ * to wait;
  * peeked is room to look at it, of PP_RECEIVE_PEEK bytes, and has the header's
  * bytes as pp_receive_bytes finds them. Who is not in TRUSTED costs no system
  * call, but one where PORTS is set and must be asked; a header costs two
  * recv(2). May change errno.
  */
-struct pp_decision pp_admission_begin(const struct pp_settings *settings,
-				     const union pp_address *peer, int fd,
-				     struct pp_receive *receive,
-				     uint8_t *peeked);
+struct pp_decision pp_admission_judge(const struct pp_settings *settings,
+				      const union pp_address *peer, int fd,
+				      struct pp_receive *receive,
+				      uint8_t *peeked);
 
 /*
- * The same for one that had to wait, from what pp_receive_step has said of it
+ * The same for one that had to wait, from what pp_receive_try has said of it
  * since. With PP_RECEIVED_MORE it still has to.
  */
-struct pp_decision pp_admission_end(const struct pp_settings *settings,
-				   const struct pp_receive *receive,
-				   enum pp_received received);
+struct pp_decision
+pp_admission_judge_received(const struct pp_settings *settings,
+			    const struct pp_receive *receive,
+			    enum pp_received received);
 
 /*
  * Lets the kernel keep a silent client to itself for a second. Only where all

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The functions of the C library by which connection/ works on descriptors.
- * Under the names themselves they would be those of a library that hooks them,
+ * Those functions of the C library which connection/ calls and one of the
+ * libraries hooks. Under the names themselves they would be those of a library that hooks them,
  * which may wait for locks that are held meanwhile.
  */
 #ifndef PP_CONNECTION_CALLS_H

@@ -16,7 +16,7 @@
 /* When a timeout ends that has no end. */
 #define PP_NEVER INT64_MAX
 
-static inline int64_t pp_clock_now(void)
+static inline int64_t pp_now_ns(void)
 {
 	struct timespec now;
 
@@ -25,9 +25,9 @@ static inline int64_t pp_clock_now(void)
 }
 
 /* In milliseconds: what deadlines of connections are counted in. */
-static inline int64_t pp_now(void)
+static inline int64_t pp_now_ms(void)
 {
-	return pp_clock_now() / 1000000;
+	return pp_now_ns() / 1000000;
 }
 
 /* Is it one that the kernel takes? NULL, no timeout, is. */
@@ -43,14 +43,14 @@ static inline int64_t pp_timeout_end(const struct timespec *timeout)
 {
 	if (timeout == NULL || timeout->tv_sec > INT32_MAX)
 		return PP_NEVER;
-	return pp_clock_now() + timeout->tv_sec * PP_SECOND + timeout->tv_nsec;
+	return pp_now_ns() + timeout->tv_sec * PP_SECOND + timeout->tv_nsec;
 }
 
 /* What is left until then, in *left; NULL where there is no end. */
 static inline const struct timespec *pp_timeout_left(int64_t end,
 						     struct timespec *left)
 {
-	int64_t ns = end - pp_clock_now();
+	int64_t ns = end - pp_now_ns();
 
 	if (end == PP_NEVER)
 		return NULL;

@@ -22,7 +22,7 @@ void pp_receive_start(struct pp_receive *receive, int fd,
 	receive->versions = versions;
 }
 
-void pp_receive_end(struct pp_receive *receive)
+void pp_receive_free(struct pp_receive *receive)
 {
 	if (receive->taken != NULL)
 		munmap(receive->taken, receive->taken_size);
@@ -156,8 +156,8 @@ void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked)
 		memcpy(receive->taken, peeked, receive->taken_size);
 }
 
-enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
-				 uint8_t *bytes)
+enum pp_received pp_receive_try(struct pp_receive *receive, bool last,
+				uint8_t *bytes)
 {
 	ssize_t got;
 

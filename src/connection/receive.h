@@ -41,7 +41,7 @@ struct pp_receive {
 	struct pp_header header;
 };
 
-/* Starts on a connection. pp_receive_end must follow. */
+/* Starts on a connection. pp_receive_free must follow. */
 void pp_receive_start(struct pp_receive *receive, int fd,
 		      enum pp_versions versions);
 
@@ -50,8 +50,8 @@ void pp_receive_start(struct pp_receive *receive, int fd,
  * to look at it, of PP_RECEIVE_PEEK bytes. Two recv(2) where a header is whole
  * and up to so long. May change errno.
  */
-enum pp_received pp_receive_step(struct pp_receive *receive, bool last,
-				 uint8_t *peeked);
+enum pp_received pp_receive_try(struct pp_receive *receive, bool last,
+				uint8_t *peeked);
 
 /* Where the header is that was taken off: peeked is that of the last step. */
 const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
@@ -65,7 +65,7 @@ const uint8_t *pp_receive_bytes(const struct pp_receive *receive,
 void pp_receive_keep(struct pp_receive *receive, const uint8_t *peeked);
 
 /* Frees what a long or kept header needed. The descriptor stays open. */
-void pp_receive_end(struct pp_receive *receive);
+void pp_receive_free(struct pp_receive *receive);
 
 /*
  * Sets SO_RCVLOWAT, which connections have from their listener, and by which a

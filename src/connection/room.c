@@ -157,7 +157,7 @@ bool pp_room_has_timer(const struct pp_room *room)
 	       timer.it_interval.tv_nsec == room->timer_mark;
 }
 
-bool pp_room_stands(const struct pp_room *room)
+bool pp_room_is_intact(const struct pp_room *room)
 {
 	return pp_room_has_timer(room) &&
 	       control_timer(room, room->epoll, EPOLL_CTL_MOD, EPOLLIN);
@@ -169,12 +169,12 @@ bool pp_room_has(const struct pp_room *room, int fd)
 	       pp_epoll_has(room->epoll, fd);
 }
 
-bool pp_room_introduce(const struct pp_room *room, int epoll)
+bool pp_room_mark_epoll(const struct pp_room *room, int epoll)
 {
 	return control_timer(room, epoll, EPOLL_CTL_ADD, 0);
 }
 
-bool pp_room_knows(const struct pp_room *room, int epoll)
+bool pp_room_is_marked(const struct pp_room *room, int epoll)
 {
 	return control_timer(room, epoll, EPOLL_CTL_MOD, 0);
 }
@@ -257,7 +257,7 @@ static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
 
 	if (there)
 		pp_receive_stop_linger(waiting->receive.fd);
-	pp_receive_end(&waiting->receive);
+	pp_receive_free(&waiting->receive);
 	let_descriptor_go(waiting->receive.fd, there);
 	give_memory_back(room, waiting);
 }
@@ -273,7 +273,7 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 		close_waiting(room, waiting);
 		return;
 	}
-	waiting->received = pp_receive_step(&waiting->receive, last, peeked);
+	waiting->received = pp_receive_try(&waiting->receive, last, peeked);
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
 		if (waiting->receive.header.version == 2)
@@ -290,7 +290,7 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 static void judge_overdue(struct pp_room *room, int *left,
 			  struct pp_room_look *look)
 {
-	int64_t now = pp_now();
+	int64_t now = pp_now_ms();
 
 	for (; *left > 0 && room->ready == NULL && room->oldest != NULL &&
 	       room->oldest->deadline <= now;
@@ -373,14 +373,14 @@ static void abandon_waiting(const struct pp_waiting *waiting)
 {
 	struct pp_receive receive = waiting->receive;
 
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	if (!is_there(waiting))
 		pp_calls.forget(receive.fd);
 }
 
 void pp_room_abandon(struct pp_room *room)
 {
-	if (!pp_room_stands(room))
+	if (!pp_room_is_intact(room))
 		pp_calls.forget(room->epoll);
 	if (!pp_room_has_timer(room))
 		pp_calls.forget(room->timer);
@@ -408,7 +408,7 @@ bool pp_room_give_up_oldest(struct pp_room *room, struct pp_waiting *given_up)
 
 void pp_room_close(struct pp_room *room)
 {
-	bool stands = pp_room_stands(room), timed = pp_room_has_timer(room);
+	bool stands = pp_room_is_intact(room), timed = pp_room_has_timer(room);
 	struct pp_waiting *waiting;
 
 	while ((waiting = room->oldest) != NULL) {

@@ -3,7 +3,7 @@
  * The waiting room of one listener: accepted connections whose header is not
  * whole yet. It never blocks, and has one descriptor to wait for, which is
  * readable when a connection in it has moved or is overdue. Not thread-safe: the
- * caller locks (listeners.c).
+ * caller locks (rooms.c).
  *
  * The program knows nothing of the room's descriptors. It may close them, as
  * those do that close whatever is open, and have others under their numbers:
@@ -25,7 +25,7 @@ struct pp_waiting {
 	struct pp_receive receive;
 	enum pp_received received;	/* how it ended, once ready */
 	union pp_address proxy;		/* the peer, as accept(2) named it */
-	int64_t deadline;		/* by pp_now */
+	int64_t deadline;		/* by pp_now_ms */
 	/* what follows is the room's own */
 	uint64_t cookie;		/* by which it is known */
 	int low_water;			/* SO_RCVLOWAT, as it was accepted */
@@ -71,7 +71,7 @@ bool pp_room_open(struct pp_room *room);
  * Are its descriptors still there, and its own? Else it has lost what waited,
  * and all that can be done with it is to close it.
  */
-bool pp_room_stands(const struct pp_room *room);
+bool pp_room_is_intact(const struct pp_room *room);
 
 /* Is its timer, even where it does not stand? */
 bool pp_room_has_timer(const struct pp_room *room);
@@ -80,11 +80,11 @@ bool pp_room_has_timer(const struct pp_room *room);
 bool pp_room_has(const struct pp_room *room, int fd);
 
 /*
- * Makes an epoll of the caller's one that pp_room_knows, and nothing else has
+ * Makes an epoll of the caller's one that pp_room_is_marked, and nothing else has
  * its number, as long as the room stands.
  */
-bool pp_room_introduce(const struct pp_room *room, int epoll);
-bool pp_room_knows(const struct pp_room *room, int epoll);
+bool pp_room_mark_epoll(const struct pp_room *room, int epoll);
+bool pp_room_is_marked(const struct pp_room *room, int epoll);
 
 /* Closes the room and every connection in it: what of them is still its own. */
 void pp_room_close(struct pp_room *room);
@@ -97,7 +97,7 @@ void pp_room_close(struct pp_room *room);
 void pp_room_abandon(struct pp_room *room);
 
 /*
- * Takes in a connection that pp_receive_step wants more of. From then on the
+ * Takes in a connection that pp_receive_try wants more of. From then on the
  * room owns *receive. A deadline before that of the newest is set to that, as
  * the order is of those that enter. False with errno set where there is no
  * memory or no descriptor; the connection is the caller's then.

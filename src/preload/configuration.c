@@ -198,7 +198,7 @@ bool pp_configuration_is_valid(void)
 	return valid;
 }
 
-bool pp_configuration_allows(int fd)
+bool pp_configuration_require_valid(int fd)
 {
 	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
 	const struct configuration *configuration;
@@ -246,7 +246,7 @@ bool pp_is_on(void)
 	return pp_configuration()->versions != PP_VERSION_NONE;
 }
 
-bool pp_is_on_and_not_bad(void)
+bool pp_is_usable(void)
 {
 	const struct configuration *configuration = get_configuration();
 

@@ -55,7 +55,7 @@ void pp_configuration_report(const char *by, int fd);
  * valid; before, a system call, and other sockets than those cause nothing to
  * be read. Keeps errno where it allows.
  */
-bool pp_configuration_allows(int fd);
+bool pp_configuration_require_valid(int fd);
 
 /* False where the settings switch the library off. */
 bool pp_is_on(void);
@@ -64,7 +64,7 @@ bool pp_is_on(void);
  * Is it on, and nothing bad in the settings as far as they are read? Else
  * nobody's statement counts: a bad TRUSTED would be everyone's. One load.
  */
-bool pp_is_on_and_not_bad(void);
+bool pp_is_usable(void);
 
 /* Is the descriptor an IPv4 or IPv6 socket? One system call. */
 bool pp_is_internet_socket(int fd);

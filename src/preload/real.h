@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * real_NAME() for each hooked NAME, and for what else the library calls that
- * may be hooked: the function that the program would have
- * called without this library. Inside the library nothing else is called.
+ * the other one hooks: the function that the program would have called without
+ * this library. Nothing in it calls a hooked function by its own name.
  */
 #ifndef PP_PRELOAD_REAL_H
 #define PP_PRELOAD_REAL_H

@@ -68,7 +68,7 @@ static void end(void)
 {
 	fake_getsockname = NULL;
 	fake_recv = NULL;
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	disconnect(&connection);
 }
 
@@ -76,7 +76,7 @@ static struct pp_decision judge(const char *peer)
 {
 	union pp_address address = address_of(peer, 4711);
 
-	return pp_admission_begin(&settings, &address, connection.server,
+	return pp_admission_judge(&settings, &address, connection.server,
 				  &receive, peeked);
 }
 
@@ -129,14 +129,15 @@ TEST(half)
 	deliver(&connection, line, 10);
 	check("127.0.0.1", PP_ADMIT_WAIT, "header not whole");
 	deliver(&connection, line + 10, strlen(line) - 10);
-	ck_assert_int_eq(pp_admission_end(&settings, &receive,
-					  pp_receive_step(&receive, false,
-							  peeked))
+	ck_assert_int_eq(pp_admission_judge_received(
+				 &settings, &receive,
+				 pp_receive_try(&receive, false, peeked))
 				 .admission,
 			 PP_ADMIT_HEADER);
 	receive.is_overdue = true;
-	ck_assert_str_eq(pp_admission_end(&settings, &receive,
-					  PP_RECEIVED_NONE).reason,
+	ck_assert_str_eq(pp_admission_judge_received(&settings, &receive,
+						     PP_RECEIVED_NONE)
+				 .reason,
 			 "its time was up");
 }
 
@@ -161,12 +162,12 @@ TEST(ports)
 	check("127.0.0.1", PP_ADMIT_BARE, "not trusted");
 	ck_assert_uint_eq(asked_names, 0);
 	port = 81;
-	check("10.1.2.3", PP_ADMIT_UNKNOWN, NULL);
+	check("10.1.2.3", PP_ADMIT_OTHER_PORT, NULL);
 	ck_assert_uint_eq(asked_names, 1);
 	set("MUST_USE_PROTOCOL_HEADER", "1");
-	check("127.0.0.1", PP_ADMIT_UNKNOWN, NULL);
+	check("127.0.0.1", PP_ADMIT_OTHER_PORT, NULL);
 	port = 0;
-	check("10.1.2.3", PP_ADMIT_UNKNOWN, NULL);
+	check("10.1.2.3", PP_ADMIT_OTHER_PORT, NULL);
 	ck_assert_uint_eq(received, 0);
 	port = 443;
 	check("127.0.0.1", PP_ADMIT_REFUSED, "not trusted");

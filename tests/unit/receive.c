@@ -21,9 +21,9 @@ static struct pp_header step_once(struct connection *connection,
 	struct pp_header header;
 
 	pp_receive_start(&receive, connection->server, versions);
-	ck_assert_int_eq(pp_receive_step(&receive, last, peeked), expected);
+	ck_assert_int_eq(pp_receive_try(&receive, last, peeked), expected);
 	header = receive.header;
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	return header;
 }
 
@@ -58,16 +58,16 @@ static void take_split(struct connection *connection, struct bytes *stream,
 	add_text(stream, payload);
 	pp_receive_start(&receive, connection->server, PP_VERSION_BOTH);
 	deliver(connection, stream->at, cut);
-	HOLDS(pp_receive_step(&receive, false, peeked) == PP_RECEIVED_MORE, "cut %zu",
-	      cut);
+	HOLDS(pp_receive_try(&receive, false, peeked) == PP_RECEIVED_MORE,
+	      "cut %zu", cut);
 	HOLDS(receive.taken != NULL || receive.header.length > cut, "cut %zu",
 	      cut);
 	deliver(connection, stream->at + cut, stream->size - cut);
-	HOLDS(pp_receive_step(&receive, false, peeked) == PP_RECEIVED_HEADER,
+	HOLDS(pp_receive_try(&receive, false, peeked) == PP_RECEIVED_HEADER,
 	      "cut %zu: %s", cut, receive.header.reason);
 	ck_assert_uint_eq(receive.header.length, length);
 	assert_left(connection, payload, strlen(payload));
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	stream->size = length;
 }
 
@@ -95,16 +95,18 @@ static void take_in_pieces(struct connection *connection,
 		const size_t left = stream->size - sent;
 		const size_t now = left < piece ? left : piece;
 
-		HOLDS(pp_receive_step(&receive, false, peeked) == PP_RECEIVED_MORE,
+		HOLDS(pp_receive_try(&receive, false, peeked) ==
+			      PP_RECEIVED_MORE,
 		      "%zu bytes of %zu", sent, stream->size);
 		deliver(connection, stream->at + sent, now);
 		sent += now;
 	}
 	deliver(connection, payload, strlen(payload));
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_HEADER);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_HEADER);
 	ck_assert_uint_eq(receive.header.length, stream->size);
 	assert_left(connection, payload, strlen(payload));
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 }
 
 /* Of some middle length the kernel delays: bytes peeked at bring no ACK. */
@@ -188,15 +190,17 @@ TEST(a_long_header_is_taken_from_16_bytes_on)
 	long_v2(&stream, PP_RECEIVE_PEEK + 1);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, 15);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_MORE);
 	ck_assert_uint_eq(receive.header.length, 16);
 	ck_assert_ptr_null(receive.taken);
 	deliver(&connection, stream.at + 15, 1);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_MORE);
 	ck_assert_uint_eq(receive.header.length, PP_RECEIVE_PEEK + 1 - 16);
 	ck_assert_ptr_nonnull(receive.taken);
 	assert_left(&connection, NULL, 0);
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	disconnect(&connection);
 }
 
@@ -210,11 +214,13 @@ TEST(a_header_that_fits_a_look_stays_until_it_is_whole)
 	long_v2(&stream, PP_RECEIVE_PEEK);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, PP_RECEIVE_PEEK - 1);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_MORE);
 	ck_assert_uint_eq(receive.header.length, PP_RECEIVE_PEEK);
-	ck_assert_int_eq(pp_receive_step(&receive, true, peeked), PP_RECEIVED_NONE);
+	ck_assert_int_eq(pp_receive_try(&receive, true, peeked),
+			 PP_RECEIVED_NONE);
 	assert_left(&connection, stream.at, PP_RECEIVE_PEEK - 1);
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	disconnect(&connection);
 }
 
@@ -230,13 +236,14 @@ static void end_after(const struct bytes *stream, size_t size)
 	deliver_end(&connection);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	if (size > 0 && !taken)
-		HOLDS(pp_receive_step(&receive, false, peeked) == PP_RECEIVED_MORE,
+		HOLDS(pp_receive_try(&receive, false, peeked) ==
+			      PP_RECEIVED_MORE,
 		      "%zu bytes", size);
-	HOLDS(pp_receive_step(&receive, true, peeked) ==
+	HOLDS(pp_receive_try(&receive, true, peeked) ==
 		      (taken ? PP_RECEIVED_MALFORMED : PP_RECEIVED_NONE),
 	      "%zu bytes", size);
 	assert_left(&connection, stream->at, taken ? 0 : size);
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	disconnect(&connection);
 }
 
@@ -381,12 +388,13 @@ TEST(a_reset_within_a_long_header_is_malformed)
 	long_v2(&stream, 3000);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	deliver(&connection, stream.at, 2999);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_MORE);
 	deliver_reset(&connection);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked),
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
 			 PP_RECEIVED_MALFORMED);
 	ck_assert_str_eq(receive.header.reason, "ends early");
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	disconnect(&connection);
 }
 
@@ -410,11 +418,12 @@ TEST(the_end_gives_the_memory_back)
 	long_v2(&stream, 5000);
 	deliver(&connection, stream.at, 20);
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
-	ck_assert_int_eq(pp_receive_step(&receive, false, peeked), PP_RECEIVED_MORE);
+	ck_assert_int_eq(pp_receive_try(&receive, false, peeked),
+			 PP_RECEIVED_MORE);
 	ck_assert_uint_eq(mapped_bytes, before + 5000);
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	ck_assert_uint_eq(mapped_bytes, before);
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	ck_assert_uint_eq(mapped_bytes, before);
 	disconnect(&connection);
 }

@@ -75,10 +75,10 @@ static enum pp_received receive_with(ssize_t (*fake)(int, void *, size_t, int),
 	called = 0;
 	pp_receive_start(&receive, connection.server, PP_VERSION_BOTH);
 	fake_recv = fake;
-	received = pp_receive_step(&receive, false, peeked);
+	received = pp_receive_try(&receive, false, peeked);
 	fake_recv = NULL;
 	*got = receive.header;
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 	if (received == PP_RECEIVED_HEADER)
 		assert_left(&connection, "data", 4);
 	disconnect(&connection);

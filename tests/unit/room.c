@@ -18,7 +18,7 @@ static void assert_malformed(struct connection *connection, const char *reason)
 
 	ck_assert_int_eq(waiting.received, PP_RECEIVED_MALFORMED);
 	ck_assert_str_eq(waiting.receive.header.reason, reason);
-	pp_receive_end(&waiting.receive);
+	pp_receive_free(&waiting.receive);
 	disconnect(connection);
 }
 
@@ -99,7 +99,7 @@ static void check_long_header(size_t piece)
 	waiting = leave(&connection);
 	ck_assert_int_eq(waiting.received, PP_RECEIVED_HEADER);
 	ck_assert_uint_eq(waiting.receive.header.length, 3000);
-	pp_receive_end(&waiting.receive);
+	pp_receive_free(&waiting.receive);
 	ck_assert_int_eq(low_water(connection.server), 1);
 	assert_left(&connection, "data", 4);
 	disconnect(&connection);
@@ -310,7 +310,7 @@ TEST(closing_it_closes_all)
 TEST(a_header_shorter_than_what_the_program_waits_for)
 {
 	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
+	struct pp_waiting waiting = { .deadline = pp_now_ms() + NEVER };
 	const int much = 1000;
 
 	open_room();
@@ -387,7 +387,7 @@ TEST(many_are_overdue)
 		ck_assert(advance());
 		ck_assert_int_eq(pp_room_leave(&room, &waiting), 1);
 		ck_assert_int_ne(waiting.received, PP_RECEIVED_HEADER);
-		pp_receive_end(&waiting.receive);
+		pp_receive_free(&waiting.receive);
 		close(waiting.receive.fd);
 		close(connections[i].client);
 	}

@@ -14,7 +14,7 @@
 /* One that is to enter the room, when that is open. */
 static struct pp_waiting to_enter(int fd)
 {
-	struct pp_waiting waiting = { .deadline = pp_now() + NEVER };
+	struct pp_waiting waiting = { .deadline = pp_now_ms() + NEVER };
 
 	pp_receive_start(&waiting.receive, fd, PP_VERSION_BOTH);
 	return waiting;

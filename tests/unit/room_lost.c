@@ -72,7 +72,7 @@ TEST(the_timer_is_another_s)
 	open_room();
 	connection = enter(line, 10, NEVER);
 	replace(room.timer);
-	ck_assert(!pp_room_stands(&room));
+	ck_assert(!pp_room_is_intact(&room));
 	close_room();
 	assert_open(room.timer);
 	/* nothing tells that it is the room's */
@@ -89,7 +89,7 @@ TEST(the_epoll_is_another_s)
 	open_room();
 	connection = enter(line, 10, NEVER);
 	replace_by(epoll_create1(0), room.epoll);
-	ck_assert(!pp_room_stands(&room));
+	ck_assert(!pp_room_is_intact(&room));
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD,
 				   connection.server, &event), 0);
 	close_room();
@@ -109,7 +109,7 @@ TEST(both_are_another_s)
 	replace(room.timer);
 	ck_assert_int_eq(epoll_ctl(room.epoll, EPOLL_CTL_ADD, room.timer,
 				   &event), 0);
-	ck_assert(!pp_room_stands(&room));
+	ck_assert(!pp_room_is_intact(&room));
 	ck_assert_int_eq(eventfd_write(room.timer, 1), 0);
 	close_room();
 	ck_assert_int_eq(epoll_wait(room.epoll, &event, 1, -1), 1);
@@ -129,9 +129,9 @@ TEST(the_timer_is_another_room_s)
 	memset(&room, 0, sizeof(room));
 	open_room();
 	ck_assert_int_eq(dup2(timer, room.timer), room.timer);
-	ck_assert(!pp_room_stands(&room));
-	ck_assert(pp_room_stands(&other));
-	ck_assert(!pp_room_stands(&room));
+	ck_assert(!pp_room_is_intact(&room));
+	ck_assert(pp_room_is_intact(&other));
+	ck_assert(!pp_room_is_intact(&room));
 	close(room.timer);
 	close(room.epoll);
 	pp_room_close(&other);
@@ -144,11 +144,11 @@ TEST(an_epoll_that_it_knows)
 	struct epoll_event event = { .events = EPOLLIN };
 
 	open_room();
-	ck_assert(pp_room_introduce(&room, known));
-	ck_assert(pp_room_knows(&room, known));
+	ck_assert(pp_room_mark_epoll(&room, known));
+	ck_assert(pp_room_is_marked(&room, known));
 	ck_assert_int_eq(epoll_ctl(other, EPOLL_CTL_ADD, room.epoll, &event),
 			 0);
-	ck_assert(!pp_room_knows(&room, other));
+	ck_assert(!pp_room_is_marked(&room, other));
 	ck_assert_int_eq(epoll_wait(known, &event, 1, 0), 0);
 	close_room();
 	close(known);

@@ -32,7 +32,7 @@ static inline void open_room(void)
 {
 	overdue_any_time = false;
 	ck_assert(pp_room_open(&room));
-	ck_assert(pp_room_stands(&room));
+	ck_assert(pp_room_is_intact(&room));
 	ck_assert(!pp_room_is_used(&room));
 }
 
@@ -52,13 +52,13 @@ static inline struct connection enter(const void *bytes, size_t size,
 				      int timeout)
 {
 	struct connection connection = connect_tcp();
-	struct pp_waiting waiting = { .deadline = pp_now() + timeout,
+	struct pp_waiting waiting = { .deadline = pp_now_ms() + timeout,
 				      .proxy = address_of("192.0.2.9", 9) };
 
 	if (size > 0)
 		deliver(&connection, bytes, size);
 	pp_receive_start(&waiting.receive, connection.server, PP_VERSION_BOTH);
-	ck_assert_int_eq(pp_receive_step(&waiting.receive, false, peeked),
+	ck_assert_int_eq(pp_receive_try(&waiting.receive, false, peeked),
 			 PP_RECEIVED_MORE);
 	ck_assert(pp_room_enter(&room, &waiting));
 	ck_assert_int_eq(fcntl(connection.server, F_GETFD), -1);

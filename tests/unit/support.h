@@ -78,7 +78,7 @@ bool valid_header(size_t n, struct bytes *bytes);
 /* The bytes at the end of a page behind which nothing may be read. */
 const uint8_t *guarded(const uint8_t *bytes, size_t size);
 
-/* Where the tests have pp_receive_step look at what has arrived. */
+/* Where the tests have pp_receive_try look at what has arrived. */
 extern uint8_t peeked[];
 
 /* The two ends of a TCP connection over 127.0.0.1. */

@@ -253,7 +253,7 @@ static int begins_with_header(int fd, const struct sockaddr *address,
 	bool begins;
 
 	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
-	    !pp_configuration_allows(fd))
+	    !pp_configuration_require_valid(fd))
 		return -1;
 	begins = pp_configuration()->send_version != 0 && is_closed_tcp(fd) &&
 		 read_address(to, address, length);

@@ -14,6 +14,7 @@
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
 #include "preload/server/poll.h"
+#include "preload/server/rooms.h"
 #include "preload/server/turned_away.h"
 #include "preload/server/wait.h"
 #include "protocol/address.h"
@@ -79,8 +80,8 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	    !is_patient(listener))
 		return received;
 	if (pp_poll_kernel(&connection, 1, PATIENCE) == 1)
-		received = pp_receive_step(
-			receive, connection.revents != POLLIN, peeked);
+		received = pp_receive_try(receive, connection.revents != POLLIN,
+					  peeked);
 	note_patience(listener, received != PP_RECEIVED_MORE);
 	return received;
 }
@@ -100,32 +101,32 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 	switch (decision.admission) {
 	case PP_ADMIT_WAIT:
 		/* the room's from now on */
-		return pp_turn_late_away(arrival, receive, decision.reason);
+		return pp_accept_late(arrival, receive, decision.reason);
 	case PP_ADMIT_REFUSED:
-		accepted = pp_turn_refused_away(arrival, decision.reason);
+		accepted = pp_accept_refused(arrival, decision.reason);
 		break;
 	case PP_ADMIT_BARE:
 		pp_arrival_report(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
-		pp_header_note("accept", arrival->fd, &arrival->proxy, receive,
-			       peeked);
+		pp_header_record("accept", arrival->fd, &arrival->proxy,
+				 receive, peeked);
 		if (receive->header.source.sa.sa_family != AF_UNSPEC)
 			pp_name_show(&arrival->name, &receive->header.source,
 				     call->address == NULL ? NULL
 							   : call->length);
 		break;
-	case PP_ADMIT_UNKNOWN:
+	case PP_ADMIT_OTHER_PORT:
 		break;
 	}
-	pp_receive_end(receive);
+	pp_receive_free(receive);
 	return accepted;
 }
 
 /*
- * Is it TCP, and not SCTP or the like, and on one of PORTS? What was known of
- * the descriptor may be of another socket that it was open on before: an
- * internet connection comes from no Unix socket.
+ * Has the listener a record? Without one it was known to be no TCP listener on
+ * one of PORTS, and yet an internet connection came of it: another socket is on
+ * its descriptor since, and is looked at anew.
  */
 static bool is_ours(struct pp_arrival *arrival)
 {
@@ -148,16 +149,16 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
 		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
-	if (!pp_configuration_allows(arrival->fd))
-		return pp_turn_refused_away(arrival, "a setting is bad");
+	if (!pp_configuration_require_valid(arrival->fd))
+		return pp_accept_refused(arrival, "a setting is bad");
 	if (!pp_is_on() || !is_ours(arrival))
 		return PP_ACCEPTED;
 	settings = pp_configuration();
-	decision = pp_admission_begin(settings, &arrival->proxy, arrival->fd,
+	decision = pp_admission_judge(settings, &arrival->proxy, arrival->fd,
 				      &receive, peeked);
 	/* once in a call: who is told "readable" sleeps no longer than that */
 	if (decision.admission == PP_ADMIT_WAIT && arrival->turned_away == 0)
-		decision = pp_admission_end(
+		decision = pp_admission_judge_received(
 			settings, &receive,
 			wait_for_header(arrival->listener, &receive, peeked));
 	return carry_out(arrival, decision, &receive, peeked);
@@ -186,12 +187,13 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	/* else it was counted when accept waited for it */
 	if (!is_patient(arrival->listener))
 		note_patience(arrival->listener,
-			      pp_now() + settings->timeout -
+			      pp_now_ms() + settings->timeout -
 					      waiting->deadline <=
 				      PATIENCE);
 	return carry_out(arrival,
-			 pp_admission_end(settings, &waiting->receive,
-					  waiting->received),
+			 pp_admission_judge_received(settings,
+						     &waiting->receive,
+						     waiting->received),
 			 &waiting->receive, NULL);
 }
 
@@ -210,8 +212,7 @@ static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 	    !atomic_load(&arrival->listener->used))
 		return PP_ACCEPT_NEW;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	left = pp_listeners_leave(arrival->listener, &waiting,
-				  &arrival->look);
+	left = pp_rooms_leave(arrival->listener, &waiting, &arrival->look);
 	if (left < 0)
 		accepted = PP_ACCEPT_FAILED;
 	else if (left > 0)
@@ -240,19 +241,19 @@ static enum pp_accepted accept_failed(struct pp_arrival *arrival,
 	case ENFILE:
 		/* those that wait have descriptors; it says so of nobody, too */
 		if (is_readable(arrival->call->listener) &&
-		    pp_listeners_give_up_oldest())
-			return PP_ACCEPT_ON;
+		    pp_rooms_give_up_oldest())
+			return PP_ACCEPT_AGAIN;
 		errno = error;
 		return PP_ACCEPT_FAILED;
 	case EAGAIN:
 		if (listener == NULL)
 			return PP_ACCEPT_FAILED;
-		pp_listeners_note_nobody(listener);
+		pp_parents_room_yield(listener);
 		if (!pp_was_told_readable(arrival) &&
 		    (what == PP_WAIT_KERNEL_NOW ||
 		     pp_wait_was_borrowed(listener)))
-			return PP_ACCEPT_ON;
-		return pp_turn_program_away(arrival);
+			return PP_ACCEPT_AGAIN;
+		return pp_accept_nobody(arrival);
 	default:
 		return PP_ACCEPT_FAILED;
 	}
@@ -273,10 +274,11 @@ static enum pp_accepted accept_new(struct pp_arrival *arrival)
 	if (what == PP_WAIT_FAILED)
 		return PP_ACCEPT_FAILED;
 	if (what == PP_WAIT_ROOM)
-		return PP_ACCEPT_ON;
+		return PP_ACCEPT_AGAIN;
 	arrival->name.length = sizeof(arrival->name.storage);
-	arrival->fd = pp_wait_accept(arrival->call, what, &arrival->wait,
-				     &arrival->name.sa, &arrival->name.length);
+	arrival->fd =
+		pp_wait_kernel_accept(arrival->call, what, &arrival->wait,
+				      &arrival->name.sa, &arrival->name.length);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	accepted = arrival->fd < 0 ? accept_failed(arrival, what)
 				   : judge_new(arrival);
@@ -291,20 +293,21 @@ int pp_accept(const struct pp_accept_call *call)
 	int error = errno, state;
 
 	if (!pp_listeners_is_something_else(call->listener) &&
-	    !pp_configuration_allows(call->listener))
+	    !pp_configuration_require_valid(call->listener))
 		return -1;
 	/* which was listened on by somebody else, perhaps */
 	pp_configuration_report("accept", call->listener);
 	if (pp_configuration()->versions == PP_VERSION_NONE ||
 	    (call->address != NULL && call->length == NULL))
-		return pp_wait_accept(call, PP_WAIT_KERNEL, &arrival.wait,
-				      call->address, call->length);
-	arrival.listener = pp_listeners_get(call->listener);
+		return pp_wait_kernel_accept(call, PP_WAIT_KERNEL,
+					     &arrival.wait, call->address,
+					     call->length);
+	arrival.listener = pp_listeners_find_or_make(call->listener);
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_NEW)
 			accepted = accept_new(&arrival);
-	} while (accepted == PP_ACCEPT_ON);
+	} while (accepted == PP_ACCEPT_AGAIN);
 	if (accepted == PP_ACCEPT_FAILED)
 		return -1;
 	errno = error;

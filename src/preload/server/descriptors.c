@@ -101,12 +101,12 @@ void pp_descriptors_close_all(void)
 /* Is fd a descriptor of this room? A room that does not stand has none. */
 static bool is_of_room(struct pp_listener *listener, int fd)
 {
-	if (!pp_room_stands(&listener->room)) {
-		pp_listeners_discard_room(listener);
+	if (!pp_room_is_intact(&listener->room)) {
+		pp_rooms_discard(listener);
 		return false;
 	}
 	if (fd == atomic_load(&listener->threads_epoll) - 1)
-		return pp_room_knows(&listener->room, fd);
+		return pp_room_is_marked(&listener->room, fd);
 	return pp_room_has(&listener->room, fd);
 }
 
@@ -115,8 +115,7 @@ bool pp_descriptors_has(int fd)
 	struct pp_listener *next = NULL;
 	bool has = false;
 
-	if (!pp_listeners_any_open() || !is_marked(fd) ||
-	    !pp_listeners_have_own_rooms())
+	if (!pp_rooms_any_open() || !is_marked(fd) || !pp_rooms_are_own())
 		return false;
 	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = pp_rooms_first(); l != NULL && !has;
@@ -131,7 +130,7 @@ void pp_descriptors_note_closed(unsigned first, unsigned last)
 {
 	struct pp_listener *next = NULL;
 
-	if (!pp_listeners_have_own_rooms())
+	if (!pp_rooms_are_own())
 		return;
 	PP_HOLD_ROOMS(held);
 	for (struct pp_listener *l = pp_rooms_first(); l != NULL; l = next) {
@@ -139,7 +138,7 @@ void pp_descriptors_note_closed(unsigned first, unsigned last)
 
 		next = l->next_open;
 		if (fd >= first && fd <= last)
-			pp_listeners_room_holds(l);
+			pp_rooms_validate(l);
 	}
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hooks of libproxyproto.so by which a program gets connections; what they
- * do is in accept.c and listeners.c. Those by which it waits for one are in
- * poll.c and select.c, those by which it asks about one in names.c.
+ * The hooks of libproxyproto.so, but for those by which a program waits for a
+ * connection, in poll.c and select.c, or asks about one, in names.c. The way of
+ * an accepted one begins in accept.c. epoll_wait(2) needs no hook: see
+ * registrations.h.
  */
 #include <config.h>
 
@@ -15,6 +16,7 @@
 #include "preload/server/descriptors.h"
 #include "preload/server/listeners.h"
 #include "preload/server/names.h"
+#include "preload/server/rooms.h"
 #include "preload/server/wait.h"
 
 #include <errno.h>
@@ -48,9 +50,9 @@ const struct pp_calls pp_calls = {
 static void note_child(void)
 {
 	pp_process_note_fork();
-	pp_listeners_in_child();
+	pp_rooms_in_child();
 	pp_wait_in_child();
-	pp_header_note_fork();
+	pp_header_in_child();
 }
 
 /*
@@ -62,8 +64,7 @@ __attribute__((constructor)) static void start_library(void)
 {
 	if (!pp_configuration_start())
 		return;
-	pthread_atfork(pp_listeners_before_fork, pp_listeners_after_fork,
-		       note_child);
+	pthread_atfork(pp_rooms_before_fork, pp_rooms_after_fork, note_child);
 	pp_inetd_start();
 }
 
@@ -93,7 +94,7 @@ PP_EXPORT int listen(int fd, int backlog)
 {
 	int result;
 
-	if (!pp_configuration_allows(fd))
+	if (!pp_configuration_require_valid(fd))
 		return -1;
 	result = real_listen(fd, backlog);
 	if (result == 0)
@@ -136,7 +137,7 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 
 	if (!(flags & CLOEXEC))
 		pp_report_note_close(first, last);
-	if (!pp_listeners_any_open() || first > last || (flags & CLOEXEC))
+	if (!pp_rooms_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
 	result = pp_descriptors_close_range(first, last, flags);
 	/* what a thread unshares is still open in the others */
@@ -154,7 +155,7 @@ PP_EXPORT void closefrom(int first)
 	if (first < 0)
 		first = 0;
 	pp_report_note_close((unsigned)first, INT_MAX);
-	if (!pp_listeners_any_open()) {
+	if (!pp_rooms_any_open()) {
 		real_closefrom(first);
 		return;
 	}

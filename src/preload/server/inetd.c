@@ -66,7 +66,7 @@ static bool wait_for(int fd, size_t bytes, int64_t deadline)
 	int ready;
 
 	do {
-		left = deadline - pp_now();
+		left = deadline - pp_now_ms();
 		ready = left > 0 ? real_poll(&here, 1, (int)left) : 0;
 	} while (ready < 0 && errno == EINTR);
 	pp_receive_set_low_water(fd, before);
@@ -77,23 +77,24 @@ static bool wait_for(int fd, size_t bytes, int64_t deadline)
 static void look_at(const struct start *start)
 {
 	const struct pp_settings *settings = pp_configuration();
-	int64_t deadline = pp_now() + settings->timeout;
+	int64_t deadline = pp_now_ms() + settings->timeout;
 	uint8_t peeked[PP_RECEIVE_PEEK];
 	struct pp_decision decision;
 	struct pp_receive receive;
 
-	decision = pp_admission_begin(settings, &start->proxy, start->fd,
+	decision = pp_admission_judge(settings, &start->proxy, start->fd,
 				      &receive, peeked);
 	while (decision.admission == PP_ADMIT_WAIT) {
 		bool last = !wait_for(start->fd, receive.header.length,
 				      deadline);
 
-		decision = pp_admission_end(
+		decision = pp_admission_judge_received(
 			settings, &receive,
-			pp_receive_step(&receive, last, peeked));
+			pp_receive_try(&receive, last, peeked));
 	}
 	if (decision.admission == PP_ADMIT_HEADER) {
-		pp_header_note(by, start->fd, &start->proxy, &receive, peeked);
+		pp_header_record(by, start->fd, &start->proxy, &receive,
+				 peeked);
 	} else if (decision.admission == PP_ADMIT_BARE) {
 		pp_report_outcome(settings, by, start->fd, &start->proxy,
 				  "handed over", decision.reason);
@@ -101,7 +102,7 @@ static void look_at(const struct start *start)
 	} else if (decision.admission == PP_ADMIT_REFUSED) {
 		refuse_connection(start, decision.reason);
 	}
-	pp_receive_end(&receive);
+	pp_receive_free(&receive);
 }
 
 static bool find_connection(int fd, struct start *start)
@@ -118,7 +119,7 @@ static bool settings_allow(const struct start *start)
 
 	if (!pp_kernel_peer(STDERR_FILENO, &peer) ||
 	    !pp_address_equal(&peer, &start->proxy))
-		return pp_configuration_allows(start->fd);
+		return pp_configuration_require_valid(start->fd);
 	pp_report_end();
 	return pp_configuration_is_valid();
 }

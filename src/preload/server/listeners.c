@@ -88,12 +88,12 @@ static struct entry *get_entry(int fd, bool make)
 
 void pp_listeners_note_watched(struct pp_listener *listener)
 {
-	if (atomic_load(&listener->unwatched) &&
-	    atomic_exchange(&listener->unwatched, false))
+	if (atomic_load(&listener->only_accepted) &&
+	    atomic_exchange(&listener->only_accepted, false))
 		atomic_fetch_sub(&unwatched_count, 1);
 }
 
-bool pp_listeners_any_unwatched(void)
+bool pp_listeners_any_only_accepted(void)
 {
 	return atomic_load_explicit(&unwatched_count, memory_order_relaxed) > 0;
 }
@@ -104,11 +104,11 @@ static void renew(struct pp_listener *listener)
 	pp_rooms_check(listener);
 	atomic_store(&listener->nonblocking, false);
 	atomic_store(&listener->shared, false);
-	atomic_store(&listener->takes_again, false);
+	atomic_store(&listener->was_told_eagain, false);
 	atomic_store(&listener->patience, 0);
 	atomic_store(&listener->polled, false);
 	atomic_store(&listener->thread, 0);
-	if (!atomic_exchange(&listener->unwatched, true))
+	if (!atomic_exchange(&listener->only_accepted, true))
 		atomic_fetch_add(&unwatched_count, 1);
 }
 
@@ -232,7 +232,7 @@ bool pp_listeners_note_polled(int fd)
 	return atomic_load(&listener->wake) != 0;
 }
 
-struct pp_listener *pp_listeners_get(int fd)
+struct pp_listener *pp_listeners_find_or_make(int fd)
 {
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
@@ -241,17 +241,17 @@ struct pp_listener *pp_listeners_get(int fd)
 		pp_listeners_note(fd);
 		listener = pp_listeners_find(fd);
 	}
-	if (listener != NULL && pp_listeners_any_open())
+	if (listener != NULL && pp_rooms_any_open())
 		listener = find_with_room(fd);
 	if (listener != NULL &&
 	    atomic_load_explicit(&listener->polled, memory_order_relaxed) &&
 	    atomic_load(&listener->wake) == 0 && pp_has_threads())
-		pp_listeners_open(listener);
+		pp_rooms_open(listener);
 	errno = error;
 	return listener;
 }
 
-bool pp_listeners_move(struct pp_listener *listener, int fd)
+bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 {
 	struct entry *from = get_entry(listener->fd, true);
 	struct entry *to = get_entry(fd, true);
@@ -264,7 +264,7 @@ bool pp_listeners_move(struct pp_listener *listener, int fd)
 		if (atomic_load(&other->used))
 			return false;
 		if (atomic_load(&other->wake) != 0)
-			pp_listeners_discard_room(other);
+			pp_rooms_discard(other);
 		pp_listeners_note_watched(other);
 		pp_registrations_move(listener, other->registrations,
 				      PP_LISTENER_EPOLLS);
@@ -308,7 +308,7 @@ void pp_listeners_note_close(int fd)
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
-	if (entry != NULL && pp_listeners_any_open())
+	if (entry != NULL && pp_rooms_any_open())
 		atomic_store_explicit(&entry->compared, 0,
 				      memory_order_relaxed);
 	/* a child of vfork has our memory for a while */

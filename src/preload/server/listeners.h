@@ -30,13 +30,13 @@ struct pp_registration {
 #define PP_LISTENER_EPOLLS 220
 
 struct pp_listener {
-	_Atomic int fd;	/* another one's after pp_listeners_move */
+	_Atomic int fd;		/* another one after pp_listeners_swap_to */
 	_Atomic bool used;	/* a connection is in the room */
 	_Atomic int wake;	/* the room's descriptor + 1; 0 while closed */
 	_Atomic int threads_epoll;	/* see wait.c: its descriptor + 1 */
 	_Atomic bool nonblocking;	/* as far as is known without asking */
-	_Atomic bool unwatched;	/* the program has waited for it in accept alone */
-	_Atomic bool takes_again;	/* it was told EAGAIN there by the kernel */
+	_Atomic bool only_accepted;	/* the program waits in accept alone */
+	_Atomic bool was_told_eagain;	/* by the kernel, when it accepted */
 	_Atomic int patience;	/* see accept.c */
 	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
@@ -49,7 +49,7 @@ struct pp_listener {
 	/* the room of the parent, as long as this process has it open, see rooms.h */
 	struct pp_room parents;
 	_Atomic bool has_parents;
-	int useless;	/* times that it woke this process */
+	int vain_wakes;		/* times that it woke this process */
 	/* but these are atomic, each for itself */
 	struct pp_registration registrations[PP_LISTENER_EPOLLS];
 };
@@ -61,7 +61,7 @@ struct pp_listener {
  * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
  * the room is opened before it is needed. Keeps errno.
  */
-struct pp_listener *pp_listeners_get(int fd);
+struct pp_listener *pp_listeners_find_or_make(int fd);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
@@ -92,37 +92,6 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
  */
 void pp_listeners_note_close(int fd);
 
-/*
- * Lets a connection wait, where descriptors are short in place of the one that
- * has waited longest in this process. False where that is not possible; then
- * nothing was taken.
- */
-bool pp_listeners_enter(struct pp_listener *listener,
-			const struct pp_waiting *waiting);
-
-/*
- * The next connection that can be judged: 1, or 0 if there is none yet.
- * -1 with errno set where the program has no descriptor left for it. Looks at
- * some at a time, see pp_room_advance.
- */
-int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
-		       struct pp_room_look *look);
-
-/* Can one be handed over? The program is about to be told so. */
-bool pp_listeners_ready(struct pp_listener *listener);
-
-/*
- * Descriptors are short: gives up the connection that has waited longest in
- * this process. False if none waits.
- */
-bool pp_listeners_give_up_oldest(void);
-
-/* Opens the room before it is needed, for those who wait for it. */
-bool pp_listeners_open(struct pp_listener *listener);
-
-/* The epoll at which threads wait for it, see wait.c, or -1. Makes it. */
-int pp_listeners_threads_epoll(struct pp_listener *listener);
-
 /* Notes that the program waits for the listener, not in accept. */
 void pp_listeners_note_watched(struct pp_listener *listener);
 
@@ -133,48 +102,14 @@ void pp_listeners_note_watched(struct pp_listener *listener);
 bool pp_listeners_note_polled(int fd);
 
 /* Is there a listener that the program never waited for so? One load. */
-bool pp_listeners_any_unwatched(void);
-
-/*
- * Around fork(2): no thread is at the rooms meanwhile. Those that wait are the
- * parent's: the child has none.
- */
-void pp_listeners_before_fork(void);
-void pp_listeners_after_fork(void);
-void pp_listeners_in_child(void);
-
-/*
- * accept(2) found nothing. Where an epoll is shared with the parent, and its
- * room has woken this process, this sleeps for 5 ms, and after a second ends it:
- * see rooms.h. One load where nothing is shared; keeps errno.
- */
-void pp_listeners_note_nobody(struct pp_listener *listener);
-
-/*
- * Are there open rooms, and are they of this process? A child of vfork has our
- * memory, and one of a bare clone(2) a copy of it, of which nobody told us.
- */
-bool pp_listeners_have_own_rooms(void);
-
-/*
- * Is the room there, of this process and of the socket that is on the
- * descriptor now, and has the program left it alone? What is not is discarded.
- * Locked.
- */
-bool pp_listeners_room_holds(struct pp_listener *listener);
+bool pp_listeners_any_only_accepted(void);
 
 /*
  * The descriptor of a listener that has an open room is gone, or will be: fd is
  * another one of the socket, and the record that one's from now on. False where
  * connections wait in a room of fd's own. Locked.
  */
-bool pp_listeners_move(struct pp_listener *listener, int fd);
-
-/* Closes the room and all that wait in it. Locked. */
-void pp_listeners_discard_room(struct pp_listener *listener);
-
-/* Is any room open? One load. */
-bool pp_listeners_any_open(void);
+bool pp_listeners_swap_to(struct pp_listener *listener, int fd);
 
 /* Is any listener known? One load. */
 bool pp_listeners_any(void);

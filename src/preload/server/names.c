@@ -34,8 +34,7 @@ static struct pp_kept kept;
 /* Do the settings, as far as they are read, let this peer state a client? */
 static bool is_trusted(const union pp_address *kernel)
 {
-	return pp_family_is_internet(kernel->sa.sa_family) &&
-	       pp_is_on_and_not_bad() &&
+	return pp_family_is_internet(kernel->sa.sa_family) && pp_is_usable() &&
 	       pp_networks_have(&pp_configuration()->trusted, kernel);
 }
 
@@ -87,7 +86,7 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	int error = errno;
 	bool named, found;
 
-	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
+	if (!pp_is_usable() || address == NULL || length == NULL)
 		return real_getpeername(fd, address, length);
 	named = get_name(real_getpeername, fd, &name);
 	if (!named && errno != ENOTCONN)
@@ -132,7 +131,7 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	struct pp_kernel_name name;
 	int error = errno;
 
-	if (!pp_is_on_and_not_bad() || address == NULL || length == NULL)
+	if (!pp_is_usable() || address == NULL || length == NULL)
 		return real_getsockname(fd, address, length);
 	if (!get_name(real_getsockname, fd, &name))
 		return -1;
@@ -145,7 +144,7 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 
 #endif
 
-bool pp_header_is_kept(void)
+bool pp_headers_are_kept(void)
 {
 	return pp_kept_is_started(&kept);
 }
@@ -164,7 +163,7 @@ static void keep_header(int fd, const union pp_address *kernel,
 		pp_kept_put(&kept, cookie, kernel, bytes, header->length);
 }
 
-void pp_header_note_fork(void)
+void pp_header_in_child(void)
 {
 	pp_kept_note_fork(&kept);
 }
@@ -235,8 +234,8 @@ PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	return length > 0 ? (ssize_t)length : -1;
 }
 
-void pp_header_note(const char *by, int fd, const union pp_address *kernel,
-		    const struct pp_receive *receive, const uint8_t *peeked)
+void pp_header_record(const char *by, int fd, const union pp_address *kernel,
+		      const struct pp_receive *receive, const uint8_t *peeked)
 {
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_header *header = &receive->header;

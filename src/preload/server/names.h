@@ -38,7 +38,7 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 		  const socklen_t *room);
 
 /* Did the program ask for headers to be kept? One load. */
-bool pp_header_is_kept(void);
+bool pp_headers_are_kept(void);
 
 /*
  * A header was taken off the connection on fd, whose peer the kernel names so:
@@ -46,10 +46,10 @@ bool pp_header_is_kept(void);
  * program asked for that and the note says less. peeked is where it is, if
  * receive has no memory of its own for it. Signal-safe. Changes errno.
  */
-void pp_header_note(const char *by, int fd, const union pp_address *kernel,
-		    const struct pp_receive *receive, const uint8_t *peeked);
+void pp_header_record(const char *by, int fd, const union pp_address *kernel,
+		      const struct pp_receive *receive, const uint8_t *peeked);
 
 /* In a forked child: see pp_kept_note_fork. */
-void pp_header_note_fork(void);
+void pp_header_in_child(void);
 
 #endif

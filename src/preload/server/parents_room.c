@@ -24,7 +24,7 @@ void pp_parents_room_close(struct pp_listener *listener)
 	if (!atomic_exchange(&listener->has_parents, false))
 		return;
 	timed = pp_room_has_timer(room);
-	if (pp_room_stands(room))
+	if (pp_room_is_intact(room))
 		real_close(room->epoll);
 	if (timed)
 		real_close(room->timer);
@@ -34,7 +34,7 @@ void pp_parents_room_keep(struct pp_listener *listener)
 {
 	pp_parents_room_close(listener);
 	listener->parents = listener->room;
-	listener->useless = 0;
+	listener->vain_wakes = 0;
 	pp_descriptors_forget(listener->room.epoll);
 	pp_descriptors_forget(listener->room.timer);
 	atomic_store(&listener->has_parents, true);
@@ -49,22 +49,22 @@ static bool wakes_in_vain(struct pp_listener *listener)
 	room.fd = listener->parents.epoll;
 	if (!atomic_load(&listener->has_parents))
 		return false;
-	if (!pp_room_stands(&listener->parents)) {
+	if (!pp_room_is_intact(&listener->parents)) {
 		pp_parents_room_close(listener);
 		return false;
 	}
 	if (pp_poll_kernel(&room, 1, 0) != 1) {
-		listener->useless = 0;
+		listener->vain_wakes = 0;
 		return false;
 	}
-	if (++listener->useless < TRIES)
+	if (++listener->vain_wakes < TRIES)
 		return true;
 	pp_registrations_change_room(listener, room.fd, EPOLL_CTL_MOD, EPOLLET);
 	pp_parents_room_close(listener);
 	return false;
 }
 
-void pp_listeners_note_nobody(struct pp_listener *listener)
+void pp_parents_room_yield(struct pp_listener *listener)
 {
 	int error = errno;
 

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "preload/server/poll.h"
+#include "preload/server/rooms.h"
 
 #include "api/proxyproto.h"
 #include "memory.h"
@@ -50,7 +51,7 @@ static nfds_t add_rooms(struct pp_polling *polling)
 }
 
 /* Looks into a room that has changed: is its listener readable? */
-static void show_room(const struct pp_polling *polling, int room)
+static void mark_listener_readable(const struct pp_polling *polling, int room)
 {
 	for (nfds_t i = 0; i < polling->count; i++) {
 		struct pollfd *fd = &polling->fds[i];
@@ -58,7 +59,7 @@ static void show_room(const struct pp_polling *polling, int room)
 
 		if (listener != NULL &&
 		    atomic_load(&listener->wake) == room + 1 &&
-		    pp_listeners_ready(listener))
+		    pp_rooms_have_ready(listener))
 			fd->revents |= (short)(fd->events & READABLE);
 	}
 }
@@ -85,7 +86,7 @@ static int poll_once(struct pp_polling *polling)
 	}
 	for (nfds_t i = polling->count; result > 0 && i < all; i++)
 		if (polling->fds[i].revents != 0)
-			show_room(polling, polling->fds[i].fd);
+			mark_listener_readable(polling, polling->fds[i].fd);
 	return result;
 }
 
@@ -110,7 +111,7 @@ static int poll_until_answered(struct pp_polling *polling)
 			answers = polling->answer(polling);
 		if (result < 0 || answers < 0)
 			return -1;
-	} while (answers == 0 && result > 0 && pp_clock_now() < polling->end);
+	} while (answers == 0 && result > 0 && pp_now_ns() < polling->end);
 	return answers;
 }
 
@@ -174,9 +175,9 @@ static int copy_answers(struct pp_polling *polling)
  * While a room is open: polls, if one of the listeners has one and timeout is a
  * timeout, and leaves *result. Keeps errno if it does not poll.
  */
-static bool polls_rooms(struct pollfd *fds, nfds_t count,
-			const struct timespec *timeout, const sigset_t *mask,
-			int *result)
+static bool try_poll_with_rooms(struct pollfd *fds, nfds_t count,
+				const struct timespec *timeout,
+				const sigset_t *mask, int *result)
 {
 	struct polled polled = { .fds = fds, .count = count };
 	struct pp_polling polling = { .size = count,
@@ -186,7 +187,7 @@ static bool polls_rooms(struct pollfd *fds, nfds_t count,
 				      .call = &polled };
 	int error = errno;
 
-	if (!pp_listeners_any_open() || !pp_timeout_is_valid(timeout) ||
+	if (!pp_rooms_any_open() || !pp_timeout_is_valid(timeout) ||
 	    !pp_is_address(fds))
 		return false;
 	for (nfds_t i = 0; i < count; i++)
@@ -203,7 +204,7 @@ static bool polls_rooms(struct pollfd *fds, nfds_t count,
 /* Notes which listeners the program waited for, where poll(2) is content. */
 static int note_polled(int result, const struct pollfd *fds, nfds_t count)
 {
-	if (result >= 0 && pp_listeners_any_unwatched())
+	if (result >= 0 && pp_listeners_any_only_accepted())
 		for (nfds_t i = 0; i < count; i++)
 			if (is_readable_asked(&fds[i]))
 				pp_listeners_note_polled(fds[i].fd);
@@ -218,7 +219,8 @@ static int poll_or_rooms(struct pollfd *fds, nfds_t count, int timeout)
 	};
 	int result;
 
-	if (polls_rooms(fds, count, timeout < 0 ? NULL : &time, NULL, &result))
+	if (try_poll_with_rooms(fds, count, timeout < 0 ? NULL : &time, NULL,
+				&result))
 		return result;
 	return note_polled(real_poll(fds, count, timeout), fds, count);
 }
@@ -228,7 +230,7 @@ static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
 {
 	int result;
 
-	if (polls_rooms(fds, count, timeout, mask, &result))
+	if (try_poll_with_rooms(fds, count, timeout, mask, &result))
 		return result;
 	return note_polled(real_ppoll(fds, count, timeout, mask), fds, count);
 }

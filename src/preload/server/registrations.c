@@ -55,7 +55,7 @@ static struct pp_registration *find_place(struct pp_registration *places,
 						   epoll + 1))
 			return &places[i];
 	}
-	/* what was registered by another file of the number gives way */
+	/* all places are taken: what was registered in another epoll gives way */
 	return &places[(size_t)epoll % count];
 }
 
@@ -177,10 +177,10 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 {
 	struct epoll_event own;
 
-	if (atomic_load(&listener->wake) == 0 || !pp_listeners_have_own_rooms())
+	if (atomic_load(&listener->wake) == 0 || !pp_rooms_are_own())
 		return;
 	PP_HOLD_ROOMS(held);
-	if (!pp_listeners_room_holds(listener))
+	if (!pp_rooms_validate(listener))
 		return;
 	if (operation == EPOLL_CTL_DEL) {
 		real_epoll_ctl(epoll, operation, listener->room.epoll, NULL);
@@ -295,7 +295,7 @@ static void note_found(struct pp_listener *listener, int epoll,
  */
 static bool is_sought(struct pp_listener *listener)
 {
-	return atomic_load(&listener->unwatched) &&
+	return atomic_load(&listener->only_accepted) &&
 	       !pp_registrations_any(listener) &&
 	       (fcntl(listener->fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }

@@ -71,8 +71,8 @@ static void unlink_open(struct pp_listener *listener)
 static void close_threads_epoll(struct pp_listener *listener)
 {
 	int epoll = atomic_exchange(&listener->threads_epoll, 0) - 1;
-	bool known = epoll >= 0 && pp_room_stands(&listener->room) &&
-		     pp_room_knows(&listener->room, epoll);
+	bool known = epoll >= 0 && pp_room_is_intact(&listener->room) &&
+		     pp_room_is_marked(&listener->room, epoll);
 
 	if (epoll >= 0)
 		pp_descriptors_forget(epoll);
@@ -87,7 +87,7 @@ static void discard_room(struct pp_listener *listener,
 	close_threads_epoll(listener);
 	unlink_open(listener);
 	if (how == pp_room_close && listener->forked &&
-	    pp_room_stands(&listener->room))
+	    pp_room_is_intact(&listener->room))
 		pp_registrations_change_room(listener, listener->room.epoll,
 					     EPOLL_CTL_DEL, 0);
 	listener->forked = false;
@@ -95,7 +95,7 @@ static void discard_room(struct pp_listener *listener,
 	note_used(listener);
 }
 
-void pp_listeners_discard_room(struct pp_listener *listener)
+void pp_rooms_discard(struct pp_listener *listener)
 {
 	discard_room(listener, pp_room_close);
 }
@@ -106,7 +106,7 @@ static void abandon_rooms(void)
 	struct pp_listener *listener;
 
 	while ((listener = open_listeners) != NULL) {
-		bool stands = pp_room_stands(&listener->room);
+		bool stands = pp_room_is_intact(&listener->room);
 
 		discard_room(listener, pp_room_abandon);
 		if (stands && pp_registrations_any(listener))
@@ -115,8 +115,8 @@ static void abandon_rooms(void)
 	pp_descriptors_close_all();
 }
 
-/* Signals are blocked from here to pp_listeners_after_fork or _in_child. */
-void pp_listeners_before_fork(void)
+/* Signals are blocked from here to pp_rooms_after_fork or _in_child. */
+void pp_rooms_before_fork(void)
 {
 	struct pp_rooms_held held;
 
@@ -129,7 +129,7 @@ void pp_listeners_before_fork(void)
 	atomic_store(&forking, (uintptr_t)pthread_self());
 }
 
-void pp_listeners_after_fork(void)
+void pp_rooms_after_fork(void)
 {
 	if (atomic_load(&forking) != (uintptr_t)pthread_self())
 		return;
@@ -137,18 +137,18 @@ void pp_listeners_after_fork(void)
 	pp_rooms_release(&held_to_fork);
 }
 
-void pp_listeners_in_child(void)
+void pp_rooms_in_child(void)
 {
 	/* another thread's listen(2) may have been the first, meanwhile */
 	if (atomic_load(&forking) != (uintptr_t)pthread_self())
 		pp_lock_renew(&lock);
 	abandon_rooms();
-	pp_listeners_after_fork();
+	pp_rooms_after_fork();
 }
 
-bool pp_listeners_have_own_rooms(void)
+bool pp_rooms_are_own(void)
 {
-	return pp_listeners_any_open() && !pp_process_is_guest();
+	return pp_rooms_any_open() && !pp_process_is_guest();
 }
 
 /*
@@ -163,11 +163,11 @@ static bool move_to_duplicate(struct pp_listener *listener)
 	int fd = 0;
 
 	if (!pp_room_is_used(&listener->room) ||
-	    !pp_room_stands(&listener->room))
+	    !pp_room_is_intact(&listener->room))
 		return false;
 	while (fd < FD_SETSIZE &&
 	       (fd == listener->fd || pp_cookie_of(fd) != listener->cookie ||
-		!pp_listeners_move(listener, fd)))
+		!pp_listeners_swap_to(listener, fd)))
 		fd++;
 	if (fd == FD_SETSIZE)
 		return false;
@@ -178,27 +178,26 @@ static bool move_to_duplicate(struct pp_listener *listener)
 	return true;
 }
 
-bool pp_listeners_room_holds(struct pp_listener *listener)
+bool pp_rooms_validate(struct pp_listener *listener)
 {
 	uint64_t cookie;
 
-	if (open_listeners != NULL && !pp_listeners_have_own_rooms())
+	if (open_listeners != NULL && !pp_rooms_are_own())
 		abandon_rooms();
 	if (atomic_load(&listener->wake) == 0)
 		return false;
 	cookie = pp_cookie_of(listener->fd);
-	if (cookie == listener->cookie && pp_room_stands(&listener->room))
+	if (cookie == listener->cookie && pp_room_is_intact(&listener->room))
 		return true;
 	if (cookie != 0 || !move_to_duplicate(listener))
-		pp_listeners_discard_room(listener);
+		pp_rooms_discard(listener);
 	return false;
 }
 
 static bool open_room(struct pp_listener *listener)
 {
 	/* one that has moved is open all the same */
-	if (pp_listeners_room_holds(listener) ||
-	    atomic_load(&listener->wake) != 0)
+	if (pp_rooms_validate(listener) || atomic_load(&listener->wake) != 0)
 		return true;
 	if (!pp_room_open(&listener->room))
 		return false;
@@ -232,18 +231,18 @@ static bool give_up_oldest(struct pp_waiting *given_up)
 			oldest = l;
 	if (oldest == NULL)
 		return false;
-	if (pp_listeners_room_holds(oldest)) {
+	if (pp_rooms_validate(oldest)) {
 		pp_room_give_up_oldest(&oldest->room, given_up);
 		note_used(oldest);
 	}
 	return true;
 }
 
-bool pp_listeners_give_up_oldest(void)
+bool pp_rooms_give_up_oldest(void)
 {
 	struct pp_waiting given_up;
 
-	if (!pp_listeners_any_open() || !give_up_oldest(&given_up))
+	if (!pp_rooms_any_open() || !give_up_oldest(&given_up))
 		return false;
 	/* not locked: where nobody reads stderr that takes for ever */
 	if (given_up.receive.fd >= 0)
@@ -267,7 +266,7 @@ static bool close_empty_room(const struct pp_listener *but)
 		listener = listener->next_open;
 	if (listener == NULL || pp_has_threads())
 		return false;
-	pp_listeners_discard_room(listener);
+	pp_rooms_discard(listener);
 	return true;
 }
 
@@ -288,22 +287,22 @@ static bool enter_room(struct pp_listener *listener,
 	return entered;
 }
 
-bool pp_listeners_enter(struct pp_listener *listener,
-			const struct pp_waiting *waiting)
+bool pp_rooms_enter(struct pp_listener *listener,
+		    const struct pp_waiting *waiting)
 {
 	while (!enter_room(listener, waiting))
-		if (errno != EMFILE || !pp_listeners_give_up_oldest())
+		if (errno != EMFILE || !pp_rooms_give_up_oldest())
 			return false;
 	return true;
 }
 
-int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
-		       struct pp_room_look *look)
+int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
+		   struct pp_room_look *look)
 {
 	int left;
 
 	PP_HOLD_ROOMS(held);
-	if (!pp_listeners_room_holds(listener))
+	if (!pp_rooms_validate(listener))
 		return 0;
 	if (listener->forked)
 		pp_registrations_change_room(listener, listener->room.epoll,
@@ -316,13 +315,13 @@ int pp_listeners_leave(struct pp_listener *listener, struct pp_waiting *waiting,
 	return left;
 }
 
-bool pp_listeners_ready(struct pp_listener *listener)
+bool pp_rooms_have_ready(struct pp_listener *listener)
 {
 	struct pp_room_look look;
 	bool ready;
 
 	PP_HOLD_ROOMS(held);
-	if (!pp_listeners_room_holds(listener))
+	if (!pp_rooms_validate(listener))
 		return false;
 	ready = pp_room_advance(&listener->room, &look);
 	pp_room_show_ready(&listener->room);
@@ -330,7 +329,7 @@ bool pp_listeners_ready(struct pp_listener *listener)
 	return ready;
 }
 
-bool pp_listeners_open(struct pp_listener *listener)
+bool pp_rooms_open(struct pp_listener *listener)
 {
 	PP_HOLD_ROOMS(held);
 	return open_room(listener);
@@ -346,9 +345,11 @@ static int make_threads_epoll(struct pp_listener *listener)
 
 	if (epoll < 0)
 		return -1;
-	if (pp_room_introduce(&listener->room, epoll) &&
-	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &connection) == 0 &&
-	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->room.epoll, &room) == 0) {
+	if (pp_room_mark_epoll(&listener->room, epoll) &&
+	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->fd, &connection) ==
+		    0 &&
+	    real_epoll_ctl(epoll, EPOLL_CTL_ADD, listener->room.epoll, &room) ==
+		    0) {
 		atomic_store(&listener->threads_epoll, epoll + 1);
 		return epoll;
 	}
@@ -357,7 +358,7 @@ static int make_threads_epoll(struct pp_listener *listener)
 	return -1;
 }
 
-int pp_listeners_threads_epoll(struct pp_listener *listener)
+int pp_rooms_threads_epoll(struct pp_listener *listener)
 {
 	int epoll;
 
@@ -365,13 +366,13 @@ int pp_listeners_threads_epoll(struct pp_listener *listener)
 	if (!open_room(listener))
 		return -1;
 	epoll = atomic_load(&listener->threads_epoll) - 1;
-	if (epoll >= 0 && pp_room_knows(&listener->room, epoll))
+	if (epoll >= 0 && pp_room_is_marked(&listener->room, epoll))
 		return epoll;
 	close_threads_epoll(listener);
 	return make_threads_epoll(listener);
 }
 
-bool pp_listeners_any_open(void)
+bool pp_rooms_any_open(void)
 {
 	return atomic_load_explicit(&open_listeners, memory_order_acquire) !=
 	       NULL;
@@ -401,7 +402,7 @@ struct pp_listener *pp_rooms_find(uint64_t cookie)
 void pp_rooms_check(struct pp_listener *listener)
 {
 	PP_HOLD_ROOMS(held);
-	pp_listeners_room_holds(listener);
+	pp_rooms_validate(listener);
 }
 
 bool pp_rooms_close(struct pp_listener *listener)
@@ -416,6 +417,6 @@ bool pp_rooms_close(struct pp_listener *listener)
 	if (pp_cookie_of(listener->fd) == listener->cookie &&
 	    move_to_duplicate(listener))
 		return false;
-	pp_listeners_discard_room(listener);
+	pp_rooms_discard(listener);
 	return true;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The waiting rooms of the program's listeners: what listeners.c needs of them.
- * Others find their functions in listeners.h.
- */
+/* The waiting rooms of the program's listeners, and the lock of all. */
 #ifndef PP_PRELOAD_SERVER_ROOMS_H
 #define PP_PRELOAD_SERVER_ROOMS_H
 
@@ -23,6 +20,53 @@ void pp_rooms_release(struct pp_rooms_held *held);
 #define PP_HOLD_ROOMS(held)                                         \
 	__attribute__((cleanup(pp_rooms_release), unused))          \
 	struct pp_rooms_held held = pp_rooms_hold()
+
+/*
+ * Lets a connection wait, where descriptors are short in place of the one that
+ * has waited longest in this process. False where that is not possible; then
+ * nothing was taken.
+ */
+bool pp_rooms_enter(struct pp_listener *listener,
+		    const struct pp_waiting *waiting);
+
+/*
+ * The next connection that can be judged: 1, or 0 if there is none yet.
+ * -1 with errno set where the program has no descriptor left for it. Looks at
+ * some at a time, see pp_room_advance.
+ */
+int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
+		   struct pp_room_look *look);
+
+/* Can one be handed over? The program is about to be told so. */
+bool pp_rooms_have_ready(struct pp_listener *listener);
+
+/*
+ * Descriptors are short: gives up the connection that has waited longest in
+ * this process. False if none waits.
+ */
+bool pp_rooms_give_up_oldest(void);
+
+/* Opens the room before it is needed, for those who wait for it. */
+bool pp_rooms_open(struct pp_listener *listener);
+
+/* The epoll at which threads wait for it, see wait.c, or -1. Makes it. */
+int pp_rooms_threads_epoll(struct pp_listener *listener);
+
+/* Is any room open? One load. */
+bool pp_rooms_any_open(void);
+
+/*
+ * Are there open rooms, and are they of this process? A child of vfork has our
+ * memory, and one of a bare clone(2) a copy of it, of which nobody told us.
+ */
+bool pp_rooms_are_own(void);
+
+/*
+ * Is the room there, of this process and of the socket that is on the
+ * descriptor now, and has the program left it alone? What is not is discarded.
+ * Locked.
+ */
+bool pp_rooms_validate(struct pp_listener *listener);
 
 /* The first listener with an open room, and by next_open all others. Locked. */
 struct pp_listener *pp_rooms_first(void);
@@ -46,6 +90,17 @@ struct pp_listener *pp_rooms_find(uint64_t cookie);
  */
 bool pp_rooms_close(struct pp_listener *listener);
 
+/* Closes the room and all that wait in it. Locked. */
+void pp_rooms_discard(struct pp_listener *listener);
+
+/*
+ * Around fork(2): no thread is at the rooms meanwhile. Those that wait are the
+ * parent's: the child has none.
+ */
+void pp_rooms_before_fork(void);
+void pp_rooms_after_fork(void);
+void pp_rooms_in_child(void);
+
 /*
  * An epoll that a forked process shares with its parent has the parent's room.
  * When a connection in there is ready both are woken, and only the parent's
@@ -64,5 +119,12 @@ void pp_parents_room_keep(struct pp_listener *listener);
 
 /* Closes it, if there is one and the program has not. Locked. */
 void pp_parents_room_close(struct pp_listener *listener);
+
+/*
+ * accept(2) found nothing. Where an epoll is shared with the parent, and its
+ * room has woken this process, this sleeps for 5 ms, and after a second ends it.
+ * One load where nothing is shared; keeps errno.
+ */
+void pp_parents_room_yield(struct pp_listener *listener);
 
 #endif

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "preload/server/poll.h"
+#include "preload/server/rooms.h"
 
 #include "api/proxyproto.h"
 #include "preload/real.h"
@@ -140,7 +141,7 @@ static struct selection selection_of(int count, fd_set *readable,
 {
 	int error = errno;
 
-	if (pp_listeners_any_open() && count > FD_SETSIZE &&
+	if (pp_rooms_any_open() && count > FD_SETSIZE &&
 	    !has_large_descriptor(count))
 		count = FD_SETSIZE;
 	errno = error;
@@ -154,9 +155,10 @@ static struct selection selection_of(int count, fd_set *readable,
  * leaves *result. What is wrong with a call is for the kernel to say. *end is
  * when a select that waits for rooms ends. Keeps errno if it does not select.
  */
-static bool selects_rooms(struct selection *selection,
-			  const struct timespec *time, const sigset_t *mask,
-			  int64_t *end, int *result)
+static bool try_select_with_rooms(struct selection *selection,
+				  const struct timespec *time,
+				  const sigset_t *mask, int64_t *end,
+				  int *result)
 {
 	struct pp_polling polling = { .mask = mask,
 				      .fill = copy_selected,
@@ -165,7 +167,7 @@ static bool selects_rooms(struct selection *selection,
 	int error = errno;
 	nfds_t rooms = 0;
 
-	if (!pp_listeners_any_open() || selection->sets[0] == NULL ||
+	if (!pp_rooms_any_open() || selection->sets[0] == NULL ||
 	    !pp_timeout_is_valid(time))
 		return false;
 	for (size_t set = 0; set < 3; set++)
@@ -195,7 +197,7 @@ static bool selects_rooms(struct selection *selection,
 /* Notes which listeners the program waited for, where select(2) told of any. */
 static int note_selected(int result, int count, const fd_set *readable)
 {
-	if (result > 0 && readable != NULL && pp_listeners_any_unwatched())
+	if (result > 0 && readable != NULL && pp_listeners_any_only_accepted())
 		for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++)
 			if (FD_ISSET(fd, readable))
 				pp_listeners_note_polled(fd);
@@ -211,7 +213,7 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 	int64_t end;
 	int result;
 
-	if (selects_rooms(&selection, timeout, mask, &end, &result))
+	if (try_select_with_rooms(&selection, timeout, mask, &end, &result))
 		return result;
 	return note_selected(real_pselect(selection.count, readable, writable,
 					  exceptional, timeout, mask),
@@ -240,8 +242,8 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 
 	if (timeout != NULL)
 		time = get_time(timeout);
-	if (!selects_rooms(&selection, timeout == NULL ? NULL : &time, NULL,
-			   &end, &result))
+	if (!try_select_with_rooms(&selection, timeout == NULL ? NULL : &time,
+				   NULL, &end, &result))
 		return note_selected(real_select(selection.count, readable,
 						 writable, exceptional,
 						 timeout),

@@ -9,6 +9,7 @@
 #include "connection/reset.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
+#include "preload/server/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,12 +41,12 @@ static bool may_go_on(struct pp_arrival *arrival)
 	if (listener == NULL)
 		return false;
 	if (pp_wait_blocks(listener)) {
-		if (!atomic_load(&listener->unwatched))
+		if (!atomic_load(&listener->only_accepted))
 			return false;
 		pp_wait_start(listener, &arrival->wait);
 		return true;
 	}
-	return atomic_load(&listener->takes_again) &&
+	return atomic_load(&listener->was_told_eagain) &&
 	       ++arrival->turned_away <= TRIES;
 }
 
@@ -60,8 +61,8 @@ static struct pp_note note_of(const struct pp_arrival *arrival)
 	return note;
 }
 
-enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
-				      const char *reason)
+enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
+				   const char *reason)
 {
 	struct pp_note note;
 
@@ -69,7 +70,7 @@ enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
 	if (may_go_on(arrival)) {
 		pp_receive_stop_linger(arrival->fd);
 		real_close(arrival->fd);
-		return PP_ACCEPT_ON;
+		return PP_ACCEPT_AGAIN;
 	}
 	note = note_of(arrival);
 	pp_reset_connection(arrival->fd);
@@ -83,11 +84,11 @@ static bool enter_room(const struct pp_arrival *arrival,
 	struct pp_waiting waiting = {
 		.receive = *receive,
 		.proxy = arrival->proxy,
-		.deadline = pp_now() + pp_configuration()->timeout,
+		.deadline = pp_now_ms() + pp_configuration()->timeout,
 	};
 
-	waiting.receive.keep = pp_header_is_kept();
-	return pp_listeners_enter(arrival->listener, &waiting);
+	waiting.receive.keep = pp_headers_are_kept();
+	return pp_rooms_enter(arrival->listener, &waiting);
 }
 
 /* The stand-in for a connection, that of this call's flags, or -1. */
@@ -114,9 +115,8 @@ static int move_to_lowest(int fd, int flags)
 	return lowest > fd ? fd : lowest;
 }
 
-enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
-				   struct pp_receive *receive,
-				   const char *reason)
+enum pp_accepted pp_accept_late(struct pp_arrival *arrival,
+				struct pp_receive *receive, const char *reason)
 {
 	bool goes_on = may_go_on(arrival);
 	int stand_in;
@@ -126,22 +126,22 @@ enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
 	stand_in = goes_on ? -1 : open_stand_in(arrival);
 	if ((goes_on || stand_in >= 0) && enter_room(arrival, receive)) {
 		if (goes_on)
-			return PP_ACCEPT_ON;
+			return PP_ACCEPT_AGAIN;
 		arrival->fd = move_to_lowest(stand_in, arrival->call->flags);
 		return PP_ACCEPTED;
 	}
 	if (stand_in >= 0)
 		real_close(stand_in);
-	pp_receive_end(receive);
-	return pp_turn_refused_away(arrival,
-				    "it cannot wait, descriptors are short");
+	pp_receive_free(receive);
+	return pp_accept_refused(arrival,
+				 "it cannot wait, descriptors are short");
 }
 
 bool pp_was_told_readable(const struct pp_arrival *arrival)
 {
 	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
-	       !atomic_load(&arrival->listener->unwatched) &&
-	       (!atomic_load(&arrival->listener->takes_again) ||
+	       !atomic_load(&arrival->listener->only_accepted) &&
+	       (!atomic_load(&arrival->listener->was_told_eagain) ||
 		pp_wait_blocks(arrival->listener));
 }
 
@@ -155,16 +155,16 @@ static enum pp_accepted stand_in_for_waiting(struct pp_arrival *arrival)
 	return arrival->fd < 0 ? PP_ACCEPT_FAILED : PP_ACCEPTED;
 }
 
-enum pp_accepted pp_turn_program_away(struct pp_arrival *arrival)
+enum pp_accepted pp_accept_nobody(struct pp_arrival *arrival)
 {
 	struct pp_listener *listener = arrival->listener;
 
 	if (pp_was_told_readable(arrival))
 		return stand_in_for_waiting(arrival);
 	if (!arrival->look.more) {
-		atomic_store(&listener->takes_again, true);
+		atomic_store(&listener->was_told_eagain, true);
 		return PP_ACCEPT_FAILED;
 	}
-	return ++arrival->turned_away <= TRIES ? PP_ACCEPT_ON
+	return ++arrival->turned_away <= TRIES ? PP_ACCEPT_AGAIN
 					       : stand_in_for_waiting(arrival);
 }

@@ -26,10 +26,10 @@
 
 /* How one call of accept goes on. */
 enum pp_accepted {
-	PP_ACCEPT_ON,		/* with the next connection, wherever it is */
-	PP_ACCEPT_NEW,		/* the room has none: with the kernel's */
-	PP_ACCEPTED,		/* it returns the arrival's descriptor */
-	PP_ACCEPT_FAILED,	/* it fails with errno */
+	PP_ACCEPT_AGAIN,  /* with the next connection, wherever it is */
+	PP_ACCEPT_NEW,	  /* the room has none: with the kernel's */
+	PP_ACCEPTED,	  /* it returns the arrival's descriptor */
+	PP_ACCEPT_FAILED, /* it fails with errno */
 };
 
 /* One call of accept, and the connection that it is at. */
@@ -54,13 +54,12 @@ void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
 		     const char *reason);
 
 /* Ends with a connection that no program is to see. */
-enum pp_accepted pp_turn_refused_away(struct pp_arrival *arrival,
-				      const char *reason);
+enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
+				   const char *reason);
 
 /* Lets one wait for its header, invisible to any program: takes *receive. */
-enum pp_accepted pp_turn_late_away(struct pp_arrival *arrival,
-				   struct pp_receive *receive,
-				   const char *reason);
+enum pp_accepted pp_accept_late(struct pp_arrival *arrival,
+				struct pp_receive *receive, const char *reason);
 
 /*
  * May the program have been told that the listener is readable because of a
@@ -73,6 +72,6 @@ bool pp_was_told_readable(const struct pp_arrival *arrival);
  * The kernel has no connection, and said EAGAIN. So does accept, but where the
  * program was told otherwise, or has to come again for the rest of the room.
  */
-enum pp_accepted pp_turn_program_away(struct pp_arrival *arrival);
+enum pp_accepted pp_accept_nobody(struct pp_arrival *arrival);
 
 #endif

@@ -59,7 +59,7 @@ static bool is_shared(struct pp_listener *listener)
 	uintptr_t self = (uintptr_t)pthread_self();
 	uintptr_t first = 0;
 
-	if (!pp_has_threads() || !atomic_load(&listener->unwatched) ||
+	if (!pp_has_threads() || !atomic_load(&listener->only_accepted) ||
 	    atomic_load(&listener->nonblocking))
 		return false;
 	if (atomic_load(&listener->shared) ||
@@ -92,13 +92,13 @@ void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait)
 	if (wait->deadline != 0)
 		return;
 	timeout = receive_timeout(listener->fd);
-	wait->deadline = timeout == 0 ? -1 : pp_now() + timeout;
+	wait->deadline = timeout == 0 ? -1 : pp_now_ms() + timeout;
 }
 
 /* For poll(2): the milliseconds left, -1 for ever. */
 static int time_left(const struct pp_wait *wait)
 {
-	int64_t left = wait->deadline - pp_now();
+	int64_t left = wait->deadline - pp_now_ms();
 
 	if (wait->deadline < 0)
 		return -1;
@@ -172,8 +172,8 @@ static void arm_threads_epoll(void *argument)
 
 /*
  * Takes an event from the epoll of the threads, and waits for it so long; as
- * epoll_wait(2) returns. Who gets the listener's arms it again: pp_wait_accept,
- * or one that is cancelled here.
+ * epoll_wait(2) returns. Who gets the listener's arms it again:
+ * pp_wait_kernel_accept, or one that is cancelled here.
  */
 static int take_event(struct pp_listener *listener, int epoll, int timeout,
 		      struct pp_wait *wait, enum pp_wait_for *next)
@@ -196,7 +196,7 @@ static int take_event(struct pp_listener *listener, int epoll, int timeout,
 	/* nothing was there to move: the epoll may be another's */
 	if (result == 1 && (event.data.ptr != &listener->room ||
 			    !atomic_load(&listener->used)))
-		pp_listeners_threads_epoll(listener);
+		pp_rooms_threads_epoll(listener);
 	return result;
 }
 
@@ -221,7 +221,7 @@ enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 	if (!pp_wait_blocks(listener))
 		return PP_WAIT_KERNEL;
 	pp_wait_start(listener, wait);
-	epoll = shared ? pp_listeners_threads_epoll(listener) : -1;
+	epoll = shared ? pp_rooms_threads_epoll(listener) : -1;
 	if (epoll < 0)
 		return wait_for_either(listener, wait);
 	result = take_event(listener, epoll, time_left(wait), wait, &next);
@@ -335,9 +335,9 @@ bool pp_wait_was_borrowed(struct pp_listener *listener)
 	return borrowed;
 }
 
-int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
-		   struct pp_wait *wait, struct sockaddr *address,
-		   socklen_t *length)
+int pp_wait_kernel_accept(const struct pp_accept_call *call,
+			  enum pp_wait_for what, struct pp_wait *wait,
+			  struct sockaddr *address, socklen_t *length)
 {
 	int fd;
 

@@ -37,9 +37,9 @@ enum pp_wait_for pp_wait_next(struct pp_listener *listener,
 void pp_wait_start(const struct pp_listener *listener, struct pp_wait *wait);
 
 /* The accept(2) that PP_WAIT_KERNEL and PP_WAIT_KERNEL_NOW ask for. */
-int pp_wait_accept(const struct pp_accept_call *call, enum pp_wait_for what,
-		   struct pp_wait *wait, struct sockaddr *address,
-		   socklen_t *length);
+int pp_wait_kernel_accept(const struct pp_accept_call *call,
+			  enum pp_wait_for what, struct pp_wait *wait,
+			  struct sockaddr *address, socklen_t *length);
 
 /*
  * accept(2) failed with EAGAIN: was that because a call of PP_WAIT_KERNEL_NOW,
