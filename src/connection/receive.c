@@ -4,10 +4,10 @@
 
 #include "connection/receive.h"
 
-#include "check.h"
 #include "connection/calls.h"
 #include "memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,7 +79,7 @@ static enum pp_received take_off(struct pp_receive *receive, uint8_t *bytes)
 {
 	size_t left = receive->header.length;
 
-	PP_CHECK(left > 0 && left <= PP_RECEIVE_PEEK);
+	assert(left > 0 && left <= PP_RECEIVE_PEEK);
 	while (left > 0) {
 		ssize_t got = receive_now(receive->fd,
 					  bytes + receive->header.length - left,
@@ -127,7 +127,7 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
 		if (got <= 0)
 			break;
 		receive->taken_length += (size_t)got;
-		PP_CHECK(receive->taken_length <= receive->taken_size);
+		assert(receive->taken_length <= receive->taken_size);
 	}
 	return judge_taken(receive);
 }

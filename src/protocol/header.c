@@ -4,8 +4,7 @@
 
 #include "protocol/header.h"
 
-#include "check.h"
-
+#include <assert.h>
 #include <string.h>
 
 static const char v1_signature[] = "PROXY";
@@ -68,11 +67,10 @@ enum pp_verdict pp_header_parse(const void *bytes, size_t size,
 	else if (v1 || v2)
 		verdict = pp_header_more(header, size + 1);
 	/* what each verdict promises to those who act on it */
-	PP_CHECK(verdict != PP_HEADER_COMPLETE || header->length <= size);
-	PP_CHECK(verdict != PP_HEADER_COMPLETE ||
-		 header->source.sa.sa_family ==
-			 header->destination.sa.sa_family);
-	PP_CHECK(verdict != PP_HEADER_MORE || header->length > size);
-	PP_CHECK(verdict != PP_HEADER_MALFORMED || header->reason != NULL);
+	assert(verdict != PP_HEADER_COMPLETE || header->length <= size);
+	assert(verdict != PP_HEADER_COMPLETE ||
+	       header->source.sa.sa_family == header->destination.sa.sa_family);
+	assert(verdict != PP_HEADER_MORE || header->length > size);
+	assert(verdict != PP_HEADER_MALFORMED || header->reason != NULL);
 	return verdict;
 }

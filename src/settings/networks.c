@@ -8,8 +8,7 @@
 
 #include "settings/lists.h"
 
-#include "check.h"
-
+#include <assert.h>
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -84,7 +83,7 @@ static bool add_network(const struct pp_word *word, struct pp_bytes *networks)
 		at = &nodes[*at].child[bit_of(pp_address_ip(&address), bit)];
 	}
 	*at = WHOLE;
-	PP_CHECK((networks->length + 1) * sizeof(*nodes) <= networks->mapped);
+	assert((networks->length + 1) * sizeof(*nodes) <= networks->mapped);
 	return true;
 }
 

@@ -8,9 +8,9 @@
 
 #include "preload/server/kept.h"
 
-#include "check.h"
 #include "memory.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -91,7 +91,7 @@ void pp_kept_put(struct pp_kept *kept, uint64_t cookie,
 	sigset_t before;
 	uint64_t place;
 
-	PP_CHECK(length > 0 && length < PP_KEPT_SIZE / 2);
+	assert(length > 0 && length < PP_KEPT_SIZE / 2);
 	if (!lock_kept(kept, &before))
 		return;
 	kept->is_changing = true;
