@@ -74,6 +74,28 @@ class Children(Directory):
             program.wait_line("^status 0$")
 
 
+class Sanitized(Directory):
+    """A program that is built with AddressSanitizer; see the manual page."""
+
+    def test_behind_its_runtime(self):
+        fixture.need("gcc")
+        runtime = subprocess.run(
+            ["gcc", "-print-file-name=libasan.so"], check=True,
+            capture_output=True, text=True).stdout.strip()
+        if not os.path.isabs(runtime):
+            self.skipTest("gcc has no AddressSanitizer")
+        program = os.path.join(self.path, "calls")
+        subprocess.run(
+            ["gcc", "-w", "-pthread", "-fsanitize=address", "-o", program,
+             os.path.join(os.environ.get("PP_SRCDIR", "."),
+                          "tests/preload/calls.c")], check=True)
+        calls = Calls(f"{runtime} {SERVER_LIBRARY}", [program])
+        self.addCleanup(calls.stop)
+        listener = calls.listener()
+        self.client(listener, v1())
+        self.assertEqual(calls.accept(listener.fd).address, CLIENT)
+
+
 class Copies(Directory):
     """The library under two names: the header is taken off once."""
 
