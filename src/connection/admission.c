@@ -7,11 +7,8 @@
 #include "connection/calls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <unistd.h>
 
 /* The local port of a connection; 0 where the kernel does not tell. */
 static uint16_t local_port(int fd)
@@ -80,38 +77,17 @@ struct pp_decision pp_admission_judge(const struct pp_settings *settings,
 		settings, receive, pp_receive_try(receive, false, peeked));
 }
 
-/*
- * Without SYN cookies silent clients that the kernel keeps to itself would fill
- * its queue of a small backlog, and keep all others out. Where that cannot be
- * read it is taken to be as the kernel has it at first.
- */
-static bool has_syn_cookies(void)
-{
-	char digit = '1';
-	int cancel;
-	int fd;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	fd = open("/proc/sys/net/ipv4/tcp_syncookies", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (read(fd, &digit, 1) != 1)
-			digit = '1';
-		pp_calls.close(fd);
-	}
-	pthread_setcancelstate(cancel, NULL);
-	return digit != '0';
-}
-
 void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 {
 	int error = errno, seconds = 0;
 	socklen_t length = sizeof(seconds);
 
-	if (!settings->must_use && settings->trusted.at != NULL)
+	if (!settings->syn_cookies ||
+	    (!settings->must_use && settings->trusted.at != NULL))
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) == 0 &&
-	    seconds == 0 && has_syn_cookies()) {
+	    seconds == 0) {
 		seconds = 1;
 		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 			   sizeof(seconds));

@@ -10,6 +10,7 @@
 #include "settings/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -130,6 +131,25 @@ static const struct configuration *complete_configuration(bool last)
 }
 #else
 /*
+ * Without them silent clients that the kernel keeps to itself would fill its
+ * queue of a small backlog, and keep all others out. What cannot be read is
+ * taken to be as the kernel has it at first.
+ */
+static bool has_syn_cookies(void)
+{
+	int fd = open("/proc/sys/net/ipv4/tcp_syncookies",
+		      O_RDONLY | O_CLOEXEC);
+	char digit = '1';
+
+	if (fd < 0)
+		return true;
+	if (read(fd, &digit, 1) != 1)
+		digit = '1';
+	real_close(fd);
+	return digit != '0';
+}
+
+/*
  * The environment's settings and the file's. NULL with errno set where these
  * cannot be read now but may be the next time, unless this is the last time.
  */
@@ -144,6 +164,7 @@ read_file(const struct configuration *before, bool last)
 	if (read != NULL) {
 		read->settings = before->settings;
 		read->is_complete = true;
+		read->settings.syn_cookies = has_syn_cookies();
 		passing = pp_settings_read(&read->settings, &read->error);
 	}
 	if (passing != 0 && !last)

@@ -64,6 +64,7 @@ struct pp_settings {
 	/* an enum pp_settings_source for each row of the table */
 	uint8_t from[PP_SETTINGS_MAX];
 	bool has_file;			/* server: the settings file is there */
+	bool syn_cookies;		/* server: the kernel has them */
 	struct pp_settings_said said;
 };
 

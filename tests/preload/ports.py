@@ -166,6 +166,14 @@ class Deferral(Case):
             self.assertEqual(
                 dict(zip(names, values))["TCPReqQFullDrop"], "0")
 
+    def test_files_are_read_at_the_first_listen(self):
+        """Whoever listens again may have confined itself since."""
+        calls = self.start()
+        for is_read in True, False:
+            with Trace(calls.pid) as trace:
+                calls.listener()
+            self.assertEqual("openat" in trace.names("read", "write"), is_read)
+
     def test_some_are_direct(self):
         for settings in ({"TRUSTED": "::1"}, {"PORTS": "1"},
                          {"PORTS": "1", "MUST_USE_PROTOCOL_HEADER": 1}):

@@ -10,9 +10,10 @@
  * are none), select, blocking (a signal handler runs now and then), threads
  * (four of them block in accept) or forking (each connection is a child's).
  *
- * Prints "port N" and "confined", or "no seccomp". Each client is told whom accept named, for
- * the first bytes that it sends, and no connection is closed. The program's own
- * calls are chosen so that the library makes others, where there is a choice.
+ * Prints "port N" and "confined", or "no seccomp". Each client is told whom
+ * accept named, for the first bytes that it sends, and no connection is closed.
+ * The program's own calls are chosen so that the library makes others, where
+ * there is a choice.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

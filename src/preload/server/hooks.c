@@ -50,9 +50,10 @@ const struct pp_calls pp_calls = {
 static void note_child(void)
 {
 	pp_process_note_fork();
-	pp_rooms_in_child();
 	pp_wait_in_child();
 	pp_header_in_child();
+	/* the last: signals are open from then on, and a handler may accept */
+	pp_rooms_in_child();
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "preload/real.h"
 #include "preload/server/descriptors.h"
 #include "preload/server/registrations.h"
+#include "preload/server/wait.h"
 
 #include <errno.h>
 #include <sys/select.h>
@@ -202,8 +203,10 @@ static bool open_room(struct pp_listener *listener)
 	if (!pp_room_open(&listener->room))
 		return false;
 	/* the child of a bare clone(2), of which nobody told */
-	if (pp_process_is_guest())
+	if (pp_process_is_guest()) {
 		pp_process_note_fork();
+		pp_wait_in_child();
+	}
 	listener->cookie = pp_cookie_of(listener->fd);
 	listener->next_open = atomic_load(&open_listeners);
 	open_listeners = listener;

@@ -254,6 +254,11 @@ static bool lock_record(int fd, short type)
 /* Keeps out the other threads, which the record lock does not. */
 static struct pp_lock borrowing;
 
+void pp_wait_in_child(void)
+{
+	pp_lock_renew(&borrowing);
+}
+
 /*
  * Nothing may come in between: the flags are seen by other processes. Waits
  * with signals open. After a second or so, a process that has the record lock
@@ -261,6 +266,9 @@ static struct pp_lock borrowing;
  */
 static void begin_flags(int listener, sigset_t *before)
 {
+	/* in a child of _Fork(3), of which nobody told, it may be a parent's */
+	if (pp_process_is_guest())
+		pp_wait_in_child();
 	for (int tries = 0;; tries++) {
 		pp_lock_take(&borrowing, before);
 		if (lock_record(listener, F_WRLCK) || tries > BORROW_TRIES)
@@ -277,11 +285,6 @@ static void end_flags(int listener, const sigset_t *before)
 {
 	lock_record(listener, F_UNLCK);
 	pp_lock_release(&borrowing, before);
-}
-
-void pp_wait_in_child(void)
-{
-	pp_lock_renew(&borrowing);
 }
 
 /*
