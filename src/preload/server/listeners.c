@@ -22,8 +22,8 @@
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 
 /*
- * Registrations of a descriptor that may turn out to be a listener: the latest.
- * Connections are registered, too, and take this memory each.
+ * The latest registrations, before the first accept, of what may be a listener.
+ * Later ones are of connections, which take no memory, or looked up.
  */
 #define EARLY_EPOLLS 2
 
@@ -31,7 +31,6 @@ enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 struct entry {
 	_Atomic int kind;
 	void *_Atomic listener;	/* its record; NULL if it never was one */
-	/* for an inherited listener that is not known as one yet */
 	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
 	struct pp_listener *_Atomic duplicate;
@@ -45,6 +44,7 @@ struct entry {
 static struct entry near_entries[NEAR];
 static void *_Atomic directory;
 static _Atomic bool any_listener;
+static _Atomic bool has_accepted;
 static _Atomic int unwatched_count;
 /* The process whose memory it is; 0 as long as that does not matter. */
 static _Atomic pid_t owner;
@@ -237,6 +237,8 @@ struct pp_listener *pp_listeners_find_or_make(int fd)
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
+	if (!atomic_load_explicit(&has_accepted, memory_order_relaxed))
+		atomic_store(&has_accepted, true);
 	if (listener == NULL && !pp_listeners_is_something_else(fd)) {
 		pp_listeners_note(fd);
 		listener = pp_listeners_find(fd);
@@ -290,6 +292,8 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	if (entry == NULL)
 		return;
 	if (listener == NULL) {
+		if (atomic_load(&has_accepted))
+			operation = EPOLL_CTL_DEL;
 		pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
 				      operation, event);
 		return;

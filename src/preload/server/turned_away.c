@@ -11,9 +11,7 @@
 #include "preload/real.h"
 #include "preload/server/rooms.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 /* So often the kernel's queue is tried once more, in one call of accept. */
 #define TRIES 64

@@ -32,7 +32,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 /* The listener's flags while it is non-blocking for a call of ours. */
 #define BORROWED (O_NONBLOCK | O_APPEND)
@@ -108,14 +107,15 @@ static int time_left(const struct pp_wait *wait)
 /*
  * poll(2) is interrupted by any handler, accept(2) only by one that was
  * installed without SA_RESTART. Which one ran is not known: where all of them
- * restart it was one that does.
+ * restart it was one that does. For SIGABRT's glibc may wait for a lock.
  */
 static bool handlers_restart(void)
 {
 	struct sigaction action;
 
 	for (int number = 1; number < NSIG; number++)
-		if (sigaction(number, NULL, &action) == 0 &&
+		if (number != SIGABRT &&
+		    sigaction(number, NULL, &action) == 0 &&
 		    action.sa_handler != SIG_DFL &&
 		    action.sa_handler != SIG_IGN &&
 		    !(action.sa_flags & SA_RESTART))
