@@ -7,9 +7,9 @@
  *
  * Prints "port N", then a line "wake" whenever the wait for the listener ends
  * and "accepted ADDRESS PORT" for each connection, or "reset" for one that was
- * when it was accepted. With SECONDS the listener has that SO_RCVTIMEO, and "timeout" is
- * printed when accept ends by it. "no io_uring" is printed where a shape needs
- * that and the kernel refuses it.
+ * when it was accepted. With SECONDS the listener has that SO_RCVTIMEO, and
+ * "timeout" is printed when accept ends by it. "no io_uring" is printed where a
+ * shape needs that and the kernel refuses it.
  */
 #define _GNU_SOURCE
 #include <config.h>
@@ -276,33 +276,18 @@ static void wait_poll_duplicate(bool accepts)
 	}
 }
 
-static void wait_select_duplicate(void)
-{
-	int duplicate = dup(listener);
-
-	for (;;) {
-		fd_set set;
-
-		FD_ZERO(&set);
-		FD_SET(duplicate, &set);
-		if (select(duplicate + 1, &set, NULL, NULL, NULL) != 1)
-			die("select");
-		accept_all();
-	}
-}
-
-static void wait_select(bool pselects)
+/* fd is the listener, or another descriptor of it. */
+static void wait_select(int fd, bool pselects)
 {
 	for (;;) {
 		fd_set set;
 		int count;
 
 		FD_ZERO(&set);
-		FD_SET(listener, &set);
-		count = pselects ? pselect(listener + 1, &set, NULL, NULL, NULL,
-					   NULL)
-				 : select(listener + 1, &set, NULL, NULL, NULL);
-		if (count != 1 || !FD_ISSET(listener, &set))
+		FD_SET(fd, &set);
+		count = pselects ? pselect(fd + 1, &set, NULL, NULL, NULL, NULL)
+				 : select(fd + 1, &set, NULL, NULL, NULL);
+		if (count != 1 || !FD_ISSET(fd, &set))
 			die("select");
 		accept_all();
 	}
@@ -397,7 +382,7 @@ static void run(const char *shape)
 	if (is_shape(shape, "poll-blocking"))
 		wait_poll(false);
 	if (is_shape(shape, "select-blocking"))
-		wait_select(false);
+		wait_select(listener, false);
 	set_nonblocking();
 	if (is_shape(shape, "epoll") || is_shape(shape, "epoll-raw") ||
 	    is_shape(shape, "epoll-uring"))
@@ -422,7 +407,7 @@ static void run(const char *shape)
 	    is_shape(shape, "poll-duplicate-accepts"))
 		wait_poll_duplicate(is_shape(shape, "poll-duplicate-accepts"));
 	if (is_shape(shape, "select-duplicate"))
-		wait_select_duplicate();
+		wait_select(dup(listener), false);
 	if (is_shape(shape, "poll-threaded")) {
 		pthread_t thread;
 
@@ -437,7 +422,7 @@ static void run(const char *shape)
 	if (is_shape(shape, "select-all"))
 		wait_select_all();
 	if (is_shape(shape, "select") || is_shape(shape, "pselect"))
-		wait_select(is_shape(shape, "pselect"));
+		wait_select(listener, is_shape(shape, "pselect"));
 }
 
 int main(int argc, char **argv)
