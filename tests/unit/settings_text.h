@@ -28,12 +28,15 @@ static inline void take_bytes(const char *program, const char *path,
 		       const void *bytes, size_t length)
 {
 	char *text = malloc(length + 1), config[sizeof(settings.config)];
+	size_t path_length = strlen(path);
 
 	memcpy(text, bytes, length);
 	text[length] = 'X';
 	memcpy(config, settings.config, sizeof(config));
 	memset(settings.config, 0, sizeof(config));
-	memcpy(settings.config, path, strnlen(path, sizeof(config) - 1));
+	if (path_length >= sizeof(config))
+		path_length = sizeof(config) - 1;
+	memcpy(settings.config, path, path_length);
 	pp_settings_file(text, length, program, &settings, &error);
 	memcpy(settings.config, config, sizeof(config));
 	free(text);
