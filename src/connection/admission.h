@@ -30,10 +30,9 @@ bool pp_admission_has_port(const struct pp_settings *settings, int fd);
 /*
  * Judges an accepted TCP connection from this peer, as the kernel named it.
  * Starts on *receive, to which pp_receive_free is due, if it is not passed on
- * to wait;
- * peeked is room to look at it, of PP_RECEIVE_PEEK bytes, and has the header's
- * bytes as pp_receive_bytes finds them. Who is not in TRUSTED costs no system
- * call, but one where PORTS is set and must be asked; a header costs two
+ * to wait; peeked is room to look at it, of PP_RECEIVE_PEEK bytes, and has the
+ * header's bytes as pp_receive_bytes finds them. Who is not in TRUSTED costs no
+ * system call, but one where PORTS is set and must be asked; a header costs two
  * recv(2). May change errno.
  */
 struct pp_decision pp_admission_judge(const struct pp_settings *settings,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Those functions of the C library which connection/ calls and one of the
- * libraries hooks. Under the names themselves they would be those of a library that hooks them,
- * which may wait for locks that are held meanwhile.
+ * libraries hooks. Under the names themselves they would be those of a library
+ * that hooks them, which may wait for locks that are held meanwhile.
  */
 #ifndef PP_CONNECTION_CALLS_H
 #define PP_CONNECTION_CALLS_H
