@@ -54,7 +54,7 @@ void pp_report_end(void)
 	atomic_store(&remembered, NOTHING);
 }
 
-void pp_report_note_close(unsigned first, unsigned last)
+void pp_report_before_close(unsigned first, unsigned last)
 {
 	if (first <= STDERR_FILENO && STDERR_FILENO <= last &&
 	    atomic_load(&remembered) == NOT_KNOWN)

@@ -27,7 +27,7 @@ void pp_report_end(void);
  * 2 is among them and nothing is remembered, since what comes there next would
  * be taken for standard error. Signal-safe.
  */
-void pp_report_note_close(unsigned first, unsigned last);
+void pp_report_before_close(unsigned first, unsigned last);
 
 /*
  * Writes "who: " and the formatted text as one line, cut at 512 bytes. Keeps

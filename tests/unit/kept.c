@@ -147,14 +147,14 @@ TEST(forked)
 {
 	begin();
 	put(5, 1, 100);
-	pp_kept_note_fork(&kept);
+	pp_kept_in_child(&kept);
 	ck_assert(is(5, 1, 100));
 	kept.lock.held = true;
-	pp_kept_note_fork(&kept);
+	pp_kept_in_child(&kept);
 	ck_assert(is(5, 1, 100));
 	kept.lock.held = true;
 	kept.is_changing = true;
-	pp_kept_note_fork(&kept);
+	pp_kept_in_child(&kept);
 	ck_assert(is_none(5));
 	put(5, 2, 100);
 	ck_assert(is(5, 2, 100));

@@ -9,14 +9,13 @@
 #include "preload/server/accept.h"
 
 #include "connection/admission.h"
+#include "connection/note.h"
+#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/listeners.h"
-#include "preload/server/names.h"
 #include "preload/server/poll.h"
 #include "preload/server/rooms.h"
 #include "preload/server/turned_away.h"
-#include "preload/server/wait.h"
 #include "protocol/address.h"
 
 #include <errno.h>
@@ -43,7 +42,7 @@
 #define MOST 32
 #define AT_FIRST 16	/* a listener has 0: it is added here */
 
-static void note_patience(struct pp_listener *listener, bool in_time)
+static void count_header(struct pp_listener *listener, bool in_time)
 {
 	int record = atomic_load(&listener->patience) +
 		     (in_time ? IN_TIME : TOO_LATE);
@@ -64,8 +63,7 @@ static bool is_patient(const struct pp_listener *listener)
 
 /*
  * Goes on with a connection whose header is not whole, where waiting for that
- * has been paying off. What has become of it. A signal ends
- * the wait.
+ * has been paying off. What has become of it. A signal ends the wait.
  */
 static enum pp_received wait_for_header(struct pp_listener *listener,
 					struct pp_receive *receive,
@@ -82,8 +80,36 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	if (pp_poll_kernel(&connection, 1, PATIENCE) == 1)
 		received = pp_receive_try(receive, connection.revents != POLLIN,
 					  peeked);
-	note_patience(listener, received != PP_RECEIVED_MORE);
+	count_header(listener, received != PP_RECEIVED_MORE);
 	return received;
+}
+
+void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
+		      const struct pp_receive *receive, const uint8_t *peeked)
+{
+	const struct pp_settings *settings = pp_configuration();
+	const struct pp_header *header = &receive->header;
+
+	pp_report_header(settings, by, fd, kernel, header);
+	if (!pp_note_write_header(fd, kernel, header))
+		pp_report_outcome(settings, by, fd, kernel, "not remembered",
+				  "its socket takes no note");
+	pp_headers_keep(fd, kernel, header, pp_receive_bytes(receive, peeked));
+}
+
+void pp_arrival_set_proxy(struct pp_arrival *arrival,
+			  const union pp_address *proxy)
+{
+	arrival->proxy = *proxy;
+	arrival->name.length = pp_address_length(proxy);
+	arrival->name.address = *proxy;
+}
+
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
+		       const char *reason)
+{
+	pp_report_outcome(pp_configuration(), "accept", arrival->fd,
+			  &arrival->proxy, outcome, reason);
 }
 
 /*
@@ -109,7 +135,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		pp_arrival_report(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
-		pp_header_record("accept", arrival->fd, &arrival->proxy,
+		pp_accept_header("accept", arrival->fd, &arrival->proxy,
 				 receive, peeked);
 		if (receive->header.source.sa.sa_family != AF_UNSPEC)
 			pp_name_show(&arrival->name, &receive->header.source,
@@ -131,7 +157,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 static bool is_ours(struct pp_arrival *arrival)
 {
 	if (arrival->listener == NULL) {
-		pp_listeners_note(arrival->call->listener);
+		pp_listeners_after_listen(arrival->call->listener);
 		arrival->listener = pp_listeners_find(arrival->call->listener);
 	}
 	return arrival->listener != NULL;
@@ -186,10 +212,10 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	set_flags(arrival->fd, arrival->call);
 	/* else it was counted when accept waited for it */
 	if (!is_patient(arrival->listener))
-		note_patience(arrival->listener,
-			      pp_now_ms() + settings->timeout -
-					      waiting->deadline <=
-				      PATIENCE);
+		count_header(arrival->listener,
+			     pp_now_ms() + settings->timeout -
+					     waiting->deadline <=
+				     PATIENCE);
 	return carry_out(arrival,
 			 pp_admission_judge_received(settings,
 						     &waiting->receive,

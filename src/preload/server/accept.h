@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* How the program gets connections: see hooks.c. */
+/* How the program gets connections; called by hooks.c. */
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
+
+#include "connection/receive.h"
+#include "preload/server/listeners.h"
+#include "preload/server/names.h"
+#include "preload/server/wait.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -15,6 +20,35 @@ struct pp_accept_call {
 	int flags;	/* otherwise 0 */
 };
 
+/* How one call of accept goes on. */
+enum pp_accepted {
+	PP_ACCEPT_AGAIN,  /* with the next connection, wherever it is */
+	PP_ACCEPT_NEW,	  /* the room has none: with the kernel's */
+	PP_ACCEPTED,	  /* it returns the arrival's descriptor */
+	PP_ACCEPT_FAILED, /* it fails with errno */
+};
+
+/* One call of accept, and the connection that it is at. */
+struct pp_arrival {
+	const struct pp_accept_call *call;
+	struct pp_listener *listener; /* NULL: no TCP listener */
+	int fd;
+	union pp_address proxy;	    /* its peer, as the kernel names it */
+	struct pp_kernel_name name; /* what the program will be told */
+	/* of this call: */
+	int turned_away;	  /* so many were not handed over */
+	struct pp_room_look look; /* into the room, in vain */
+	struct pp_wait wait;
+};
+
+/* It is the connection of this peer, as the kernel names it. */
+void pp_arrival_set_proxy(struct pp_arrival *arrival,
+			  const union pp_address *proxy);
+
+/* In debug mode, tells what becomes of the connection, and why. */
+void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
+		       const char *reason);
+
 /*
  * Accepts the next connection that may be handed over, its header taken off; or
  * what turned_away.h has in place of one that may not. Returns as accept(2)
@@ -22,6 +56,15 @@ struct pp_accept_call {
  * cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
+
+/*
+ * A header was taken off the connection on fd, whose peer the kernel names so:
+ * tells of it in debug mode, leaves its note, and keeps it whole where the
+ * program asked for that and the note says less. peeked is where it is, if
+ * receive has no memory of its own for it. Signal-safe. Changes errno.
+ */
+void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
+		      const struct pp_receive *receive, const uint8_t *peeked);
 
 /*
  * LIBPROXYPROTO_INETD: a program that is started once a connection, with the

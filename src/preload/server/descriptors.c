@@ -126,7 +126,7 @@ bool pp_descriptors_has(int fd)
 	return has;
 }
 
-void pp_descriptors_note_closed(unsigned first, unsigned last)
+void pp_descriptors_after_close(unsigned first, unsigned last)
 {
 	struct pp_listener *next = NULL;
 

@@ -19,10 +19,7 @@
  */
 int pp_descriptors_hide(int fd);
 
-/*
- * Notes that a descriptor is about to be closed, or was the library's and is
- * not any more. Locked.
- */
+/* It is about to be closed, or was the library's and is not any more. Locked. */
 void pp_descriptors_forget(int fd);
 
 /*
@@ -38,10 +35,10 @@ void pp_descriptors_close_all(void);
 bool pp_descriptors_has(int fd);
 
 /*
- * Notes that the program closed these, or replaced them by others. A room
+ * The program closed these, or replaced them by others. A room
  * whose listener is not there any more goes with it. Keeps errno.
  */
-void pp_descriptors_note_closed(unsigned first, unsigned last);
+void pp_descriptors_after_close(unsigned first, unsigned last);
 
 /* close_range(2) and closefrom(3) of what is the program's. Keep errno. */
 int pp_descriptors_close_range(unsigned first, unsigned last, int flags);

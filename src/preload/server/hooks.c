@@ -47,11 +47,11 @@ const struct pp_calls pp_calls = {
 	.forget = pp_descriptors_forget,
 };
 
-static void note_child(void)
+static void start_child(void)
 {
-	pp_process_note_fork();
+	pp_process_in_child();
 	pp_wait_in_child();
-	pp_header_in_child();
+	pp_headers_in_child();
 	/* the last: signals are open from then on, and a handler may accept */
 	pp_rooms_in_child();
 }
@@ -65,7 +65,7 @@ __attribute__((constructor)) static void start_library(void)
 {
 	if (!pp_configuration_start())
 		return;
-	pthread_atfork(pp_rooms_before_fork, pp_rooms_after_fork, note_child);
+	pthread_atfork(pp_rooms_before_fork, pp_rooms_after_fork, start_child);
 	pp_inetd_start();
 }
 
@@ -101,7 +101,7 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (result == 0)
 		pp_configuration_report("listen", fd);
 	if (result == 0 && pp_is_on())
-		pp_listeners_note(fd);
+		pp_listeners_after_listen(fd);
 	return result;
 }
 
@@ -122,8 +122,8 @@ PP_EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
-	pp_report_note_close((unsigned)fd, (unsigned)fd);
-	pp_listeners_note_close(fd);
+	pp_report_before_close((unsigned)fd, (unsigned)fd);
+	pp_listeners_before_close(fd);
 	return real_close(fd);
 }
 
@@ -137,13 +137,13 @@ PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
 	int result;
 
 	if (!(flags & CLOEXEC))
-		pp_report_note_close(first, last);
+		pp_report_before_close(first, last);
 	if (!pp_rooms_any_open() || first > last || (flags & CLOEXEC))
 		return real_close_range(first, last, flags);
 	result = pp_descriptors_close_range(first, last, flags);
 	/* what a thread unshares is still open in the others */
 	if (result == 0 && !((flags & UNSHARE) && pp_has_threads()))
-		pp_descriptors_note_closed(first, last);
+		pp_descriptors_after_close(first, last);
 	return result;
 }
 #endif
@@ -155,13 +155,13 @@ PP_EXPORT void closefrom(int first)
 {
 	if (first < 0)
 		first = 0;
-	pp_report_note_close((unsigned)first, INT_MAX);
+	pp_report_before_close((unsigned)first, INT_MAX);
 	if (!pp_rooms_any_open()) {
 		real_closefrom(first);
 		return;
 	}
 	pp_descriptors_close_from(first);
-	pp_descriptors_note_closed((unsigned)first, INT_MAX);
+	pp_descriptors_after_close((unsigned)first, INT_MAX);
 }
 #endif
 
@@ -171,7 +171,7 @@ PP_EXPORT int epoll_ctl(int epoll, int operation, int fd,
 	int result = real_epoll_ctl(epoll, operation, fd, event);
 
 	if (result == 0 && pp_is_on())
-		pp_listeners_note_epoll(epoll, operation, fd, event);
+		pp_listeners_after_epoll_ctl(epoll, operation, fd, event);
 	return result;
 }
 

@@ -93,7 +93,7 @@ static void look_at(const struct start *start)
 			pp_receive_try(&receive, last, peeked));
 	}
 	if (decision.admission == PP_ADMIT_HEADER) {
-		pp_header_record(by, start->fd, &start->proxy, &receive,
+		pp_accept_header(by, start->fd, &start->proxy, &receive,
 				 peeked);
 	} else if (decision.admission == PP_ADMIT_BARE) {
 		pp_report_outcome(settings, by, start->fd, &start->proxy,

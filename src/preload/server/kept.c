@@ -37,7 +37,7 @@ static bool lock_kept(struct pp_kept *kept, sigset_t *before)
 	return false;
 }
 
-void pp_kept_note_fork(struct pp_kept *kept)
+void pp_kept_in_child(struct pp_kept *kept)
 {
 	if (!pp_lock_renew(&kept->lock) || !kept->is_changing)
 		return;

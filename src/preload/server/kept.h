@@ -57,6 +57,6 @@ size_t pp_kept_get(struct pp_kept *kept, uint64_t cookie,
  * In a forked child. Where another thread was in the middle of a change here,
  * all headers are lost.
  */
-void pp_kept_note_fork(struct pp_kept *kept);
+void pp_kept_in_child(struct pp_kept *kept);
 
 #endif

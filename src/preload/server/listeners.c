@@ -86,7 +86,7 @@ static struct entry *get_entry(int fd, bool make)
 	return page == NULL ? NULL : &page[fd % PAGE];
 }
 
-void pp_listeners_note_watched(struct pp_listener *listener)
+void pp_listeners_mark_watched(struct pp_listener *listener)
 {
 	if (atomic_load(&listener->only_accepted) &&
 	    atomic_exchange(&listener->only_accepted, false))
@@ -112,7 +112,7 @@ static void renew(struct pp_listener *listener)
 		atomic_fetch_add(&unwatched_count, 1);
 }
 
-static void note_listener(struct entry *entry, int fd)
+static void keep_listener(struct entry *entry, int fd)
 {
 	struct pp_listener *listener =
 		get_memory(&entry->listener, sizeof(*listener), true);
@@ -125,12 +125,12 @@ static void note_listener(struct entry *entry, int fd)
 	renew(listener);
 	if (atomic_load(&entry->kind) != LISTENER &&
 	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
-		pp_listeners_note_watched(listener);
+		pp_listeners_mark_watched(listener);
 	atomic_store(&entry->kind, LISTENER);
 	atomic_store(&any_listener, true);
 }
 
-void pp_listeners_note(int fd)
+void pp_listeners_after_listen(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
 
@@ -146,7 +146,7 @@ void pp_listeners_note(int fd)
 			atomic_store(&entry->kind, SOMETHING_ELSE);
 		return;
 	}
-	note_listener(entry, fd);
+	keep_listener(entry, fd);
 	pp_admission_defer_accept(pp_configuration(), fd);
 }
 
@@ -221,14 +221,14 @@ struct pp_listener *pp_listeners_find_polled(int fd)
 	return pp_rooms_any_used() ? find_with_room(fd) : pp_listeners_find(fd);
 }
 
-bool pp_listeners_note_polled(int fd)
+bool pp_listeners_mark_polled(int fd)
 {
 	struct pp_listener *listener = pp_listeners_find_polled(fd);
 
 	if (listener == NULL)
 		return false;
 	atomic_store_explicit(&listener->polled, true, memory_order_relaxed);
-	pp_listeners_note_watched(listener);
+	pp_listeners_mark_watched(listener);
 	return atomic_load(&listener->wake) != 0;
 }
 
@@ -240,7 +240,7 @@ struct pp_listener *pp_listeners_find_or_make(int fd)
 	if (!atomic_load_explicit(&has_accepted, memory_order_relaxed))
 		atomic_store(&has_accepted, true);
 	if (listener == NULL && !pp_listeners_is_something_else(fd)) {
-		pp_listeners_note(fd);
+		pp_listeners_after_listen(fd);
 		listener = pp_listeners_find(fd);
 	}
 	if (listener != NULL && pp_rooms_any_open())
@@ -267,13 +267,13 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 			return false;
 		if (atomic_load(&other->wake) != 0)
 			pp_rooms_discard(other);
-		pp_listeners_note_watched(other);
+		pp_listeners_mark_watched(other);
 		pp_registrations_move(listener, other->registrations,
 				      PP_LISTENER_EPOLLS);
 		other->fd = listener->fd;
 	}
 	if (pp_registrations_move(listener, to->early, EARLY_EPOLLS))
-		pp_listeners_note_watched(listener);
+		pp_listeners_mark_watched(listener);
 	listener->fd = fd;
 	atomic_store(&to->listener, listener);
 	atomic_store(&to->kind, LISTENER);
@@ -282,8 +282,8 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 	return true;
 }
 
-void pp_listeners_note_epoll(int epoll, int operation, int fd,
-			     const struct epoll_event *event)
+void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
+				  const struct epoll_event *event)
 {
 	struct entry *entry = get_entry(fd, operation != EPOLL_CTL_DEL);
 	struct pp_listener *listener = pp_listeners_find(fd);
@@ -294,19 +294,19 @@ void pp_listeners_note_epoll(int epoll, int operation, int fd,
 	if (listener == NULL) {
 		if (atomic_load(&has_accepted))
 			operation = EPOLL_CTL_DEL;
-		pp_registrations_note(entry->early, EARLY_EPOLLS, epoll,
+		pp_registrations_keep(entry->early, EARLY_EPOLLS, epoll,
 				      operation, event);
 		return;
 	}
-	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+	pp_registrations_keep(listener->registrations, PP_LISTENER_EPOLLS,
 			      epoll, operation, event);
 	if (operation != EPOLL_CTL_DEL)
-		pp_listeners_note_watched(listener);
+		pp_listeners_mark_watched(listener);
 	pp_registrations_follow(listener, epoll, operation, event);
 	errno = error;
 }
 
-void pp_listeners_note_close(int fd)
+void pp_listeners_before_close(int fd)
 {
 	struct entry *entry = get_entry(fd, false);
 	struct pp_listener *listener = pp_listeners_find(fd);
@@ -320,7 +320,7 @@ void pp_listeners_note_close(int fd)
 		return;
 	atomic_store(&entry->kind, UNKNOWN);
 	if (pp_rooms_close(listener)) {
-		pp_listeners_note_watched(listener);
+		pp_listeners_mark_watched(listener);
 		pp_registrations_clear(listener);
 	}
 	errno = error;
@@ -331,7 +331,7 @@ bool pp_listeners_any(void)
 	return atomic_load_explicit(&any_listener, memory_order_acquire);
 }
 
-void pp_process_note_fork(void)
+void pp_process_in_child(void)
 {
 	if (atomic_load(&owner) != 0)
 		atomic_store(&owner, getpid());

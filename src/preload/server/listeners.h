@@ -79,27 +79,27 @@ bool pp_listeners_is_something_else(int fd);
 /* Does the socket listen? One system call. Changes errno. */
 bool pp_is_listening(int fd);
 
-/* Notes that the program called listen(2) on fd, with success. */
-void pp_listeners_note(int fd);
+/* The program called listen(2) on fd, with success. */
+void pp_listeners_after_listen(int fd);
 
-/* Notes a successful epoll_ctl(2). */
-void pp_listeners_note_epoll(int epoll, int operation, int fd,
-			     const struct epoll_event *event);
+/* The program called epoll_ctl(2), with success. */
+void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
+				  const struct epoll_event *event);
 
 /*
- * Notes that the program is about to close fd: its record ends, and its room
+ * The program is about to close fd: its record ends, and its room
  * is closed. Costs some loads, usually; keeps errno.
  */
-void pp_listeners_note_close(int fd);
+void pp_listeners_before_close(int fd);
 
-/* Notes that the program waits for the listener, not in accept. */
-void pp_listeners_note_watched(struct pp_listener *listener);
+/* The program waits for the listener, not in accept. */
+void pp_listeners_mark_watched(struct pp_listener *listener);
 
 /*
  * The same by poll(2) or select(2), if fd is a listener. Has it a room that is
  * open? Changes errno.
  */
-bool pp_listeners_note_polled(int fd);
+bool pp_listeners_mark_polled(int fd);
 
 /* Is there a listener that the program never waited for so? One load. */
 bool pp_listeners_any_only_accepted(void);
@@ -115,7 +115,7 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd);
 bool pp_listeners_any(void);
 
 /* In a child of fork(2): the memory is this process's own. */
-void pp_process_note_fork(void);
+void pp_process_in_child(void);
 
 /*
  * Is this a child of vfork, whose memory is its parent's, unlike its

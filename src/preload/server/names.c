@@ -7,7 +7,6 @@
 #include "api/proxyproto.h"
 #include "connection/calls.h"
 #include "connection/note.h"
-#include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/kept.h"
@@ -149,9 +148,8 @@ bool pp_headers_are_kept(void)
 	return pp_kept_is_started(&kept);
 }
 
-/* bytes is NULL where there was no memory for them. */
-static void keep_header(int fd, const union pp_address *kernel,
-			const struct pp_header *header, const uint8_t *bytes)
+void pp_headers_keep(int fd, const union pp_address *kernel,
+		     const struct pp_header *header, const uint8_t *bytes)
 {
 	uint64_t cookie;
 
@@ -163,9 +161,9 @@ static void keep_header(int fd, const union pp_address *kernel,
 		pp_kept_put(&kept, cookie, kernel, bytes, header->length);
 }
 
-void pp_header_in_child(void)
+void pp_headers_in_child(void)
 {
-	pp_kept_note_fork(&kept);
+	pp_kept_in_child(&kept);
 }
 
 PP_EXPORT int proxyproto_keep_headers(void)
@@ -232,17 +230,4 @@ PP_EXPORT ssize_t proxyproto_get_header(int fd, void *bytes, size_t size)
 	length = copy_header(fd, &kernel, &note, bytes, size);
 	errno = length > 0 ? error : ENOBUFS;
 	return length > 0 ? (ssize_t)length : -1;
-}
-
-void pp_header_record(const char *by, int fd, const union pp_address *kernel,
-		      const struct pp_receive *receive, const uint8_t *peeked)
-{
-	const struct pp_settings *settings = pp_configuration();
-	const struct pp_header *header = &receive->header;
-
-	pp_report_header(settings, by, fd, kernel, header);
-	if (!pp_note_write_header(fd, kernel, header))
-		pp_report_outcome(settings, by, fd, kernel, "not remembered",
-				  "its socket takes no note");
-	keep_header(fd, kernel, header, pp_receive_bytes(receive, peeked));
 }

@@ -7,7 +7,7 @@
 #ifndef PP_PRELOAD_SERVER_NAMES_H
 #define PP_PRELOAD_SERVER_NAMES_H
 
-#include "connection/receive.h"
+#include "protocol/header.h"
 
 #include <sys/socket.h>
 
@@ -41,15 +41,14 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 bool pp_headers_are_kept(void);
 
 /*
- * A header was taken off the connection on fd, whose peer the kernel names so:
- * tells of it in debug mode, leaves its note, and keeps it whole where the
- * program asked for that and the note says less. peeked is where it is, if
- * receive has no memory of its own for it. Signal-safe. Changes errno.
+ * Keeps the header of the connection on fd, where the program asked for that
+ * and the note says less. bytes is NULL where there was no memory for them.
+ * Signal-safe. Changes errno.
  */
-void pp_header_record(const char *by, int fd, const union pp_address *kernel,
-		      const struct pp_receive *receive, const uint8_t *peeked);
+void pp_headers_keep(int fd, const union pp_address *kernel,
+		     const struct pp_header *header, const uint8_t *bytes);
 
-/* In a forked child: see pp_kept_note_fork. */
-void pp_header_in_child(void);
+/* In a forked child: see pp_kept_in_child. */
+void pp_headers_in_child(void);
 
 #endif

@@ -192,7 +192,7 @@ static bool try_poll_with_rooms(struct pollfd *fds, nfds_t count,
 		return false;
 	for (nfds_t i = 0; i < count; i++)
 		if (is_readable_asked(&fds[i]))
-			polling.size += pp_listeners_note_polled(fds[i].fd);
+			polling.size += pp_listeners_mark_polled(fds[i].fd);
 	errno = error;
 	if (polling.size == count)
 		return false;
@@ -202,12 +202,12 @@ static bool try_poll_with_rooms(struct pollfd *fds, nfds_t count,
 }
 
 /* Notes which listeners the program waited for, where poll(2) is content. */
-static int note_polled(int result, const struct pollfd *fds, nfds_t count)
+static int mark_polled(int result, const struct pollfd *fds, nfds_t count)
 {
 	if (result >= 0 && pp_listeners_any_only_accepted())
 		for (nfds_t i = 0; i < count; i++)
 			if (is_readable_asked(&fds[i]))
-				pp_listeners_note_polled(fds[i].fd);
+				pp_listeners_mark_polled(fds[i].fd);
 	return result;
 }
 
@@ -222,7 +222,7 @@ static int poll_or_rooms(struct pollfd *fds, nfds_t count, int timeout)
 	if (try_poll_with_rooms(fds, count, timeout < 0 ? NULL : &time, NULL,
 				&result))
 		return result;
-	return note_polled(real_poll(fds, count, timeout), fds, count);
+	return mark_polled(real_poll(fds, count, timeout), fds, count);
 }
 
 static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
@@ -232,7 +232,7 @@ static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
 
 	if (try_poll_with_rooms(fds, count, timeout, mask, &result))
 		return result;
-	return note_polled(real_ppoll(fds, count, timeout, mask), fds, count);
+	return mark_polled(real_ppoll(fds, count, timeout, mask), fds, count);
 }
 
 PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)

@@ -59,7 +59,7 @@ static struct pp_registration *find_place(struct pp_registration *places,
 	return &places[(size_t)epoll % count];
 }
 
-void pp_registrations_note(struct pp_registration *places, size_t count,
+void pp_registrations_keep(struct pp_registration *places, size_t count,
 			   int epoll, int operation,
 			   const struct epoll_event *event)
 {
@@ -90,7 +90,7 @@ bool pp_registrations_move(struct pp_listener *listener,
 		if (epoll < 0)
 			continue;
 		atomic_store(&from[i].epoll, 0);
-		pp_registrations_note(listener->registrations,
+		pp_registrations_keep(listener->registrations,
 				      PP_LISTENER_EPOLLS, epoll, EPOLL_CTL_ADD,
 				      &event);
 	}
@@ -280,12 +280,12 @@ static bool find(int epoll, int fd, uint64_t inode, struct epoll_event *event)
  * A registration for one event may have had it, and will be renewed with
  * no hook called: the room then is for each time that a connection moves.
  */
-static void note_found(struct pp_listener *listener, int epoll,
+static void keep_found(struct pp_listener *listener, int epoll,
 		       struct epoll_event *event)
 {
 	if (event->events & EPOLLONESHOT)
 		event->events = EPOLLIN | EPOLLET;
-	pp_registrations_note(listener->registrations, PP_LISTENER_EPOLLS,
+	pp_registrations_keep(listener->registrations, PP_LISTENER_EPOLLS,
 			      epoll, EPOLL_CTL_ADD, event);
 }
 
@@ -310,10 +310,10 @@ void pp_epolls_look_up(struct pp_listener *listener)
 		for (int epoll = 0; epoll < END; epoll++)
 			if (is_epoll(epoll, listener->room.epoll) &&
 			    find(epoll, listener->fd, status.st_ino, &event))
-				note_found(listener, epoll, &event);
+				keep_found(listener, epoll, &event);
 		pp_registrations_add_room(listener);
 		if (pp_registrations_any(listener))
-			pp_listeners_note_watched(listener);
+			pp_listeners_mark_watched(listener);
 	}
 	errno = error;
 }

@@ -9,13 +9,13 @@
 
 #include "preload/server/listeners.h"
 
-/* Notes a successful epoll_ctl(2) in one of count places. */
-void pp_registrations_note(struct pp_registration *places, size_t count,
+/* Keeps a successful epoll_ctl(2) in one of count places. */
+void pp_registrations_keep(struct pp_registration *places, size_t count,
 			   int epoll, int operation,
 			   const struct epoll_event *event);
 
 /*
- * Gives the listener what was noted in other places. Has it any registration
+ * Gives the listener what was kept in other places. Has it any registration
  * now?
  */
 bool pp_registrations_move(struct pp_listener *listener,
@@ -50,8 +50,8 @@ void pp_registrations_follow(struct pp_listener *listener, int epoll,
 /*
  * The listener's room was opened. Where the program was never seen to wait for
  * it, though it must (by raw system calls, or by io_uring(7), as libuv does),
- * its registrations are looked up and noted as
- * pp_listeners_note_epoll does. Locked. No cancellation point, keeps errno.
+ * its registrations are looked up, and kept as by pp_listeners_after_epoll_ctl.
+ * Locked. No cancellation point, keeps errno.
  */
 void pp_epolls_look_up(struct pp_listener *listener);
 

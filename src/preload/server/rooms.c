@@ -49,7 +49,7 @@ struct pp_listener *pp_rooms_first(void)
 	return open_listeners;
 }
 
-static void note_used(struct pp_listener *listener)
+static void mark_used(struct pp_listener *listener)
 {
 	bool used = pp_room_is_used(&listener->room);
 
@@ -93,7 +93,7 @@ static void discard_room(struct pp_listener *listener,
 					     EPOLL_CTL_DEL, 0);
 	listener->forked = false;
 	how(&listener->room);
-	note_used(listener);
+	mark_used(listener);
 }
 
 void pp_rooms_discard(struct pp_listener *listener)
@@ -204,7 +204,7 @@ static bool open_room(struct pp_listener *listener)
 		return false;
 	/* the child of a bare clone(2), of which nobody told */
 	if (pp_process_is_guest()) {
-		pp_process_note_fork();
+		pp_process_in_child();
 		pp_wait_in_child();
 	}
 	listener->cookie = pp_cookie_of(listener->fd);
@@ -236,7 +236,7 @@ static bool give_up_oldest(struct pp_waiting *given_up)
 		return false;
 	if (pp_rooms_validate(oldest)) {
 		pp_room_give_up_oldest(&oldest->room, given_up);
-		note_used(oldest);
+		mark_used(oldest);
 	}
 	return true;
 }
@@ -284,7 +284,7 @@ static bool enter_room(struct pp_listener *listener,
 			  pp_room_enter(&listener->room, waiting);
 	while (!entered && errno == EMFILE && close_empty_room(listener));
 	if (entered)
-		note_used(listener);
+		mark_used(listener);
 	else
 		held.error = errno;
 	return entered;
@@ -314,7 +314,7 @@ int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
 	left = pp_room_leave(&listener->room, waiting);
 	if (left < 0)
 		held.error = errno;
-	note_used(listener);
+	mark_used(listener);
 	return left;
 }
 
@@ -328,7 +328,7 @@ bool pp_rooms_have_ready(struct pp_listener *listener)
 		return false;
 	ready = pp_room_advance(&listener->room, &look);
 	pp_room_show_ready(&listener->room);
-	note_used(listener);
+	mark_used(listener);
 	return ready;
 }
 

@@ -178,7 +178,7 @@ static bool try_select_with_rooms(struct selection *selection,
 		short events = get_events(selection, fd);
 
 		polling.size += events != 0;
-		if ((events & POLLIN) && pp_listeners_note_polled(fd))
+		if ((events & POLLIN) && pp_listeners_mark_polled(fd))
 			rooms++;
 	}
 	errno = error;
@@ -195,12 +195,12 @@ static bool try_select_with_rooms(struct selection *selection,
 }
 
 /* Notes which listeners the program waited for, where select(2) told of any. */
-static int note_selected(int result, int count, const fd_set *readable)
+static int mark_selected(int result, int count, const fd_set *readable)
 {
 	if (result > 0 && readable != NULL && pp_listeners_any_only_accepted())
 		for (int fd = 0; fd < count && fd < FD_SETSIZE; fd++)
 			if (FD_ISSET(fd, readable))
-				pp_listeners_note_polled(fd);
+				pp_listeners_mark_polled(fd);
 	return result;
 }
 
@@ -215,7 +215,7 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 
 	if (try_select_with_rooms(&selection, timeout, mask, &end, &result))
 		return result;
-	return note_selected(real_pselect(selection.count, readable, writable,
+	return mark_selected(real_pselect(selection.count, readable, writable,
 					  exceptional, timeout, mask),
 			     selection.count, readable);
 }
@@ -244,7 +244,7 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 		time = get_time(timeout);
 	if (!try_select_with_rooms(&selection, timeout == NULL ? NULL : &time,
 				   NULL, &end, &result))
-		return note_selected(real_select(selection.count, readable,
+		return mark_selected(real_select(selection.count, readable,
 						 writable, exceptional,
 						 timeout),
 				     selection.count, readable);

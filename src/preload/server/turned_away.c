@@ -16,21 +16,6 @@
 /* So often the kernel's queue is tried once more, in one call of accept. */
 #define TRIES 64
 
-void pp_arrival_set_proxy(struct pp_arrival *arrival,
-			  const union pp_address *proxy)
-{
-	arrival->proxy = *proxy;
-	arrival->name.length = pp_address_length(proxy);
-	arrival->name.address = *proxy;
-}
-
-void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
-		     const char *reason)
-{
-	pp_report_outcome(pp_configuration(), "accept", arrival->fd,
-			  &arrival->proxy, outcome, reason);
-}
-
 /* May accept go on with the next connection instead? See turned_away.h. */
 static bool may_go_on(struct pp_arrival *arrival)
 {

@@ -17,41 +17,7 @@
 #ifndef PP_PRELOAD_SERVER_TURNED_AWAY_H
 #define PP_PRELOAD_SERVER_TURNED_AWAY_H
 
-#include "connection/receive.h"
 #include "preload/server/accept.h"
-#include "preload/server/listeners.h"
-#include "preload/server/names.h"
-#include "preload/server/wait.h"
-#include "settings/settings.h"
-
-/* How one call of accept goes on. */
-enum pp_accepted {
-	PP_ACCEPT_AGAIN,  /* with the next connection, wherever it is */
-	PP_ACCEPT_NEW,	  /* the room has none: with the kernel's */
-	PP_ACCEPTED,	  /* it returns the arrival's descriptor */
-	PP_ACCEPT_FAILED, /* it fails with errno */
-};
-
-/* One call of accept, and the connection that it is at. */
-struct pp_arrival {
-	const struct pp_accept_call *call;
-	struct pp_listener *listener;	/* NULL: no TCP listener */
-	int fd;
-	union pp_address proxy;		/* its peer, as the kernel names it */
-	struct pp_kernel_name name;	/* what the program will be told */
-	/* of this call: */
-	int turned_away;		/* so many were not handed over */
-	struct pp_room_look look;	/* into the room, in vain */
-	struct pp_wait wait;
-};
-
-/* It is the connection of this peer, as the kernel names it. */
-void pp_arrival_set_proxy(struct pp_arrival *arrival,
-			  const union pp_address *proxy);
-
-/* In debug mode, tells what becomes of the connection, and why. */
-void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
-		     const char *reason);
 
 /* Ends with a connection that no program is to see. */
 enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,

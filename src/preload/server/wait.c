@@ -23,6 +23,7 @@
 
 #include "preload/lock.h"
 #include "preload/real.h"
+#include "preload/server/accept.h"
 #include "preload/server/poll.h"
 #include "preload/server/rooms.h"
 

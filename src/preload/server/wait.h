@@ -6,8 +6,9 @@
 #ifndef PP_PRELOAD_SERVER_WAIT_H
 #define PP_PRELOAD_SERVER_WAIT_H
 
-#include "preload/server/accept.h"
 #include "preload/server/listeners.h"
+
+struct pp_accept_call;
 
 enum pp_wait_for {
 	PP_WAIT_ROOM,		/* look into the room */
