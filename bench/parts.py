@@ -268,7 +268,7 @@ def scaling(options):
     tables = []
     for kind in ("threads", "processes"):
         for count in (1, 2, 3, 4):
-            subject = servers.workers(kind, count)
+            subject = servers.echo(f"{count} {kind}", kind, count)
             with Started(subject, options, ("bare", "preloaded")) as started:
                 figures = take_turns(
                     list(started), options.rounds,

@@ -139,37 +139,26 @@ class Server:
 
 
 class Echo(Server):
-    arguments = ()
+    mode, workers = None, 1
 
     def start(self):
-        one = self.run(os.path.join(BUILT, "echo"), *self.arguments,
+        one = self.run(os.path.join(BUILT, "echo"), self.mode,
+                       str(self.workers),
                        *(["own"] if self.variant == "own" else []))
         return int(one.wait_line(r"^port (\d+)")[1])
 
 
-class Epoll(Echo):
-    name = "C, epoll"
-    arguments = ("epoll", "1")
+def echo(name, mode, workers=1):
+    """An echo server in C, with so many threads or processes."""
+    return type(name, (Echo,), {"name": name, "mode": mode,
+                                "workers": workers})
 
 
-class Blocking(Echo):
-    name = "C, blocking"
-    arguments = ("blocking", "1")
-
-
-class Threads(Echo):
-    name = "C, 4 threads"
-    arguments = ("threads", "4")
-
-
-class Poll(Echo):
-    name = "C, poll"
-    arguments = ("poll", "1")
-
-
-class Select(Echo):
-    name = "C, select"
-    arguments = ("select", "1")
+Epoll = echo("C, epoll", "epoll")
+Poll = echo("C, poll", "poll")
+Select = echo("C, select", "select")
+Blocking = echo("C, blocking", "blocking")
+Threads = echo("C, 4 threads", "threads", 4)
 
 
 def behind_proxy(kind):
@@ -236,9 +225,3 @@ class HAProxy(Server):
                 own="accept-proxy" if self.variant == "own" else "")))
         self.wait(port)
         return port
-
-
-def workers(kind, count):
-    """An echo server with so many threads or processes."""
-    return type(f"{kind}{count}", (Echo,), {
-        "name": f"{count} {kind}", "arguments": (kind, str(count))})
