@@ -33,7 +33,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG 16384
 #define EVENTS 256
 #define DESCRIPTORS (1 << 20)
 

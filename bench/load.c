@@ -3,10 +3,12 @@
  * The load of the benchmarks: one thread, some connections at a time, each of
  * them from another address of 127.0.0.0/8.
  *
- *	load PORT connect|stream|http|hold CONNECTIONS SIZE SECONDS HEADER
- *	     [STALLED [COUNT]]
+ *	load PORT connect|together|stream|http|hold CONNECTIONS SIZE SECONDS
+ *	     HEADER [STALLED [COUNT]]
  *		connect	connect, send the header and SIZE bytes, get them back,
  *			close; again and again
+ *		together
+ *			the same, but none sends before all are connected
  *		stream	connect once; send SIZE bytes and get them back, again
  *			and again
  *		http	connect, send the header and a request, read the answer
@@ -28,6 +30,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +43,7 @@
 #include <unistd.h>
 
 #define EVENTS 256
+#define CONNECT_MS 60000
 #define SAMPLES (1 << 22)
 
 struct client {
@@ -216,6 +220,17 @@ static void stall(int count)
 		sleep(2);
 }
 
+/* Until all are connected, which is in the order of their beginning. */
+static void connect_all(const struct client *clients, int connections)
+{
+	for (int i = 0; i < connections; i++) {
+		struct pollfd fd = { .fd = clients[i].fd, .events = POLLOUT };
+
+		if (poll(&fd, 1, CONNECT_MS) != 1 || fd.revents != POLLOUT)
+			fail("a connection was not made");
+	}
+}
+
 /* All of them at once would not fit into the backlog. */
 static void hold(struct client *clients, int connections)
 {
@@ -267,18 +282,21 @@ int main(int argc, char **argv)
 {
 	struct client *clients;
 	int connections;
+	bool together;
 	double start;
 
 	if (argc < 7) {
-		fprintf(stderr, "usage: load PORT connect|stream|http|hold "
-				"CONNECTIONS SIZE SECONDS none|v2 [STALLED [COUNT]]\n");
+		fprintf(stderr,
+			"usage: load PORT connect|together|stream|http|hold "
+			"CONNECTIONS SIZE SECONDS none|v2 [STALLED [COUNT]]\n");
 		return 2;
 	}
 	open_many();
 	server.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	is_http = strcmp(argv[2], "http") == 0;
-	reconnects = is_http || strcmp(argv[2], "connect") == 0;
+	together = strcmp(argv[2], "together") == 0;
+	reconnects = is_http || together || strcmp(argv[2], "connect") == 0;
 	connections = atoi(argv[3]);
 	message_size = is_http ? strlen(request) : (size_t)atol(argv[4]);
 	with_header = strcmp(argv[6], "v2") == 0;
@@ -300,6 +318,8 @@ int main(int argc, char **argv)
 		clients[i].fd = -1;
 		begin(&clients[i]);
 	}
+	if (together)
+		connect_all(clients, connections);
 	run(atof(argv[5]));
 	report(now() - start);
 	return 0;

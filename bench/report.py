@@ -123,28 +123,39 @@ def stall(figures):
 
 def proxy(rows, count):
     lines = []
-    for what, at_once, found in rows:
-        for name, rounds in found.items():
-            columns = list(zip(*rounds))
+    for what, at_once, figures in rows:
+        waited = list(zip(*figures.pop("told").values))[-1]
+        for name, one in figures.items():
+            columns = list(zip(*one.values))
             lines.append((what if name == "bare" and at_once == 1 else "",
-                          at_once if name == "bare" else "", name,
+                          f"{at_once:,}" if name == "bare" else "", name,
                           number(statistics.median(columns[0])),
                           number(statistics.median(columns[1])),
                           number(statistics.median(columns[4])),
                           number(max(columns[4])),
                           f"{statistics.median(columns[5]):.0f}",
-                          max(columns[5])))
+                          max(columns[5]),
+                          *(("", "") if name == "bare" else
+                            (f"{statistics.median(waited):.0f}",
+                             max(waited)))))
     return ("## Behind a proxy that is trusted\n\n"
             f"{count:,} connections through an HAProxy, so many at once, to "
             "each C server: bare, and preloaded with LIBPROXYPROTO_TRUSTED "
             "alone, where the kernel does not hold a connection back until its "
-            "header is there. Microseconds from connect to the answer: the "
-            "median, and the slowest one of a round. Empty are connections "
-            "that the server saw end without data, those that stand in for "
-            "late ones among them. Of slowest and empty the median of the "
-            "rounds, and the most. All were served.\n\n"
+            f"header is there. Where {count:,} are open at once, none sends "
+            "before all are connected; all but epoll's server then have the "
+            "rest of them in their listener's queue (select could not have "
+            "more than 1,024 descriptors), and the slowest one is the last "
+            "one served. Microseconds from connect to the answer: the median, "
+            "and the slowest one of a round. Empty are connections that the "
+            "server saw end without data, those that stand in for late ones "
+            "among them. Waited: those whose header was not there within "
+            "accept's patience, counted in a run of their own with "
+            "LIBPROXYPROTO_DEBUG. Of slowest, empty and waited the median of "
+            "the rounds, and the most. All were served.\n\n"
             + table(("server", "at once", "variant", "connections a second",
-                     "median", "slowest", "most", "empty", "most"), lines))
+                     "median", "slowest", "most", "empty", "most", "waited",
+                     "most"), lines))
 
 
 PLOT = """

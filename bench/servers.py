@@ -81,6 +81,7 @@ class Server:
         self.folder = tempfile.TemporaryDirectory()
         self.programs = []
         library = {"preloaded": fixture.SERVER_LIBRARY,
+                   "told": fixture.SERVER_LIBRARY,
                    "peer": peer}.get(variant)
         self.env = fixture.environment(library)
         self.port = self.start()
@@ -161,26 +162,41 @@ Blocking = echo("C, blocking", "blocking")
 Threads = echo("C, 4 threads", "threads", 4)
 
 
-def behind_proxy(kind):
+def behind_proxy(kind, at_once):
     """
     One of those for C, behind an HAProxy that is trusted and tells the client
-    (preloaded), or does not (bare).
+    (preloaded; told, where the library also tells what it does), or does not
+    (bare).
     """
     class Behind(kind):
         header = "none"
 
+        def run(self, *argv):
+            self.told = os.path.join(self.folder.name, "told")
+            # a reader of a pipe would take the processor from the server
+            return super().run("sh", "-c", 'exec "$@" 2>"$0"', self.told,
+                               *argv)
+
         def start(self):
-            self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1"}
+            self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1",
+                         "LIBPROXYPROTO_DEBUG": str(self.variant == "told")}
             front = Front("127.0.0.1", "send-proxy-v2"
-                          if self.variant == "preloaded" else "",
+                          if self.variant != "bare" else "",
                           ("127.0.0.1", super().start()))
-            self.programs.append(Proxy(front))
+            # each has two descriptors a connection
+            for _ in range(1 + at_once // 5000):
+                self.programs.append(Proxy(front))
             return front.port
 
-        def empty(self):
-            """Ends the server. Connections that it saw end without data."""
+        def end(self):
+            """
+            Ends the server. Connections that it saw end without data, and
+            those that were in the waiting room, where it was told.
+            """
             self.programs[0].process.terminate()
-            return int(self.programs[0].wait_line(r"^empty (\d+)")[1])
+            empty = self.programs[0].wait_line(r"^empty (\d+)")[1]
+            with open(self.told, encoding="ascii") as file:
+                return int(empty), sum(": waits: " in line for line in file)
     return Behind
 
 
