@@ -124,35 +124,30 @@ def stall(figures):
 def proxy(rows, count):
     lines = []
     for what, at_once, figures in rows:
-        waited = list(zip(*figures.pop("told").values))[-1]
         for name, one in figures.items():
             columns = list(zip(*one.values))
             lines.append((what if name == "bare" and at_once == 1 else "",
                           f"{at_once:,}" if name == "bare" else "", name,
-                          number(statistics.median(columns[0])),
-                          number(statistics.median(columns[1])),
-                          number(statistics.median(columns[4])),
-                          number(max(columns[4])),
-                          f"{statistics.median(columns[5]):.0f}",
-                          max(columns[5]),
-                          *(("", "") if name == "bare" else
-                            (f"{statistics.median(waited):.0f}",
-                             max(waited)))))
+                          *(number(statistics.median(columns[i]))
+                            for i in (0, 1)),
+                          *(f"{of(columns[i]):,.0f}" for i in (4, 5, 6)
+                            for of in (statistics.median, max))))
     return ("## Behind a proxy that is trusted\n\n"
             f"{count:,} connections through an HAProxy, so many at once, to "
             "each C server: bare, and preloaded with LIBPROXYPROTO_TRUSTED "
             "alone, where the kernel does not hold a connection back until its "
-            f"header is there. Where {count:,} are open at once, none sends "
-            "before all are connected; all but epoll's server then have the "
-            "rest of them in their listener's queue (select could not have "
-            "more than 1,024 descriptors), and the slowest one is the last "
-            "one served. Microseconds from connect to the answer: the median, "
-            "and the slowest one of a round. Empty are connections that the "
-            "server saw end without data, those that stand in for late ones "
-            "among them. Waited: those whose header was not there within "
-            "accept's patience, counted in a run of their own with "
-            "LIBPROXYPROTO_DEBUG. Of slowest, empty and waited the median of "
-            "the rounds, and the most. All were served.\n\n"
+            "header is there (and with LIBPROXYPROTO_DEBUG, to count). "
+            f"Where {count:,} are open at once, none sends before all are "
+            "connected: the server with epoll has all of them, the others, "
+            "which serve one at a time (select could not have more than about "
+            "1,000), have the rest in their listener's queue, and their "
+            "slowest one is the last. Microseconds from connect to the "
+            "answer: the median, and the slowest one of a round. Empty are "
+            "connections that the server saw end without data, those that "
+            "stand in for late ones among them. Waited: those whose header "
+            "was not there when accept had waited for it as long as it does. "
+            "Of slowest, empty and waited the median of the rounds, and the "
+            "most. All were served.\n\n"
             + table(("server", "at once", "variant", "connections a second",
                      "median", "slowest", "most", "empty", "most", "waited",
                      "most"), lines))

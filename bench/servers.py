@@ -81,7 +81,6 @@ class Server:
         self.folder = tempfile.TemporaryDirectory()
         self.programs = []
         library = {"preloaded": fixture.SERVER_LIBRARY,
-                   "told": fixture.SERVER_LIBRARY,
                    "peer": peer}.get(variant)
         self.env = fixture.environment(library)
         self.port = self.start()
@@ -165,8 +164,7 @@ Threads = echo("C, 4 threads", "threads", 4)
 def behind_proxy(kind, at_once):
     """
     One of those for C, behind an HAProxy that is trusted and tells the client
-    (preloaded; told, where the library also tells what it does), or does not
-    (bare).
+    (preloaded), or does not (bare).
     """
     class Behind(kind):
         header = "none"
@@ -179,9 +177,9 @@ def behind_proxy(kind, at_once):
 
         def start(self):
             self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1",
-                         "LIBPROXYPROTO_DEBUG": str(self.variant == "told")}
+                         "LIBPROXYPROTO_DEBUG": "1"}
             front = Front("127.0.0.1", "send-proxy-v2"
-                          if self.variant != "bare" else "",
+                          if self.variant == "preloaded" else "",
                           ("127.0.0.1", super().start()))
             # each has two descriptors a connection
             for _ in range(1 + at_once // 5000):
@@ -191,7 +189,7 @@ def behind_proxy(kind, at_once):
         def end(self):
             """
             Ends the server. Connections that it saw end without data, and
-            those that were in the waiting room, where it was told.
+            those that were in the waiting room.
             """
             self.programs[0].process.terminate()
             empty = self.programs[0].wait_line(r"^empty (\d+)")[1]
