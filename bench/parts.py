@@ -243,9 +243,10 @@ class Patient(servers.Epoll):
 @contextlib.contextmanager
 def large_queues():
     """
-    In a network where as many as are in these tests fit into the queue of a
-    listener. Where they do not, the kernel drops what comes of them, and some
-    wait for seconds, or for ever, until it is sent again.
+    A network where 10,000 connections fit into the queue of a listener. In the
+    usual 4,096 they do not: the kernel then drops SYNs, which come again after
+    seconds, and last ACKs, whose connections it resets when it has forgotten
+    them or finds their SYN cookie used (HAProxy logs SD): bare as well.
     """
     with contextlib.ExitStack() as stack:
         stack.addCleanup = stack.callback
