@@ -25,6 +25,7 @@
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "protocol/header.h"
 
 #include <arpa/inet.h>
@@ -37,9 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 256
@@ -61,7 +60,7 @@ static size_t message_size;
 static uint8_t *message;	/* the header before it, if there is one */
 static size_t header_size;
 static int epoll;
-static float *samples;
+static double *samples;
 static size_t started, exchanges, most;	/* of them; 0: as many as there is time for */
 static _Alignas(64) char sink[1 << 17];
 
@@ -69,14 +68,6 @@ static void fail(const char *what)
 {
 	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
 /* From 127.1.0.1 on: one address has too few ports for all that is closed. */
@@ -126,7 +117,7 @@ static void begin(struct client *client)
 static void end(struct client *client)
 {
 	if (exchanges < SAMPLES)
-		samples[exchanges] = (float)(now() - client->start);
+		samples[exchanges] = now() - client->start;
 	exchanges++;
 	if (reconnects) {
 		close(client->fd);
@@ -248,13 +239,6 @@ static void hold(struct client *clients, int connections)
 		;
 }
 
-static int compare(const void *a, const void *b)
-{
-	float difference = *(const float *)a - *(const float *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
 static void report(double seconds)
 {
 	size_t count = exchanges < SAMPLES ? exchanges : SAMPLES;
@@ -265,17 +249,8 @@ static void report(double seconds)
 	}
 	qsort(samples, count, sizeof(*samples), compare);
 	printf("%zu %.6f %.1f %.1f %.1f %.1f\n", exchanges, seconds / 1e6,
-	       (double)samples[count / 2], (double)samples[count * 9 / 10],
-	       (double)samples[count * 99 / 100], (double)samples[count - 1]);
-}
-
-static void open_many(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	       samples[count / 2], samples[count * 9 / 10],
+	       samples[count * 99 / 100], samples[count - 1]);
 }
 
 int main(int argc, char **argv)
