@@ -63,15 +63,8 @@ http {{
 """
 
 
-def program(argv, env):
-    found = shutil.which(argv[0], path=sbin_path())
-    if not found:
-        raise FileNotFoundError(f"{argv[0]} is not installed")
-    return fixture.Program([found, *argv[1:]], env)
-
-
 class Server:
-    """One server in one variant; running until stop()."""
+    """One server in one variant, as long as the with block lasts."""
 
     variants = ("bare", "preloaded", "peer", "own", "hop")
     load = "connect"
@@ -97,8 +90,11 @@ class Server:
             file.write(text)
         return path
 
-    def run(self, *argv):
-        self.programs.append(program(argv, self.env))
+    def run(self, name, *arguments):
+        path = shutil.which(name, path=sbin_path())
+        if not path:
+            raise FileNotFoundError(f"{name} is not installed")
+        self.programs.append(fixture.Program([path, *arguments], self.env))
         return self.programs[-1]
 
     def wait(self, port):
@@ -132,7 +128,10 @@ class Server:
                 pids.extend(map(int, file.read().split()))
         return pids
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for one in self.programs:
             one.stop()
         self.folder.cleanup()
