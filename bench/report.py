@@ -121,6 +121,9 @@ def stall(figures):
                      "connections a second"), rows))
 
 
+PROXY = "## Behind a proxy that is trusted\n\n"
+
+
 def proxy(rows, count):
     lines = []
     for what, at_once, figures in rows:
@@ -132,22 +135,21 @@ def proxy(rows, count):
                             for i in (0, 1)),
                           *(f"{of(columns[i]):,.0f}" for i in (4, 5, 6)
                             for of in (statistics.median, max))))
-    return ("## Behind a proxy that is trusted\n\n"
-            f"{count:,} connections through an HAProxy, so many at once, to "
-            "each C server: bare, and preloaded with LIBPROXYPROTO_TRUSTED "
-            "alone, where the kernel does not hold a connection back until its "
-            "header is there (and with LIBPROXYPROTO_DEBUG, to count). "
-            f"Where {count:,} are open at once, none sends before all are "
-            "connected: the server with epoll has all of them, the others, "
-            "which serve one at a time (select could not have more than about "
-            "1,000), have the rest in their listener's queue, and their "
-            "slowest one is the last. Microseconds from connect to the "
-            "answer: the median, and the slowest one of a round. Empty are "
-            "connections that the server saw end without data, those that "
-            "stand in for late ones among them. Waited: those whose header "
-            "was not there when accept had waited for it as long as it does. "
-            "Of slowest, empty and waited the median of the rounds, and the "
-            "most. All were served.\n\n"
+    return (f"{PROXY}{count:,} connections through an HAProxy, so many at "
+            "once, to each C server: bare, and preloaded with "
+            "LIBPROXYPROTO_TRUSTED alone, where the kernel does not hold a "
+            "connection back until its header is there (and with "
+            f"LIBPROXYPROTO_DEBUG, to count). Where {count:,} are open at "
+            "once, none sends before all are connected: the server with epoll "
+            "has all of them, the others, which serve one at a time (select "
+            "could not have more than about 1,000), have the rest in their "
+            "listener's queue, and their slowest one is the last. "
+            "Microseconds from connect to the answer: the median, and the "
+            "slowest one of a round. Empty are connections that the server "
+            "saw end without data, those that stand in for late ones among "
+            "them. Waited: those whose header was not there when accept had "
+            "waited for it as long as it does. Of slowest, empty and waited "
+            "the median of the rounds, and the most. All were served.\n\n"
             + table(("server", "at once", "variant", "connections a second",
                      "median", "slowest", "most", "empty", "most", "waited",
                      "most"), lines))
