@@ -14,6 +14,7 @@
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "protocol/header.h"
 
 #include <arpa/inet.h>
@@ -28,14 +29,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG 16384
 #define EVENTS 256
-#define DESCRIPTORS (1 << 20)
 
 static int listener;
 static bool takes_header;
@@ -229,16 +228,6 @@ static void start_listening(int type)
 	getsockname(listener, (struct sockaddr *)&name, &length);
 	printf("port %u\n", ntohs(name.sin_port));
 	fflush(stdout);
-}
-
-static void open_many(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max
-						      : DESCRIPTORS;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void on_terminate(int signal)

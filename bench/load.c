@@ -3,10 +3,12 @@
  * The load of the benchmarks: one thread, some connections at a time, each of
  * them from another address of 127.0.0.0/8.
  *
- *	load PORT connect|stream|http|hold CONNECTIONS SIZE SECONDS HEADER
- *	     [STALLED [COUNT]]
+ *	load PORT connect|together|stream|http|hold CONNECTIONS SIZE SECONDS
+ *	     HEADER [STALLED [COUNT]]
  *		connect	connect, send the header and SIZE bytes, get them back,
  *			close; again and again
+ *		together
+ *			the same, but none sends before all are connected
  *		stream	connect once; send SIZE bytes and get them back, again
  *			and again
  *		http	connect, send the header and a request, read the answer
@@ -23,23 +25,24 @@
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "protocol/header.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 256
+#define CONNECT_MS 60000
 #define SAMPLES (1 << 22)
 
 struct client {
@@ -57,7 +60,7 @@ static size_t message_size;
 static uint8_t *message;	/* the header before it, if there is one */
 static size_t header_size;
 static int epoll;
-static float *samples;
+static double *samples;
 static size_t started, exchanges, most;	/* of them; 0: as many as there is time for */
 static _Alignas(64) char sink[1 << 17];
 
@@ -65,14 +68,6 @@ static void fail(const char *what)
 {
 	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
 /* From 127.1.0.1 on: one address has too few ports for all that is closed. */
@@ -122,7 +117,7 @@ static void begin(struct client *client)
 static void end(struct client *client)
 {
 	if (exchanges < SAMPLES)
-		samples[exchanges] = (float)(now() - client->start);
+		samples[exchanges] = now() - client->start;
 	exchanges++;
 	if (reconnects) {
 		close(client->fd);
@@ -216,6 +211,17 @@ static void stall(int count)
 		sleep(2);
 }
 
+/* Until all are connected, which is in the order of their beginning. */
+static void connect_all(const struct client *clients, int connections)
+{
+	for (int i = 0; i < connections; i++) {
+		struct pollfd fd = { .fd = clients[i].fd, .events = POLLOUT };
+
+		if (poll(&fd, 1, CONNECT_MS) != 1 || fd.revents != POLLOUT)
+			fail("a connection was not made");
+	}
+}
+
 /* All of them at once would not fit into the backlog. */
 static void hold(struct client *clients, int connections)
 {
@@ -233,13 +239,6 @@ static void hold(struct client *clients, int connections)
 		;
 }
 
-static int compare(const void *a, const void *b)
-{
-	float difference = *(const float *)a - *(const float *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
 static void report(double seconds)
 {
 	size_t count = exchanges < SAMPLES ? exchanges : SAMPLES;
@@ -250,35 +249,29 @@ static void report(double seconds)
 	}
 	qsort(samples, count, sizeof(*samples), compare);
 	printf("%zu %.6f %.1f %.1f %.1f %.1f\n", exchanges, seconds / 1e6,
-	       (double)samples[count / 2], (double)samples[count * 9 / 10],
-	       (double)samples[count * 99 / 100], (double)samples[count - 1]);
-}
-
-static void open_many(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	       samples[count / 2], samples[count * 9 / 10],
+	       samples[count * 99 / 100], samples[count - 1]);
 }
 
 int main(int argc, char **argv)
 {
 	struct client *clients;
 	int connections;
+	bool together;
 	double start;
 
 	if (argc < 7) {
-		fprintf(stderr, "usage: load PORT connect|stream|http|hold "
-				"CONNECTIONS SIZE SECONDS none|v2 [STALLED [COUNT]]\n");
+		fprintf(stderr,
+			"usage: load PORT connect|together|stream|http|hold "
+			"CONNECTIONS SIZE SECONDS none|v2 [STALLED [COUNT]]\n");
 		return 2;
 	}
 	open_many();
 	server.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	is_http = strcmp(argv[2], "http") == 0;
-	reconnects = is_http || strcmp(argv[2], "connect") == 0;
+	together = strcmp(argv[2], "together") == 0;
+	reconnects = is_http || together || strcmp(argv[2], "connect") == 0;
 	connections = atoi(argv[3]);
 	message_size = is_http ? strlen(request) : (size_t)atol(argv[4]);
 	with_header = strcmp(argv[6], "v2") == 0;
@@ -300,6 +293,8 @@ int main(int argc, char **argv)
 		clients[i].fd = -1;
 		begin(&clients[i]);
 	}
+	if (together)
+		connect_all(clients, connections);
 	run(atof(argv[5]));
 	report(now() - start);
 	return 0;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 # Benchmarks: built by `make bench-programs`, run by `./dev bench`. They report
 # ratios and medians of rounds that take turns, and are no tests.
-EXTRA_DIST += bench/README bench/echo.escript bench/parts.py bench/report.py \
-	bench/rounds.py bench/run.py bench/servers.py
+EXTRA_DIST += bench/README bench/echo.escript bench/measure.h bench/parts.py \
+	bench/report.py bench/rounds.py bench/run.py bench/servers.py
 bench_programs = bench/note bench/echo bench/load bench/parse bench/start
 EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions

@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "connection/note.h"
 
 #include <arpa/inet.h>
@@ -14,9 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS 15
@@ -143,14 +142,6 @@ static struct subject {
 };
 #define SUBJECTS (sizeof(subjects) / sizeof(*subjects))
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static double measure(const struct subject *subject)
 {
 	double start;
@@ -159,14 +150,7 @@ static double measure(const struct subject *subject)
 	start = now();
 	for (int i = 0; i < CALLS; i++)
 		subject->run(i);
-	return (now() - start) / CALLS;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
+	return (now() - start) / CALLS * 1e3;
 }
 
 static void report_times(void)
@@ -208,12 +192,9 @@ static void report_memory(const char *name, const struct pp_note *note)
 	static int sockets[SOCKETS];
 	struct sockaddr_in listening;
 	int listener = make_listener(&listening);
-	struct rlimit limit;
 	long before;
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	open_many();
 	for (int i = 0; i < SOCKETS; i++)
 		sockets[i] = connect_one(listener, &listening);
 	before = kernel_memory();

@@ -6,13 +6,13 @@
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "proxyproto.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ROUNDS 15
 #define CALLS 200000
@@ -104,14 +104,6 @@ static void make_subjects(void)
 				 &subjects[i].header);
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static double measure_parse(const struct subject *subject)
 {
 	struct proxyproto_header header;
@@ -121,7 +113,7 @@ static double measure_parse(const struct subject *subject)
 		if (proxyproto_parse(subject->bytes, subject->length,
 				     &header) != PROXYPROTO_COMPLETE)
 			abort();
-	return (now() - start) / CALLS;
+	return (now() - start) / CALLS * 1e3;
 }
 
 static double measure_format(const struct subject *subject)
@@ -133,14 +125,7 @@ static double measure_format(const struct subject *subject)
 		if (proxyproto_format(&subject->header, bytes,
 				      sizeof(bytes)) < 0)
 			abort();
-	return (now() - start) / CALLS;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
+	return (now() - start) / CALLS * 1e3;
 }
 
 int main(void)

@@ -121,30 +121,38 @@ def stall(figures):
                      "connections a second"), rows))
 
 
+PROXY = "## Behind a proxy that is trusted\n\n"
+
+
 def proxy(rows, count):
     lines = []
-    for what, at_once, found in rows:
-        for name, rounds in found.items():
-            columns = list(zip(*rounds))
+    for what, at_once, figures in rows:
+        for name, one in figures.items():
+            columns = list(zip(*one.values))
             lines.append((what if name == "bare" and at_once == 1 else "",
-                          at_once if name == "bare" else "", name,
-                          number(statistics.median(columns[0])),
-                          number(statistics.median(columns[1])),
-                          number(statistics.median(columns[4])),
-                          number(max(columns[4])),
-                          f"{statistics.median(columns[5]):.0f}",
-                          max(columns[5])))
-    return ("## Behind a proxy that is trusted\n\n"
-            f"{count:,} connections through an HAProxy, so many at once, to "
-            "each C server: bare, and preloaded with LIBPROXYPROTO_TRUSTED "
-            "alone, where the kernel does not hold a connection back until its "
-            "header is there. Microseconds from connect to the answer: the "
-            "median, and the slowest one of a round. Empty are connections "
-            "that the server saw end without data, those that stand in for "
-            "late ones among them. Of slowest and empty the median of the "
-            "rounds, and the most. All were served.\n\n"
+                          f"{at_once:,}" if name == "bare" else "", name,
+                          *(number(statistics.median(columns[i]))
+                            for i in (0, 1)),
+                          *(f"{of(columns[i]):,.0f}" for i in (4, 5, 6)
+                            for of in (statistics.median, max))))
+    return (f"{PROXY}{count:,} connections through an HAProxy, so many at "
+            "once, to each C server: bare, and preloaded with "
+            "LIBPROXYPROTO_TRUSTED alone, where the kernel does not hold a "
+            "connection back until its header is there (and with "
+            f"LIBPROXYPROTO_DEBUG, to count). Where {count:,} are open at "
+            "once, none sends before all are connected: the server with epoll "
+            "takes all that come, the others serve one at a time (select "
+            "could not take more than about 1,000), the rest are in their "
+            "listener's queue, and the slowest one is the last. "
+            "Microseconds from connect to the answer: the median, and the "
+            "slowest one of a round. Empty are connections that the server "
+            "saw end without data, those that stand in for late ones among "
+            "them. Waited: those whose header was not there when accept had "
+            "waited for it as long as it does. Of slowest, empty and waited "
+            "the median of the rounds, and the most. All were served.\n\n"
             + table(("server", "at once", "variant", "connections a second",
-                     "median", "slowest", "most", "empty", "most"), lines))
+                     "median", "slowest", "most", "empty", "most", "waited",
+                     "most"), lines))
 
 
 PLOT = """

@@ -17,7 +17,7 @@ def run_load(server, load, connections, size, seconds, stalled=0, count=0):
         [os.path.join(BUILT, "load"), str(server.port), load,
          str(connections), str(size), str(seconds), server.header,
          str(stalled), str(count)],
-        check=True, capture_output=True, text=True, timeout=seconds + 120)
+        check=True, stdout=subprocess.PIPE, text=True, timeout=seconds + 120)
     words = list(map(float, done.stdout.split()))
     return words[0] / words[1], words[2:], words[0]
 

@@ -63,15 +63,8 @@ http {{
 """
 
 
-def program(argv, env):
-    found = shutil.which(argv[0], path=sbin_path())
-    if not found:
-        raise FileNotFoundError(f"{argv[0]} is not installed")
-    return fixture.Program([found, *argv[1:]], env)
-
-
 class Server:
-    """One server in one variant; running until stop()."""
+    """One server in one variant, as long as the with block lasts."""
 
     variants = ("bare", "preloaded", "peer", "own", "hop")
     load = "connect"
@@ -97,8 +90,11 @@ class Server:
             file.write(text)
         return path
 
-    def run(self, *argv):
-        self.programs.append(program(argv, self.env))
+    def run(self, name, *arguments):
+        path = shutil.which(name, path=sbin_path())
+        if not path:
+            raise FileNotFoundError(f"{name} is not installed")
+        self.programs.append(fixture.Program([path, *arguments], self.env))
         return self.programs[-1]
 
     def wait(self, port):
@@ -132,47 +128,39 @@ class Server:
                 pids.extend(map(int, file.read().split()))
         return pids
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for one in self.programs:
             one.stop()
         self.folder.cleanup()
 
 
 class Echo(Server):
-    arguments = ()
+    mode, workers = None, 1
 
     def start(self):
-        one = self.run(os.path.join(BUILT, "echo"), *self.arguments,
+        one = self.run(os.path.join(BUILT, "echo"), self.mode,
+                       str(self.workers),
                        *(["own"] if self.variant == "own" else []))
         return int(one.wait_line(r"^port (\d+)")[1])
 
 
-class Epoll(Echo):
-    name = "C, epoll"
-    arguments = ("epoll", "1")
+def echo(name, mode, workers=1):
+    """An echo server in C, with so many threads or processes."""
+    return type(name, (Echo,), {"name": name, "mode": mode,
+                                "workers": workers})
 
 
-class Blocking(Echo):
-    name = "C, blocking"
-    arguments = ("blocking", "1")
+Epoll = echo("C, epoll", "epoll")
+Poll = echo("C, poll", "poll")
+Select = echo("C, select", "select")
+Blocking = echo("C, blocking", "blocking")
+Threads = echo("C, 4 threads", "threads", 4)
 
 
-class Threads(Echo):
-    name = "C, 4 threads"
-    arguments = ("threads", "4")
-
-
-class Poll(Echo):
-    name = "C, poll"
-    arguments = ("poll", "1")
-
-
-class Select(Echo):
-    name = "C, select"
-    arguments = ("select", "1")
-
-
-def behind_proxy(kind):
+def behind_proxy(kind, at_once):
     """
     One of those for C, behind an HAProxy that is trusted and tells the client
     (preloaded), or does not (bare).
@@ -180,18 +168,32 @@ def behind_proxy(kind):
     class Behind(kind):
         header = "none"
 
+        def run(self, *argv):
+            self.told = os.path.join(self.folder.name, "told")
+            # a reader of a pipe would take the processor from the server
+            return super().run("sh", "-c", 'exec "$@" 2>"$0"', self.told,
+                               *argv)
+
         def start(self):
-            self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1"}
+            self.env |= {"LIBPROXYPROTO_TRUSTED": "127.0.0.1",
+                         "LIBPROXYPROTO_DEBUG": "1"}
             front = Front("127.0.0.1", "send-proxy-v2"
                           if self.variant == "preloaded" else "",
                           ("127.0.0.1", super().start()))
-            self.programs.append(Proxy(front))
+            # each has two descriptors a connection
+            for _ in range(1 + at_once // 5000):
+                self.programs.append(Proxy(front))
             return front.port
 
-        def empty(self):
-            """Ends the server. Connections that it saw end without data."""
+        def end(self):
+            """
+            Ends the server. Connections that it saw end without data, and
+            those that were in the waiting room.
+            """
             self.programs[0].process.terminate()
-            return int(self.programs[0].wait_line(r"^empty (\d+)")[1])
+            empty = self.programs[0].wait_line(r"^empty (\d+)")[1]
+            with open(self.told, encoding="ascii") as file:
+                return int(empty), sum(": waits: " in line for line in file)
     return Behind
 
 
@@ -236,9 +238,3 @@ class HAProxy(Server):
                 own="accept-proxy" if self.variant == "own" else "")))
         self.wait(port)
         return port
-
-
-def workers(kind, count):
-    """An echo server with so many threads or processes."""
-    return type(f"{kind}{count}", (Echo,), {
-        "name": f"{count} {kind}", "arguments": (kind, str(count))})

@@ -12,7 +12,7 @@ import fixture
 from fixture.haproxy import Front, HAProxy
 
 COUNT = 1000
-AT_ONCE = 100
+AT_ONCE = 250
 WAYS = ("none", "blocking"), ("poll", "once"), ("select", "blocking"), \
     ("epoll", "all"), ("epoll-edge", "all")
 
@@ -20,11 +20,21 @@ WAYS = ("none", "blocking"), ("poll", "once"), ("select", "blocking"), \
 class Behind(unittest.TestCase):
     """The server is tests/preload/accept_ways.c."""
 
-    def ask(self, front, number):
-        """A client, and what the server is to say to it."""
+    def connect(self, front, number):
+        """A client, what it is to say, and what the server says to that."""
         source = f"127.{number % 250 + 1}.{number // 250 + 1}.1"
-        client = front.connect(b"client %d\n" % number, source)
-        return client, f"{source} client {number}\n".encode()
+        text = f"client {number}\n"
+        return (front.connect(source=source), text.encode(),
+                f"{source} {text}".encode())
+
+    def serve(self, front, numbers):
+        """All are connected before any speaks."""
+        clients = [self.connect(front, number) for number in numbers]
+        for client, text, _ in clients:
+            client.sendall(text)
+        for client, _, expected in clients:
+            with client:
+                self.assertEqual(fixture.read_all(client), expected)
 
     def check(self, way, mode, options):
         with fixture.Program(
@@ -34,17 +44,9 @@ class Behind(unittest.TestCase):
             port = int(program.wait_line(r"^port (\d+)$")[1])
             front = Front("127.0.0.1", options, ("127.0.0.1", port))
             with HAProxy(front):
-                for number in range(COUNT):
-                    client, expected = self.ask(front, number)
-                    with client:
-                        self.assertEqual(fixture.read_all(client), expected)
-                for first in range(0, COUNT, AT_ONCE):
-                    clients = [self.ask(front, first + number)
-                               for number in range(AT_ONCE)]
-                    for client, expected in clients:
-                        with client:
-                            self.assertEqual(fixture.read_all(client),
-                                             expected)
+                for at_once in 1, AT_ONCE:
+                    for first in range(0, COUNT, at_once):
+                        self.serve(front, range(first, first + at_once))
             # what it prints comes on another way than its answers
             fixture.wait_for(
                 lambda: self.seen(program)["client"] >= 2 * COUNT,
