@@ -48,7 +48,7 @@ int pp_receive_set_low_water(int fd, int bytes)
 	return before;
 }
 
-int pp_receive_await(const struct pp_receive *receive)
+int pp_receive_low_water(const struct pp_receive *receive)
 {
 	return pp_receive_set_low_water(receive->fd,
 					(int)receive->header.length);

@@ -217,7 +217,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->receive.fd = fd;
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
-		waiting->low_water = pp_receive_await(&waiting->receive);
+		waiting->low_water = pp_receive_low_water(&waiting->receive);
 		if (pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_ADD, fd,
 				       &event) == 0) {
 			append_waiting(room, waiting);
@@ -263,8 +263,8 @@ static void close_waiting(struct pp_room *room, struct pp_waiting *waiting)
 }
 
 /* Looks at one connection; last says that no more of it will come. */
-static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
-			  bool last, struct pp_room_look *look)
+static void look_at_waiting(struct pp_room *room, struct pp_waiting *waiting,
+			    bool last, struct pp_room_look *look)
 {
 	uint8_t peeked[PP_RECEIVE_PEEK];
 
@@ -277,7 +277,7 @@ static void judge_waiting(struct pp_room *room, struct pp_waiting *waiting,
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
 		if (waiting->receive.header.version == 2)
-			pp_receive_await(&waiting->receive);
+			pp_receive_low_water(&waiting->receive);
 		return;
 	}
 	unlink_waiting(room, waiting);
@@ -296,7 +296,7 @@ static void judge_overdue(struct pp_room *room, int *left,
 	       room->oldest->deadline <= now;
 	     --*left) {
 		room->oldest->receive.is_overdue = true;
-		judge_waiting(room, room->oldest, true, look);
+		look_at_waiting(room, room->oldest, true, look);
 	}
 	/* for those that are left it is over, and the room readable */
 	set_timer(room);
@@ -318,8 +318,8 @@ bool pp_room_advance(struct pp_room *room, struct pp_room_look *look)
 		}
 		waiting = find_waiting(room, event.data.u64);
 		if (waiting != NULL)
-			judge_waiting(room, waiting,
-				      (event.events & ended) != 0, look);
+			look_at_waiting(room, waiting,
+					(event.events & ended) != 0, look);
 	}
 	look->more = left <= 0 && room->ready == NULL;
 	return room->ready != NULL;
@@ -349,7 +349,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 	}
 	fd = fcntl(waiting->receive.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0) {
-		pp_room_show_ready(room);
+		pp_room_stay_readable(room);
 		return -1;
 	}
 	end_ready(room);
@@ -361,7 +361,7 @@ int pp_room_leave(struct pp_room *room, struct pp_waiting *to)
 	return 1;
 }
 
-void pp_room_show_ready(struct pp_room *room)
+void pp_room_stay_readable(struct pp_room *room)
 {
 	room->shown = room->ready != NULL;
 	if (room->shown)

@@ -120,7 +120,7 @@ bool pp_room_advance(struct pp_room *room, struct pp_room_look *look);
 int pp_room_leave(struct pp_room *room, struct pp_waiting *waiting);
 
 /* Makes the room readable because of the one that is ready. */
-void pp_room_show_ready(struct pp_room *room);
+void pp_room_stay_readable(struct pp_room *room);
 
 /*
  * Closes the one that has waited longest. *given_up is for the caller to tell

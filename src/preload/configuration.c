@@ -165,7 +165,7 @@ read_file(const struct configuration *before, bool last)
 		read->settings = before->settings;
 		read->is_complete = true;
 		read->settings.syn_cookies = has_syn_cookies();
-		passing = pp_settings_read(&read->settings, &read->error);
+		passing = pp_settings_read_file(&read->settings, &read->error);
 	}
 	if (passing != 0 && !last)
 		others = NULL;

@@ -215,9 +215,9 @@ static void take_line(struct reader *reader, char *line, size_t length)
 		take_assignment(reader, line);
 }
 
-void pp_settings_file(char *text, size_t length, const char *program,
-		      struct pp_settings *settings,
-		      struct pp_settings_error *error)
+void pp_settings_parse_file(char *text, size_t length, const char *program,
+			    struct pp_settings *settings,
+			    struct pp_settings_error *error)
 {
 	struct reader reader = { .program = program,
 				 .settings = settings,

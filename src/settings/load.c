@@ -102,15 +102,15 @@ static ssize_t read_open(int fd, struct pp_settings *settings,
 				 settings->config, strerror((int)-length),
 				 FILE_MAX);
 	else
-		pp_settings_file(bytes, (size_t)length,
-				 program_name(program, sizeof(program)),
-				 settings, error);
+		pp_settings_parse_file(bytes, (size_t)length,
+				       program_name(program, sizeof(program)),
+				       settings, error);
 	munmap(bytes, TEXT_SIZE);
 	return length;
 }
 
-int pp_settings_read(struct pp_settings *settings,
-		     struct pp_settings_error *error)
+int pp_settings_read_file(struct pp_settings *settings,
+			  struct pp_settings_error *error)
 {
 	int fd = open(settings->config,
 		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -23,9 +23,9 @@
  * one is described in *error: file, line, what is bad, what is allowed. Then
  * *settings is not to be used.
  */
-void pp_settings_file(char *text, size_t length, const char *program,
-		      struct pp_settings *settings,
-		      struct pp_settings_error *error);
+void pp_settings_parse_file(char *text, size_t length, const char *program,
+			    struct pp_settings *settings,
+			    struct pp_settings_error *error);
 
 /*
  * Adds the settings file, from where it is and for the program that this is, to
@@ -37,7 +37,7 @@ void pp_settings_file(char *text, size_t length, const char *program,
  * Where that failed as descriptors or memory are short, *error says so and the
  * error number is returned: the next time may be better. 0 for all else.
  */
-int pp_settings_read(struct pp_settings *settings,
-		     struct pp_settings_error *error);
+int pp_settings_read_file(struct pp_settings *settings,
+			  struct pp_settings_error *error);
 
 #endif

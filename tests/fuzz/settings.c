@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	settings = none;
 	pp_settings_defaults(table, &settings);
 	if (bytes[0] == 'f')
-		pp_settings_file(text, size - 1, "fuzz", &settings, &error);
+		pp_settings_parse_file(text, size - 1, "fuzz", &settings,
+				       &error);
 	else
 		read_environment(table, text, &settings, &error);
 	if (strlen(error.text) >= sizeof(error.text))

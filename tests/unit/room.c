@@ -255,7 +255,7 @@ TEST(who_is_ready_can_be_shown)
 	deliver(&connection, line + 20, strlen(line) - 20);
 	ck_assert(advance());
 	ck_assert(!is_readable(0));
-	pp_room_show_ready(&room);
+	pp_room_stay_readable(&room);
 	ck_assert(is_readable(60 * 1000));
 	leave(&connection);
 	/* nobody looks into an empty room: it must be so by itself */

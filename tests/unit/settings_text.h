@@ -37,7 +37,7 @@ static inline void take_bytes(const char *program, const char *path,
 	if (path_length >= sizeof(config))
 		path_length = sizeof(config) - 1;
 	memcpy(settings.config, path, path_length);
-	pp_settings_file(text, length, program, &settings, &error);
+	pp_settings_parse_file(text, length, program, &settings, &error);
 	memcpy(settings.config, config, sizeof(config));
 	free(text);
 }

@@ -105,8 +105,8 @@ void pp_arrival_set_proxy(struct pp_arrival *arrival,
 	arrival->name.address = *proxy;
 }
 
-void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
-		       const char *reason)
+void pp_arrival_outcome(const struct pp_arrival *arrival, const char *outcome,
+			const char *reason)
 {
 	pp_report_outcome(pp_configuration(), "accept", arrival->fd,
 			  &arrival->proxy, outcome, reason);
@@ -127,12 +127,12 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 	switch (decision.admission) {
 	case PP_ADMIT_WAIT:
 		/* the room's from now on */
-		return pp_accept_late(arrival, receive, decision.reason);
+		return pp_accept_waits(arrival, receive, decision.reason);
 	case PP_ADMIT_REFUSED:
 		accepted = pp_accept_refused(arrival, decision.reason);
 		break;
 	case PP_ADMIT_BARE:
-		pp_arrival_report(arrival, "handed over", decision.reason);
+		pp_arrival_outcome(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
 		pp_accept_header("accept", arrival->fd, &arrival->proxy,
@@ -157,7 +157,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 static bool is_ours(struct pp_arrival *arrival)
 {
 	if (arrival->listener == NULL) {
-		pp_listeners_after_listen(arrival->call->listener);
+		pp_listeners_examine(arrival->call->listener);
 		arrival->listener = pp_listeners_find(arrival->call->listener);
 	}
 	return arrival->listener != NULL;
@@ -238,7 +238,7 @@ static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 	    !atomic_load(&arrival->listener->used))
 		return PP_ACCEPT_NEW;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	left = pp_rooms_leave(arrival->listener, &waiting, &arrival->look);
+	left = pp_rooms_take_ready(arrival->listener, &waiting, &arrival->look);
 	if (left < 0)
 		accepted = PP_ACCEPT_FAILED;
 	else if (left > 0)

@@ -46,8 +46,8 @@ void pp_arrival_set_proxy(struct pp_arrival *arrival,
 			  const union pp_address *proxy);
 
 /* In debug mode, tells what becomes of the connection, and why. */
-void pp_arrival_report(const struct pp_arrival *arrival, const char *outcome,
-		       const char *reason);
+void pp_arrival_outcome(const struct pp_arrival *arrival, const char *outcome,
+			const char *reason);
 
 /*
  * Accepts the next connection that may be handed over, its header taken off; or

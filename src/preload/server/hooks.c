@@ -101,7 +101,7 @@ PP_EXPORT int listen(int fd, int backlog)
 	if (result == 0)
 		pp_configuration_report("listen", fd);
 	if (result == 0 && pp_is_on())
-		pp_listeners_after_listen(fd);
+		pp_listeners_examine(fd);
 	return result;
 }
 

@@ -130,7 +130,7 @@ static void keep_listener(struct entry *entry, int fd)
 	atomic_store(&any_listener, true);
 }
 
-void pp_listeners_after_listen(int fd)
+void pp_listeners_examine(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
 
@@ -240,7 +240,7 @@ struct pp_listener *pp_listeners_find_or_make(int fd)
 	if (!atomic_load_explicit(&has_accepted, memory_order_relaxed))
 		atomic_store(&has_accepted, true);
 	if (listener == NULL && !pp_listeners_is_something_else(fd)) {
-		pp_listeners_after_listen(fd);
+		pp_listeners_examine(fd);
 		listener = pp_listeners_find(fd);
 	}
 	if (listener != NULL && pp_rooms_any_open())

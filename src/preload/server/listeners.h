@@ -80,7 +80,7 @@ bool pp_listeners_is_something_else(int fd);
 bool pp_is_listening(int fd);
 
 /* The program called listen(2) on fd, with success. */
-void pp_listeners_after_listen(int fd);
+void pp_listeners_examine(int fd);
 
 /* The program called epoll_ctl(2), with success. */
 void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,

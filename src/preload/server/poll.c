@@ -59,7 +59,7 @@ static void mark_listener_readable(const struct pp_polling *polling, int room)
 
 		if (listener != NULL &&
 		    atomic_load(&listener->wake) == room + 1 &&
-		    pp_rooms_have_ready(listener))
+		    pp_rooms_look_for_poll(listener))
 			fd->revents |= (short)(fd->events & READABLE);
 	}
 }

@@ -273,8 +273,8 @@ static bool close_empty_room(const struct pp_listener *but)
 	return true;
 }
 
-static bool enter_room(struct pp_listener *listener,
-		       const struct pp_waiting *waiting)
+static bool try_enter(struct pp_listener *listener,
+		      const struct pp_waiting *waiting)
 {
 	bool entered;
 
@@ -293,14 +293,14 @@ static bool enter_room(struct pp_listener *listener,
 bool pp_rooms_enter(struct pp_listener *listener,
 		    const struct pp_waiting *waiting)
 {
-	while (!enter_room(listener, waiting))
+	while (!try_enter(listener, waiting))
 		if (errno != EMFILE || !pp_rooms_give_up_oldest())
 			return false;
 	return true;
 }
 
-int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
-		   struct pp_room_look *look)
+int pp_rooms_take_ready(struct pp_listener *listener,
+			struct pp_waiting *waiting, struct pp_room_look *look)
 {
 	int left;
 
@@ -318,7 +318,7 @@ int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
 	return left;
 }
 
-bool pp_rooms_have_ready(struct pp_listener *listener)
+bool pp_rooms_look_for_poll(struct pp_listener *listener)
 {
 	struct pp_room_look look;
 	bool ready;
@@ -327,7 +327,7 @@ bool pp_rooms_have_ready(struct pp_listener *listener)
 	if (!pp_rooms_validate(listener))
 		return false;
 	ready = pp_room_advance(&listener->room, &look);
-	pp_room_show_ready(&listener->room);
+	pp_room_stay_readable(&listener->room);
 	mark_used(listener);
 	return ready;
 }

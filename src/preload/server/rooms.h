@@ -34,11 +34,11 @@ bool pp_rooms_enter(struct pp_listener *listener,
  * -1 with errno set where the program has no descriptor left for it. Looks at
  * some at a time, see pp_room_advance.
  */
-int pp_rooms_leave(struct pp_listener *listener, struct pp_waiting *waiting,
-		   struct pp_room_look *look);
+int pp_rooms_take_ready(struct pp_listener *listener,
+			struct pp_waiting *waiting, struct pp_room_look *look);
 
 /* Can one be handed over? The program is about to be told so. */
-bool pp_rooms_have_ready(struct pp_listener *listener);
+bool pp_rooms_look_for_poll(struct pp_listener *listener);
 
 /*
  * Descriptors are short: gives up the connection that has waited longest in

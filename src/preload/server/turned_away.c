@@ -49,7 +49,7 @@ enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
 {
 	struct pp_note note;
 
-	pp_arrival_report(arrival, "dropped", reason);
+	pp_arrival_outcome(arrival, "dropped", reason);
 	if (may_go_on(arrival)) {
 		pp_receive_stop_linger(arrival->fd);
 		real_close(arrival->fd);
@@ -61,8 +61,8 @@ enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
 	return PP_ACCEPTED;
 }
 
-static bool enter_room(const struct pp_arrival *arrival,
-		       struct pp_receive *receive)
+static bool start_waiting(const struct pp_arrival *arrival,
+			  struct pp_receive *receive)
 {
 	struct pp_waiting waiting = {
 		.receive = *receive,
@@ -98,16 +98,16 @@ static int move_to_lowest(int fd, int flags)
 	return lowest > fd ? fd : lowest;
 }
 
-enum pp_accepted pp_accept_late(struct pp_arrival *arrival,
-				struct pp_receive *receive, const char *reason)
+enum pp_accepted pp_accept_waits(struct pp_arrival *arrival,
+				 struct pp_receive *receive, const char *reason)
 {
 	bool goes_on = may_go_on(arrival);
 	int stand_in;
 
-	pp_arrival_report(arrival, "waits", reason);
+	pp_arrival_outcome(arrival, "waits", reason);
 	/* made first: there may be no descriptor for it */
 	stand_in = goes_on ? -1 : open_stand_in(arrival);
-	if ((goes_on || stand_in >= 0) && enter_room(arrival, receive)) {
+	if ((goes_on || stand_in >= 0) && start_waiting(arrival, receive)) {
 		if (goes_on)
 			return PP_ACCEPT_AGAIN;
 		arrival->fd = move_to_lowest(stand_in, arrival->call->flags);

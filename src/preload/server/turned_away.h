@@ -24,8 +24,9 @@ enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
 				   const char *reason);
 
 /* Lets one wait for its header, invisible to any program: takes *receive. */
-enum pp_accepted pp_accept_late(struct pp_arrival *arrival,
-				struct pp_receive *receive, const char *reason);
+enum pp_accepted pp_accept_waits(struct pp_arrival *arrival,
+				 struct pp_receive *receive,
+				 const char *reason);
 
 /*
  * May the program have been told that the listener is readable because of a
