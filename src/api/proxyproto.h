@@ -110,9 +110,8 @@ struct proxyproto_header {
  * header->tlvs points into bytes. Both addresses are of one family. They are
  * AF_UNSPEC, the transport is PROXYPROTO_UNSPEC, and there are no TLVs, where
  * the header tells of no client, so that the kernel's addresses count: LOCAL,
- * version 1 UNKNOWN, version 2 with an unspecified family or transport.
- * What is not said of *header above has no meaning. Since 0.1.0. Sections 2.1
- * and 2.2.
+ * version 1 UNKNOWN, version 2 with an unspecified family or transport. What is
+ * not said of *header above has no meaning. Since 0.1.0. Sections 2.1 and 2.2.
  */
 int proxyproto_parse(const void *bytes, size_t size,
 		     struct proxyproto_header *header);

@@ -5,6 +5,7 @@
 #include "connection/receive.h"
 
 #include "connection/calls.h"
+#include "connection/clock.h"
 #include "memory.h"
 
 #include <assert.h>
@@ -52,6 +53,24 @@ int pp_receive_low_water(const struct pp_receive *receive)
 {
 	return pp_receive_set_low_water(receive->fd,
 					(int)receive->header.length);
+}
+
+bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
+		     bool *last)
+{
+	struct pollfd here = { .fd = receive->fd,
+			       .events = POLLIN | POLLRDHUP };
+	int before = pp_receive_low_water(receive), ready;
+	struct timespec left;
+
+	do {
+		pp_timeout_left(deadline * 1000000, &left);
+		ready = pp_calls.ppoll(&here, 1, &left, NULL);
+	} while (ready < 0 && errno == EINTR);
+	if (before != (int)receive->header.length)
+		pp_receive_set_low_water(receive->fd, before);
+	*last = ready <= 0 || here.revents != POLLIN;
+	return ready > 0;
 }
 
 /* recv(2) that neither blocks nor stops for a signal. */

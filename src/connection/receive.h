@@ -81,6 +81,13 @@ int pp_receive_set_low_water(int fd, int bytes);
 int pp_receive_low_water(const struct pp_receive *receive);
 
 /*
+ * Waits till there is enough to go on with, or nothing more will come, which
+ * *last says; false at the deadline (of pp_now_ms). Five system calls at most.
+ */
+bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
+		     bool *last);
+
+/*
  * To be called before a connection is closed that the program never saw: with
  * the SO_LINGER of its listener, close(2) would wait for the client.
  */

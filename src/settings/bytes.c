@@ -126,10 +126,7 @@ const struct pp_list pp_vectors = {
 	.add = add_vector,
 };
 
-/*
- * The byte at *text, which moves behind it; -1 where an escape is none of
- * ours.
- */
+/* The byte at *text, which moves behind it; -1: an escape is none of ours. */
 static int next_byte(const char **text)
 {
 	const char *at = *text;

@@ -2,6 +2,7 @@
 /* Taking a header off a TCP connection: not one byte too many or too few. */
 #include <config.h>
 
+#include "connection/clock.h"
 #include "connection/receive.h"
 
 #include "suites.h"
@@ -9,6 +10,8 @@
 
 #include <string.h>
 #include <sys/socket.h>
+
+#define PATIENT 10000 /* milliseconds */
 
 static const char payload[] = "EHLO client.example\r\n";
 
@@ -54,6 +57,7 @@ static void take_split(struct connection *connection, struct bytes *stream,
 {
 	const size_t length = stream->size;
 	struct pp_receive receive;
+	bool last;
 
 	add_text(stream, payload);
 	pp_receive_start(&receive, connection->server, PP_VERSION_BOTH);
@@ -62,7 +66,11 @@ static void take_split(struct connection *connection, struct bytes *stream,
 	      "cut %zu", cut);
 	HOLDS(receive.taken != NULL || receive.header.length > cut, "cut %zu",
 	      cut);
+	/* what is there already is not waited for again */
+	HOLDS(!pp_receive_wait(&receive, 0, &last) && last, "cut %zu", cut);
 	deliver(connection, stream->at + cut, stream->size - cut);
+	HOLDS(pp_receive_wait(&receive, pp_now_ms() + PATIENT, &last) && !last,
+	      "cut %zu", cut);
 	HOLDS(pp_receive_try(&receive, false, peeked) == PP_RECEIVED_HEADER,
 	      "cut %zu: %s", cut, receive.header.reason);
 	ck_assert_uint_eq(receive.header.length, length);

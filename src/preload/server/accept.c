@@ -31,10 +31,10 @@
  * nearly all connections would go through the waiting room. Some proxies hold
  * it back until the client speaks: there accept does not wait for it.
  *
- * What is known of a listener's headers is one number: each that came in time
- * (or would have: by the next accept of a program that did not wait for it)
- * adds one, each that did not takes eight. They are waited for as long as that
- * is positive, so eight in nine must have come in time.
+ * What is known of a listener's headers is one number: of those that were not
+ * there at once each that came in time (or would have: by the next accept of a
+ * program that did not wait for it) adds one, each that did not takes eight. As
+ * long as it is positive, eight in nine came in time, they are waited for.
  */
 #define PATIENCE 5	/* milliseconds */
 #define IN_TIME 1
@@ -63,23 +63,23 @@ static bool is_patient(const struct pp_listener *listener)
 
 /*
  * Goes on with a connection whose header is not whole, where waiting for that
- * has been paying off. What has become of it. A signal ends the wait.
+ * has been paying off. What has become of it.
  */
 static enum pp_received wait_for_header(struct pp_listener *listener,
 					struct pp_receive *receive,
 					uint8_t *peeked)
 {
 	const struct pp_settings *settings = pp_configuration();
-	struct pollfd connection = { .fd = receive->fd,
-				     .events = POLLIN | POLLRDHUP };
+	int64_t deadline = pp_now_ms() + PATIENCE;
 	enum pp_received received = PP_RECEIVED_MORE;
+	bool last;
 
 	if (settings->trusted.at == NULL || settings->must_use ||
 	    !is_patient(listener))
 		return received;
-	if (pp_poll_kernel(&connection, 1, PATIENCE) == 1)
-		received = pp_receive_try(receive, connection.revents != POLLIN,
-					  peeked);
+	while (received == PP_RECEIVED_MORE &&
+	       pp_receive_wait(receive, deadline, &last))
+		received = pp_receive_try(receive, last, peeked);
 	count_header(listener, received != PP_RECEIVED_MORE);
 	return received;
 }
@@ -150,9 +150,9 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 }
 
 /*
- * Has the listener a record? Without one it was known to be no TCP listener on
- * one of PORTS, and yet an internet connection came of it: another socket is on
- * its descriptor since, and is looked at anew.
+ * Has the listener a record? It has none where it is not on one of PORTS, there
+ * is no memory for one, or another socket had the descriptor: it is looked at
+ * anew.
  */
 static bool is_ours(struct pp_arrival *arrival)
 {
@@ -166,7 +166,6 @@ static bool is_ours(struct pp_arrival *arrival)
 /* Looks at a connection that the kernel accepted. */
 static enum pp_accepted judge_new(struct pp_arrival *arrival)
 {
-	const struct pp_settings *settings = pp_configuration();
 	uint8_t peeked[PP_RECEIVE_PEEK];
 	struct pp_decision decision;
 	struct pp_receive receive;
@@ -179,13 +178,12 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 		return pp_accept_refused(arrival, "a setting is bad");
 	if (!pp_is_on() || !is_ours(arrival))
 		return PP_ACCEPTED;
-	settings = pp_configuration();
-	decision = pp_admission_judge(settings, &arrival->proxy, arrival->fd,
-				      &receive, peeked);
-	/* once in a call: who is told "readable" sleeps no longer than that */
-	if (decision.admission == PP_ADMIT_WAIT && arrival->turned_away == 0)
+	decision = pp_admission_judge(pp_configuration(), &arrival->proxy,
+				      arrival->fd, &receive, peeked);
+	/* who was told "readable" sleeps no longer than that: once in a call */
+	if (decision.admission == PP_ADMIT_WAIT && arrival->more_tries == 0)
 		decision = pp_admission_judge_received(
-			settings, &receive,
+			pp_configuration(), &receive,
 			wait_for_header(arrival->listener, &receive, peeked));
 	return carry_out(arrival, decision, &receive, peeked);
 }
@@ -210,7 +208,7 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 	arrival->fd = waiting->receive.fd;
 	pp_arrival_set_proxy(arrival, &waiting->proxy);
 	set_flags(arrival->fd, arrival->call);
-	/* else it was counted when accept waited for it */
+	/* as long as that pays off, it is counted when accept waits for it */
 	if (!is_patient(arrival->listener))
 		count_header(arrival->listener,
 			     pp_now_ms() + settings->timeout -
@@ -245,6 +243,14 @@ static enum pp_accepted accept_waiting(struct pp_arrival *arrival)
 		accepted = judge_waiting(arrival, &waiting);
 	pthread_setcancelstate(state, NULL);
 	return accepted;
+}
+
+bool pp_was_told_readable(const struct pp_arrival *arrival)
+{
+	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
+	       !atomic_load(&arrival->listener->only_accepted) &&
+	       (!atomic_load(&arrival->listener->was_told_eagain) ||
+		pp_wait_blocks(arrival->listener));
 }
 
 /* Is there a connection in the kernel's queue? */

@@ -31,12 +31,11 @@ enum pp_accepted {
 /* One call of accept, and the connection that it is at. */
 struct pp_arrival {
 	const struct pp_accept_call *call;
-	struct pp_listener *listener; /* NULL: no TCP listener */
+	struct pp_listener *listener; /* NULL: it has no record, see is_ours */
 	int fd;
 	union pp_address proxy;	    /* its peer, as the kernel names it */
 	struct pp_kernel_name name; /* what the program will be told */
-	/* of this call: */
-	int turned_away;	  /* so many were not handed over */
+	int more_tries;		    /* of this call, as it does not block */
 	struct pp_room_look look; /* into the room, in vain */
 	struct pp_wait wait;
 };
@@ -56,6 +55,12 @@ void pp_arrival_outcome(const struct pp_arrival *arrival, const char *outcome,
  * cancellation is deferred leaves no descriptor behind.
  */
 int pp_accept(const struct pp_accept_call *call);
+
+/*
+ * Was the program told that the listener is readable because of a connection
+ * that still waits, and never shown that it takes EAGAIN from it, or may sleep?
+ */
+bool pp_was_told_readable(const struct pp_arrival *arrival);
 
 /*
  * A header was taken off the connection on fd, whose peer the kernel names so:

@@ -9,8 +9,6 @@
 #include "connection/note.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
-#include "preload/real.h"
-#include "preload/server/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,25 +52,6 @@ static void refuse_connection(const struct start *start, const char *reason)
 	note_examined(start);
 }
 
-/*
- * Waits for so many bytes. False where no more will come: the peer has ended,
- * or it is too late.
- */
-static bool wait_for(int fd, size_t bytes, int64_t deadline)
-{
-	struct pollfd here = { .fd = fd, .events = POLLIN | POLLRDHUP };
-	int before = pp_receive_set_low_water(fd, (int)bytes);
-	int64_t left;
-	int ready;
-
-	do {
-		left = deadline - pp_now_ms();
-		ready = left > 0 ? real_poll(&here, 1, (int)left) : 0;
-	} while (ready < 0 && errno == EINTR);
-	pp_receive_set_low_water(fd, before);
-	return ready > 0 && here.revents == POLLIN;
-}
-
 /* Judges the connection, and waits for its header where it must. */
 static void look_at(const struct start *start)
 {
@@ -81,13 +60,12 @@ static void look_at(const struct start *start)
 	uint8_t peeked[PP_RECEIVE_PEEK];
 	struct pp_decision decision;
 	struct pp_receive receive;
+	bool last;
 
 	decision = pp_admission_judge(settings, &start->proxy, start->fd,
 				      &receive, peeked);
 	while (decision.admission == PP_ADMIT_WAIT) {
-		bool last = !wait_for(start->fd, receive.header.length,
-				      deadline);
-
+		pp_receive_wait(&receive, deadline, &last);
 		decision = pp_admission_judge_received(
 			settings, &receive,
 			pp_receive_try(&receive, last, peeked));

@@ -30,7 +30,7 @@ static bool may_go_on(struct pp_arrival *arrival)
 		return true;
 	}
 	return atomic_load(&listener->was_told_eagain) &&
-	       ++arrival->turned_away <= TRIES;
+	       ++arrival->more_tries <= TRIES;
 }
 
 /* The kernel's own addresses of a connection, for the note of kind reset. */
@@ -117,15 +117,7 @@ enum pp_accepted pp_accept_waits(struct pp_arrival *arrival,
 		real_close(stand_in);
 	pp_receive_free(receive);
 	return pp_accept_refused(arrival,
-				 "it cannot wait, descriptors are short");
-}
-
-bool pp_was_told_readable(const struct pp_arrival *arrival)
-{
-	return arrival->look.peer.sa.sa_family != AF_UNSPEC &&
-	       !atomic_load(&arrival->listener->only_accepted) &&
-	       (!atomic_load(&arrival->listener->was_told_eagain) ||
-		pp_wait_blocks(arrival->listener));
+				 "it cannot wait: no descriptor or memory");
 }
 
 /* Hands over what stands in for a connection that is in the room. */
@@ -148,6 +140,9 @@ enum pp_accepted pp_accept_nobody(struct pp_arrival *arrival)
 		atomic_store(&listener->was_told_eagain, true);
 		return PP_ACCEPT_FAILED;
 	}
-	return ++arrival->turned_away <= TRIES ? PP_ACCEPT_AGAIN
-					       : stand_in_for_waiting(arrival);
+	/* who waits has a peer; until one is looked at, the room gets shorter */
+	return ++arrival->more_tries <= TRIES ||
+			       arrival->look.peer.sa.sa_family == AF_UNSPEC
+		       ? PP_ACCEPT_AGAIN
+		       : stand_in_for_waiting(arrival);
 }

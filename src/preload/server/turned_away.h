@@ -29,13 +29,6 @@ enum pp_accepted pp_accept_waits(struct pp_arrival *arrival,
 				 const char *reason);
 
 /*
- * May the program have been told that the listener is readable because of a
- * connection in the room that still waits, and would it be hung by an accept
- * that sleeps, or not know the EAGAIN of one that does not?
- */
-bool pp_was_told_readable(const struct pp_arrival *arrival);
-
-/*
  * The kernel has no connection, and said EAGAIN. So does accept, but where the
  * program was told otherwise, or has to come again for the rest of the room.
  */
