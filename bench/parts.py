@@ -246,7 +246,7 @@ def behind_proxy(kind, at_once, count, options):
 
 def proxy(options):
     """Behind HAProxy, which the kernel does not wait for: TRUSTED alone."""
-    count = 10000
+    count = min(10000, raise_limit(10100) - 100)
     try:
         with large_queues():
             return report.proxy(
