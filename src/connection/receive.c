@@ -62,6 +62,7 @@ bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
 			       .events = POLLIN | POLLRDHUP };
 	int before = pp_receive_low_water(receive), ready;
 	struct timespec left;
+	bool over;
 
 	do {
 		pp_timeout_left(deadline * 1000000, &left);
@@ -69,8 +70,10 @@ bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
 	} while (ready < 0 && errno == EINTR);
 	if (before != (int)receive->header.length)
 		pp_receive_set_low_water(receive->fd, before);
-	*last = ready <= 0 || here.revents != POLLIN;
-	return ready > 0;
+	/* it is ready all the time where SO_RCVLOWAT does not count */
+	over = ready <= 0 || pp_now_ms() >= deadline;
+	*last = over || here.revents != POLLIN;
+	return !over;
 }
 
 /* recv(2) that neither blocks nor stops for a signal. */

@@ -61,10 +61,7 @@ static bool is_patient(const struct pp_listener *listener)
 	return atomic_load(&listener->patience) + AT_FIRST > 0;
 }
 
-/*
- * Goes on with a connection whose header is not whole, where waiting for that
- * has been paying off. What has become of it.
- */
+/* Waits for the rest of a header, where that has been paying off. */
 static enum pp_received wait_for_header(struct pp_listener *listener,
 					struct pp_receive *receive,
 					uint8_t *peeked)
