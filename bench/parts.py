@@ -220,8 +220,7 @@ def large_queues():
     them or finds their SYN cookie used (HAProxy logs SD): bare as well.
     """
     with contextlib.ExitStack() as stack:
-        stack.addCleanup = stack.callback
-        network = Namespace(stack)
+        network = Namespace(stack.callback)
         network.ip("link", "set", "lo", "up")
         stack.enter_context(network)
         for name in "core/somaxconn", "ipv4/tcp_max_syn_backlog":

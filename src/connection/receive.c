@@ -49,7 +49,7 @@ int pp_receive_set_low_water(int fd, int bytes)
 	return before;
 }
 
-int pp_receive_low_water(const struct pp_receive *receive)
+int pp_receive_expect_rest(const struct pp_receive *receive)
 {
 	return pp_receive_set_low_water(receive->fd,
 					(int)receive->header.length);
@@ -60,7 +60,7 @@ bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
 {
 	struct pollfd here = { .fd = receive->fd,
 			       .events = POLLIN | POLLRDHUP };
-	int before = pp_receive_low_water(receive), ready;
+	int before = pp_receive_expect_rest(receive), ready;
 	struct timespec left;
 	bool over;
 

@@ -78,7 +78,7 @@ int pp_receive_set_low_water(int fd, int bytes);
  * The same, so that nobody is woken before there is enough to go on with, nor
  * because of what was looked at already.
  */
-int pp_receive_low_water(const struct pp_receive *receive);
+int pp_receive_expect_rest(const struct pp_receive *receive);
 
 /*
  * Waits till there is enough to go on with, or nothing more will come, which

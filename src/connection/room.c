@@ -217,7 +217,7 @@ bool pp_room_enter(struct pp_room *room, const struct pp_waiting *from)
 		waiting->receive.fd = fd;
 		waiting->key = event.data.u64;
 		waiting->cookie = cookie;
-		waiting->low_water = pp_receive_low_water(&waiting->receive);
+		waiting->low_water = pp_receive_expect_rest(&waiting->receive);
 		if (pp_calls.epoll_ctl(room->epoll, EPOLL_CTL_ADD, fd,
 				       &event) == 0) {
 			append_waiting(room, waiting);
@@ -277,7 +277,7 @@ static void look_at_waiting(struct pp_room *room, struct pp_waiting *waiting,
 	if (waiting->received == PP_RECEIVED_MORE) {
 		look->peer = waiting->proxy;
 		if (waiting->receive.header.version == 2)
-			pp_receive_low_water(&waiting->receive);
+			pp_receive_expect_rest(&waiting->receive);
 		return;
 	}
 	unlink_waiting(room, waiting);

@@ -146,7 +146,7 @@ class Deferral(Case):
 
     def test_without_syn_cookies(self):
         """Silent clients would fill the queue, and shut the others out."""
-        namespace = namespaces.Namespace(self)
+        namespace = namespaces.Namespace(self.addCleanup)
         namespace.ip("link", "set", "lo", "up")
         with namespace:
             try:

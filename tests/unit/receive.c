@@ -67,7 +67,7 @@ static void take_split(struct connection *connection, struct bytes *stream,
 	HOLDS(receive.taken != NULL || receive.header.length > cut, "cut %zu",
 	      cut);
 	/* what is there already is not waited for again */
-	HOLDS(!pp_receive_wait(&receive, pp_now_ms() + 2, &last) && last,
+	HOLDS(!pp_receive_wait(&receive, pp_now_ms() + 1, &last) && last,
 	      "cut %zu", cut);
 	deliver(connection, stream->at + cut, stream->size - cut);
 	HOLDS(pp_receive_wait(&receive, pp_now_ms() + PATIENT, &last) && !last,

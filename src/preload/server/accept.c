@@ -67,13 +67,14 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 					uint8_t *peeked)
 {
 	const struct pp_settings *settings = pp_configuration();
-	int64_t deadline = pp_now_ms() + PATIENCE;
 	enum pp_received received = PP_RECEIVED_MORE;
+	int64_t deadline;
 	bool last;
 
 	if (settings->trusted.at == NULL || settings->must_use ||
 	    !is_patient(listener))
 		return received;
+	deadline = pp_now_ms() + PATIENCE;
 	while (received == PP_RECEIVED_MORE &&
 	       pp_receive_wait(receive, deadline, &last))
 		received = pp_receive_try(receive, last, peeked);
@@ -147,9 +148,8 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 }
 
 /*
- * Has the listener a record? It has none where it is not on one of PORTS, there
- * is no memory for one, or another socket had the descriptor: it is looked at
- * anew.
+ * Has the listener a record? Not where it is not on one of PORTS, memory was
+ * short, or another socket had the descriptor: then it is looked at anew.
  */
 static bool is_ours(struct pp_arrival *arrival)
 {

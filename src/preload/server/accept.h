@@ -36,7 +36,7 @@ struct pp_arrival {
 	union pp_address proxy;	    /* its peer, as the kernel names it */
 	struct pp_kernel_name name; /* what the program will be told */
 	int more_tries;		    /* of this call, as it does not block */
-	struct pp_room_look look; /* into the room, in vain */
+	struct pp_room_look look;   /* into the room, in vain */
 	struct pp_wait wait;
 };
 
@@ -58,7 +58,7 @@ int pp_accept(const struct pp_accept_call *call);
 
 /*
  * Was the program told that the listener is readable because of a connection
- * that still waits, and never shown that it takes EAGAIN from it, or may sleep?
+ * that still waits, while it never took EAGAIN from it, nor slept in accept?
  */
 bool pp_was_told_readable(const struct pp_arrival *arrival);
 

@@ -35,8 +35,8 @@ void pp_descriptors_close_all(void);
 bool pp_descriptors_has(int fd);
 
 /*
- * The program closed these, or replaced them by others. A room
- * whose listener is not there any more goes with it. Keeps errno.
+ * The program closed these, or replaced them by others. A room whose listener
+ * is not there any more goes with it. Keeps errno.
  */
 void pp_descriptors_after_close(unsigned first, unsigned last);
 

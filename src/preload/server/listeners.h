@@ -79,7 +79,7 @@ bool pp_listeners_is_something_else(int fd);
 /* Does the socket listen? One system call. Changes errno. */
 bool pp_is_listening(int fd);
 
-/* The program called listen(2) on fd, with success. */
+/* Makes the record of fd, after listen(2) or at an accept, if it gets one. */
 void pp_listeners_examine(int fd);
 
 /* The program called epoll_ctl(2), with success. */
@@ -87,8 +87,8 @@ void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
 				  const struct epoll_event *event);
 
 /*
- * The program is about to close fd: its record ends, and its room
- * is closed. Costs some loads, usually; keeps errno.
+ * The program is about to close fd: its record ends, and its room is closed.
+ * Costs some loads, usually; keeps errno.
  */
 void pp_listeners_before_close(int fd);
 

@@ -201,7 +201,7 @@ static bool try_poll_with_rooms(struct pollfd *fds, nfds_t count,
 	return true;
 }
 
-/* Notes which listeners the program waited for, where poll(2) is content. */
+/* Marks which listeners the program waited for, where poll(2) is content. */
 static int mark_polled(int result, const struct pollfd *fds, nfds_t count)
 {
 	if (result >= 0 && pp_listeners_any_only_accepted())

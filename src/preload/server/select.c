@@ -194,7 +194,7 @@ static bool try_select_with_rooms(struct selection *selection,
 	return true;
 }
 
-/* Notes which listeners the program waited for, where select(2) told of any. */
+/* Marks which listeners the program waited for, where select(2) told of any. */
 static int mark_selected(int result, int count, const fd_set *readable)
 {
 	if (result > 0 && readable != NULL && pp_listeners_any_only_accepted())
