@@ -82,18 +82,23 @@ static bool get_secret(uint64_t secret[2])
 	return random != NULL;
 }
 
+/* What notes of this program are keyed by. False where there is nothing. */
+static bool get_key_of_check(uint64_t secret[2])
+{
+	memcpy(secret, magic, sizeof(magic));
+	/* whoever starts a setuid program must not steer what it believes */
+	return getauxval(AT_SECURE) == 0 || get_secret(secret);
+}
+
 /* The tag of a note with this kind and header; its check counts as 0. */
-static bool make_tag(const union key *key, socklen_t size,
-		     const union pp_address *kernel, uint32_t *tag)
+static uint32_t make_tag(const union key *key, socklen_t size,
+			 const union pp_address *kernel,
+			 const uint64_t secret[2])
 {
 	uint32_t meaning = key->tag & ~TAG_CHECK;
-	uint64_t secret[2], words[sizeof(struct checked) / 8];
+	uint64_t words[sizeof(struct checked) / 8];
 	struct checked checked = { .family = AF_UNSPEC };
 
-	memcpy(secret, magic, sizeof(secret));
-	/* whoever starts a setuid program must not steer what it believes */
-	if (getauxval(AT_SECURE) != 0 && !get_secret(secret))
-		return false;
 	if (kernel != NULL) {
 		union pp_address peer = *kernel;
 
@@ -106,11 +111,10 @@ static bool make_tag(const union key *key, socklen_t size,
 	memcpy(&checked.key, key, size);
 	checked.key.tag = meaning;
 	memcpy(words, &checked, sizeof(words));
-	*tag = ((uint32_t)pp_digest(secret, words,
+	return ((uint32_t)pp_digest(secret, words,
 				    offsetof(struct checked, key) / 8 +
 					    size / 8) &
 		TAG_CHECK) | meaning;
-	return true;
 }
 
 /* Has the destination found again; the digest to find it by, or 0. */
@@ -161,9 +165,14 @@ bool pp_note_write(int fd, const union pp_address *kernel,
 		   const struct pp_note *note)
 {
 	struct pp_note shorter = *note;
+	uint64_t secret[2];
 	union key key;
 	socklen_t size;
 
+	if (!PP_NOTES)
+		return true;
+	if (!get_key_of_check(secret))
+		return false;
 	/* the family that the kernel names is that of the socket, which stays */
 	if (note->kind == PP_NOTE_RESET) {
 		kernel = NULL;
@@ -171,10 +180,8 @@ bool pp_note_write(int fd, const union pp_address *kernel,
 		pp_address_unmap(&shorter.destination);
 	}
 	size = fill_key(&key, &shorter);
-	return !PP_NOTES ||
-	       (make_tag(&key, size, kernel, &key.tag) &&
-		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key,
-			   size) == 0);
+	key.tag = make_tag(&key, size, kernel, secret);
+	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_KEY, &key, size) == 0;
 }
 
 static enum pp_note_header header_of(const struct pp_header *header)
@@ -235,11 +242,12 @@ static void read_v6(const struct note_v6 *key, struct pp_note *note)
 	note->destination.in6.sin6_port = key->destination_port;
 }
 
-bool pp_note_parse(const struct pp_note_bytes *bytes,
-		   const union pp_address *kernel, struct pp_note *note)
+bool pp_note_parse_of(const struct pp_note_bytes *bytes,
+		      const union pp_address *kernel, const uint64_t *secret,
+		      struct pp_note *note)
 {
+	uint64_t known[2];
 	union key key;
-	uint32_t tag;
 
 	if (bytes->size != sizeof(key.v4) && bytes->size != sizeof(key.v6))
 		return false;
@@ -248,8 +256,10 @@ bool pp_note_parse(const struct pp_note_bytes *bytes,
 	note->kind = (enum pp_note_kind)(key.tag & TAG_KIND);
 	note->header = (enum pp_note_header)(key.tag >> TAG_HEADER_SHIFT &
 					     TAG_HEADER);
+	memcpy(known, magic, sizeof(known));
 	if ((note->kind == PP_NOTE_RESET) != (kernel == NULL) ||
-	    !make_tag(&key, bytes->size, kernel, &tag) || tag != key.tag)
+	    make_tag(&key, bytes->size, kernel,
+		     secret != NULL ? secret : known) != key.tag)
 		return false;
 	if (bytes->size == sizeof(key.v4))
 		read_v4(&key.v4, note);
@@ -258,4 +268,13 @@ bool pp_note_parse(const struct pp_note_bytes *bytes,
 	if (note->kind == PP_NOTE_SOURCE)
 		note->kind = PP_NOTE_CLIENT;
 	return true;
+}
+
+bool pp_note_parse(const struct pp_note_bytes *bytes,
+		   const union pp_address *kernel, struct pp_note *note)
+{
+	uint64_t secret[2];
+
+	return get_key_of_check(secret) &&
+	       pp_note_parse_of(bytes, kernel, secret, note);
 }

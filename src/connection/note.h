@@ -86,4 +86,13 @@ bool pp_note_fetch(int fd, struct pp_note_bytes *bytes);
 bool pp_note_parse(const struct pp_note_bytes *bytes,
 		   const union pp_address *kernel, struct pp_note *note);
 
+/*
+ * The same for a socket of another program, whose notes are keyed by this
+ * secret: the 16 bytes at its AT_RANDOM where it has AT_SECURE, else NULL. The
+ * destination of an IPv6 client is not known.
+ */
+bool pp_note_parse_of(const struct pp_note_bytes *bytes,
+		      const union pp_address *kernel, const uint64_t *secret,
+		      struct pp_note *note);
+
 #endif

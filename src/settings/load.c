@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -82,11 +83,11 @@ static bool is_optional(const struct pp_settings *settings)
 }
 
 /* Takes the settings of a file that is open. Returns 0 or more, or -errno. */
-static ssize_t read_open(int fd, struct pp_settings *settings,
+static ssize_t read_open(int fd, const char *program,
+			 struct pp_settings *settings,
 			 struct pp_settings_error *error)
 {
 	char *bytes = pp_memory_map(TEXT_SIZE);
-	char program[1024];
 	ssize_t length;
 
 	if (bytes == NULL) {
@@ -103,22 +104,25 @@ static ssize_t read_open(int fd, struct pp_settings *settings,
 				 FILE_MAX);
 	else
 		pp_settings_parse_file(bytes, (size_t)length,
-				       program_name(program, sizeof(program)),
-				       settings, error);
+				       program, settings, error);
 	munmap(bytes, TEXT_SIZE);
 	return length;
 }
 
-int pp_settings_read_file(struct pp_settings *settings,
-			  struct pp_settings_error *error)
+int pp_settings_read_file_at(const char *root, const char *program,
+			     struct pp_settings *settings,
+			     struct pp_settings_error *error)
 {
-	int fd = open(settings->config,
-		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t result = -errno;
+	char path[sizeof(settings->config) + 32];
+	ssize_t result;
+	int fd;
 
+	snprintf(path, sizeof(path), "%s%s", root, settings->config);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	result = -errno;
 	if (fd >= 0) {
 		settings->has_file = true;
-		result = read_open(fd, settings, error);
+		result = read_open(fd, program, settings, error);
 		/* by name it may be somebody's hook */
 		syscall(SYS_close, fd);
 	} else if ((result != -ENOENT && result != -ENOTDIR) ||
@@ -129,4 +133,13 @@ int pp_settings_read_file(struct pp_settings *settings,
 	if (result == -EMFILE || result == -ENFILE || result == -ENOMEM)
 		return (int)-result;
 	return 0;
+}
+
+int pp_settings_read_file(struct pp_settings *settings,
+			  struct pp_settings_error *error)
+{
+	char program[1024];
+
+	return pp_settings_read_file_at(
+		"", program_name(program, sizeof(program)), settings, error);
 }

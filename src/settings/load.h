@@ -40,4 +40,12 @@ void pp_settings_parse_file(char *text, size_t length, const char *program,
 int pp_settings_read_file(struct pp_settings *settings,
 			  struct pp_settings_error *error);
 
+/*
+ * The same for a program of that base name whose root directory this is: "", or
+ * up to 31 bytes as "/proc/1/root".
+ */
+int pp_settings_read_file_at(const char *root, const char *program,
+			     struct pp_settings *settings,
+			     struct pp_settings_error *error);
+
 #endif

@@ -280,6 +280,29 @@ TEST(secure_program)
 	ck_assert(!reads(&got));
 }
 
+/* Another program's, for whoever may look at its sockets and its memory. */
+TEST(of_another_program)
+{
+	const union pp_address kernel = kernel_address();
+	const struct pp_note note = note_of("192.0.2.1", "192.0.2.2");
+	const uint64_t other[2] = { secret[0], secret[1] + 1 };
+	struct pp_note_bytes bytes;
+	struct pp_note got;
+
+	for (secure = 0; secure <= 1; secure++) {
+		const uint64_t *own = secure != 0 ? secret : NULL;
+		const uint64_t *wrong = secure != 0 ? NULL : secret;
+
+		ck_assert(writes(&note));
+		ck_assert(pp_note_fetch(connection.server, &bytes));
+		ck_assert(pp_note_parse_of(&bytes, &kernel, own, &got));
+		ck_assert(pp_address_equal(&got.source, &note.source));
+		ck_assert(!pp_note_parse_of(&bytes, &kernel, wrong, &got));
+		ck_assert(!pp_note_parse_of(&bytes, &kernel, other, &got));
+	}
+	secure = 0;
+}
+
 TEST(none_at_first)
 {
 	union pp_address kernel = kernel_address();
