@@ -12,26 +12,7 @@
 
 PP_EXPORT const char *proxyproto_tlv_name(unsigned type)
 {
-	static const struct {
-		unsigned type;
-		const char *name;
-	} names[] = {
-		{ 0x01, "alpn" },	 { 0x02, "authority" },
-		{ 0x03, "crc32c" },	 { 0x04, "noop" },
-		{ 0x05, "unique-id" },	 { 0x20, "ssl" },
-		{ 0x21, "ssl-version" }, { 0x22, "ssl-cn" },
-		{ 0x23, "ssl-cipher" },	 { 0x24, "ssl-sig-alg" },
-		{ 0x25, "ssl-key-alg" }, { 0x26, "ssl-group" },
-		{ 0x27, "ssl-sig-scheme" },
-		{ 0x28, "ssl-client-cert" },
-		{ 0x30, "netns" },	 { 0xe0, "gcp" },
-		{ 0xea, "aws" },	 { 0xee, "azure" },
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return NULL;
+	return pp_tlv_name(type);
 }
 
 _Static_assert(PP_TLV_FOUND == 1 && PP_TLV_END == 0 &&

@@ -5,6 +5,7 @@
 #include "connection/report.h"
 
 #include "connection/destinations.h"
+#include "protocol/tlv.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +20,9 @@
 #include <unistd.h>
 
 static const char server[] = "libproxyproto";
+
+/* So much of a line is left for vectors, whatever the addresses are. */
+#define VECTORS_MAX 250
 
 /* What descriptor 2 was, in one word that is always whole. */
 #define NOT_KNOWN ((uintptr_t)0)
@@ -125,20 +129,25 @@ static bool is_wanted(const struct pp_settings *settings, int fd)
 
 void pp_report_header(const struct pp_settings *settings, const char *by,
 		      int fd, const union pp_address *proxy,
-		      const struct pp_header *header)
+		      const struct pp_header *header, const uint8_t *bytes)
 {
 	char at[PP_ADDRESS_TEXT], from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
+	char list[VECTORS_MAX] = "";
 
 	if (!is_wanted(settings, fd))
 		return;
+	if (bytes != NULL)
+		pp_tlv_list(bytes + header->tlv_offset, header->tlv_length,
+			    list, sizeof(list));
 	pp_report(server,
 		  "%s: fd %d: v%u %s header of %zu bytes from proxy %s: "
-		  "client %s, destination %s",
+		  "client %s, destination %s%s%s",
 		  by, fd, header->version,
 		  header->command == PP_COMMAND_LOCAL ? "LOCAL" : "PROXY",
 		  header->length, pp_address_text(proxy, at, sizeof(at)),
 		  pp_address_text(&header->source, from, sizeof(from)),
-		  pp_address_text(&header->destination, to, sizeof(to)));
+		  pp_address_text(&header->destination, to, sizeof(to)),
+		  list[0] == '\0' ? "" : ", TLVs ", list);
 }
 
 void pp_report_outcome(const struct pp_settings *settings, const char *by,

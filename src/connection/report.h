@@ -38,11 +38,12 @@ void pp_report(const char *who, const char *format, ...)
 
 /*
  * For the server in debug mode: a header was taken off the connection fd, by
- * "accept" or the like.
+ * "accept" or the like. bytes are the header's, for its vectors, or NULL where
+ * there was no memory for them.
  */
 void pp_report_header(const struct pp_settings *settings, const char *by,
 		      int fd, const union pp_address *proxy,
-		      const struct pp_header *header);
+		      const struct pp_header *header, const uint8_t *bytes);
 
 /* The same: what else became of the connection fd, and why. */
 void pp_report_outcome(const struct pp_settings *settings, const char *by,

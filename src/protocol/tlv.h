@@ -12,6 +12,7 @@
 #define PP_TLV_SSL 0x20
 
 #define PP_TLV_FIXED 3		/* type and length */
+#define PP_TLV_NAME_MAX 16	/* of pp_tlv_name, its '\0' counted */
 #define PP_UNIQUE_ID_MAX 128
 #define PP_SSL_FIXED 5		/* of the value of SSL: client and verify */
 
@@ -34,6 +35,18 @@ enum pp_tlv_result {
  */
 enum pp_tlv_result pp_tlv_next(const uint8_t *bytes, size_t size,
 			       size_t *offset, struct pp_tlv *tlv);
+
+/* The name of a type, as "alpn" or "ssl-cn"; NULL for others. */
+const char *pp_tlv_name(unsigned type);
+
+/*
+ * Writes vectors as text: 'alpn="h2", 0xe5=0x01ff'. Those within an SSL vector
+ * follow it. A value is text in quotes where it is mostly that, what is not
+ * ASCII as \xHH, or else bytes; a long one is cut, and so is the list where it
+ * finds no room (of 8 bytes at least): "..." says so. Signal-safe as snprintf(3)
+ * is.
+ */
+void pp_tlv_list(const uint8_t *bytes, size_t size, char *text, size_t room);
 
 /*
  * CRC32c (Castagnoli), as RFC 4960 appendix B and section 2.2.3 use it. Goes on

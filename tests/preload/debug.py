@@ -6,7 +6,7 @@ import socket
 import tempfile
 
 import fixture
-from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, manual, v1, v2
+from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, manual, tlv, v1, v2
 from fixture.calls import CallsCase, pack_address, pack_unix
 
 CLIENT = "192.0.2.1", 1111
@@ -73,6 +73,38 @@ class Debug(CallsCase):
                 " from 127.0.0.1:\\d+",
                 "waits: header not whole, from 127.0.0.1:\\d+"):
             calls.wait_line(rf"^libproxyproto: accept: fd \d+: {line}$")
+
+    def test_vectors(self):
+        """What a header says beside its addresses, also of one that is late
+        and one that is long; of what the client chose, nothing of its own."""
+        calls = self.start(DEBUG=1)
+        listener = calls.listener()
+        aws = tlv(0xEA, b"\x01vpce-08d2bf15fac5001c9")
+        inner = tlv(0x21, b"TLSv1.3") + tlv(0x22, b"joe")
+        for vectors, told in (
+                (aws, 'aws="\\x01vpce-08d2bf15fac5001c9"'),
+                (tlv(1, b"h2") + tlv(0xE5, b"\1\xff"),
+                 'alpn="h2", 0xe5=0x01ff'),
+                (tlv(0x20, b"\7\0\0\0\0" + inner), "ssl=0x0700000000, "
+                 'ssl-version="TLSv1.3", ssl-cn="joe"'),
+                (tlv(2, b'"\nlibproxyproto: x'),
+                 'authority="\\"\\x0alibproxyproto: x"'),
+                (aws + tlv(4, bytes(1000)), 'aws="\\x01vpce-08d2bf15fac5001c9'
+                 f'", noop=0x{"00" * 24}...'),
+                (tlv(5, b"x" * 61) * 9,
+                 f'unique-id="{"x" * 61}", ' * 3 + "...")):
+            for late in False, True:
+                begin = len(calls.lines)
+                header = v2(tlvs=vectors)
+                client = self.client(listener, header[:20] if late else header)
+                calls.begin("accept", listener.fd, 128)
+                if late:
+                    calls.wait_line("waits: header not whole", begin)
+                    client.sendall(header[20:])
+                line = calls.wait_line("^.*header of .*$", begin)[0]
+                self.assertEqual(line.split("192.0.2.2:2222")[1],
+                                 ", TLVs " + told)
+                self.assertEqual(calls.finish("accept").address, CLIENT)
 
     def told_at_first(self, **settings):
         """What the first listen says, and nothing else does."""

@@ -40,6 +40,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/suites.h \
 	tests/unit/support.c tests/unit/support.h \
 	tests/unit/tlv.c \
+	tests/unit/tlv_text.c \
 	tests/unit/unit.c
 # -iquote: <check.h> is Check's, not the core's.
 tests_unit_unit_CPPFLAGS = -iquote $(srcdir)/src -I$(srcdir)/src/api

@@ -88,7 +88,8 @@ void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_header *header = &receive->header;
 
-	pp_report_header(settings, by, fd, kernel, header);
+	pp_report_header(settings, by, fd, kernel, header,
+			 pp_receive_bytes(receive, peeked));
 	if (!pp_note_write_header(fd, kernel, header))
 		pp_report_outcome(settings, by, fd, kernel, "not remembered",
 				  "its socket takes no note");

@@ -70,7 +70,8 @@ static bool start_waiting(const struct pp_arrival *arrival,
 		.deadline = pp_now_ms() + pp_configuration()->timeout,
 	};
 
-	waiting.receive.keep = pp_headers_are_kept();
+	waiting.receive.keep =
+		pp_headers_are_kept() || pp_configuration()->debug;
 	return pp_rooms_enter(arrival->listener, &waiting);
 }
 
