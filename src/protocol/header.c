@@ -35,9 +35,13 @@ static bool begins_like(const uint8_t *bytes, size_t size,
 
 bool pp_header_has_more(const struct pp_header *header)
 {
+	int destination = header->destination.sa.sa_family;
+
 	switch (header->source.sa.sa_family) {
 	case AF_INET:
-		return header->version == 2 && header->length > PP_V2_FIXED + 12;
+		return header->version == 2
+			       ? header->length > PP_V2_FIXED + 12
+			       : destination == AF_UNSPEC;
 	case AF_INET6:
 		return header->version == 2 && header->length > PP_V2_FIXED + 36;
 	default:
@@ -69,7 +73,10 @@ enum pp_verdict pp_header_parse(const void *bytes, size_t size,
 	/* what each verdict promises to those who act on it */
 	assert(verdict != PP_HEADER_COMPLETE || header->length <= size);
 	assert(verdict != PP_HEADER_COMPLETE ||
-	       header->source.sa.sa_family == header->destination.sa.sa_family);
+	       header->source.sa.sa_family ==
+		       header->destination.sa.sa_family ||
+	       (header->version == 1 &&
+		header->destination.sa.sa_family == AF_UNSPEC));
 	assert(verdict != PP_HEADER_MORE || header->length > size);
 	assert(verdict != PP_HEADER_MALFORMED || header->reason != NULL);
 	return verdict;

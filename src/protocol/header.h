@@ -51,7 +51,9 @@ struct pp_header {
 	/* Family and transport as byte 14 of version 2 has them (0x11 ...);
 	   with LOCAL they may be anything. */
 	unsigned protocol;
-	/* AF_UNSPEC where the header names none that a TCP socket can have. */
+	/* AF_UNSPEC where the header names none that a TCP socket can have;
+	   else of one family, or the destination, in version 1, AF_UNSPEC:
+	   it was of the other one. */
 	union pp_address source;
 	union pp_address destination;
 	/* Where the TLVs lie in the header; both 0 without TLVs. */

@@ -89,6 +89,31 @@ static bool address_fits(const struct word *word, union pp_address *to)
 	       inet_pton(to->sa.sa_family, word->text, ip) == 1;
 }
 
+/*
+ * nginx takes the line's family from the client, and writes the address that
+ * the client reached as it is: of the other family where a real_ip module has
+ * replaced the client. It is v4-mapped or unmapped then, or AF_UNSPEC where
+ * that cannot be.
+ */
+static bool destination_fits(const struct word *word, union pp_address *to)
+{
+	const sa_family_t family = to->sa.sa_family;
+	union pp_address other = { .sa.sa_family = AF_INET };
+
+	if (address_fits(word, to))
+		return true;
+	if (family == AF_INET)
+		other.sa.sa_family = AF_INET6;
+	if (!address_fits(word, &other))
+		return false;
+	if (!word->ended)
+		return true;
+	pp_address_on_socket(to, &other, family);
+	if (to->sa.sa_family != family)
+		memset(to, 0, sizeof(*to));
+	return true;
+}
+
 static bool port_fits(const struct word *word, union pp_address *to)
 {
 	unsigned port = 0;
@@ -97,7 +122,8 @@ static bool port_fits(const struct word *word, union pp_address *to)
 		return true;
 	if (!pp_number(word->text, word->length, 65535, &port))
 		return false;
-	pp_address_set_port(to, htons((in_port_t)port));
+	if (to->sa.sa_family != AF_UNSPEC)
+		pp_address_set_port(to, htons((in_port_t)port));
 	return true;
 }
 
@@ -130,6 +156,25 @@ static enum pp_verdict find_end(struct line *line, struct pp_header *header)
 	return pp_header_more(header, size + 1);
 }
 
+static bool nth_word_fits(size_t n, const struct word *word,
+			  struct pp_header *header)
+{
+	switch (n) {
+	case 0:
+		return word_fits(word, "PROXY");
+	case 1:
+		return protocol_fits(word, header);
+	case 2:
+		return address_fits(word, &header->source);
+	case 3:
+		return destination_fits(word, &header->destination);
+	case 4:
+		return port_fits(word, &header->source);
+	default:
+		return port_fits(word, &header->destination);
+	}
+}
+
 /* What is wrong with the words that are there, or NULL. */
 static const char *find_fault(struct line *line, struct pp_header *header)
 {
@@ -138,19 +183,11 @@ static const char *find_fault(struct line *line, struct pp_header *header)
 		"bad source address",	 "bad destination address",
 		"bad source port",	 "bad destination port",
 	};
-	union pp_address *ends[] = { &header->source, &header->destination };
 
 	for (size_t i = 0; i < 6; i++) {
 		struct word word = next_word(line);
-		bool fits;
 
-		if (i < 2)
-			fits = i == 0 ? word_fits(&word, "PROXY")
-				      : protocol_fits(&word, header);
-		else
-			fits = i < 4 ? address_fits(&word, ends[i % 2])
-				     : port_fits(&word, ends[i % 2]);
-		if (!fits)
+		if (!nth_word_fits(i, &word, header))
 			return faults[i];
 		/* behind UNKNOWN there may be anything */
 		if (!word.ended || (i == 1 && header->protocol == 0))

@@ -26,7 +26,8 @@ MORE = (TLVS, with_crc(tlv(4, b"")), LONG,
         # a family without addresses
         v2_raw(protocol=0x10), v2_raw(protocol=0x01),
         v2_raw(command=0x20, protocol=0x11),
-        b"PROXY UNKNOWN 192.0.2.1 ignored\r\n")
+        b"PROXY UNKNOWN 192.0.2.1 ignored\r\n",
+        v1(destination="2001:db8::2"))
 
 
 class Case(CallsCase):

@@ -25,6 +25,8 @@ STATED = {
         b"PROXY TCP6 " + b":".join([b"ffff"] * 8) + b" "
         + b":".join([b"ffff"] * 8) + b" 65535 65535\r\n",
         (":".join(["ffff"] * 8), 65535)),
+    "v1 TCP4 to IPv6": (v1(destination="2001:db8::2"), CLIENT4),
+    "v1 TCP6 to IPv4": (v1("2001:db8::1", "192.0.2.2"), CLIENT6),
     "v1 port 0": (v1(source_port=0, destination_port=0), ("192.0.2.1", 0)),
     "v2 TCP4": (v2(), CLIENT4),
     "v2 TCP6": (v2("2001:db8::1", "2001:db8::2"), CLIENT6),

@@ -72,6 +72,28 @@ class Destination(Names):
         self.check(ON_IPV4, MAPPED, IPV4[1])
         self.check(ON_IPV6, MAPPED, MAPPED[1])
 
+    def test_one_of_the_other_family(self):
+        """As nginx writes it, in version 1."""
+        for host, proxy in ON_IPV6 + ON_IPV4:
+            listener = self.calls.listener(host)
+            for header, shown, client in (
+                    (v1(IPV6[0], IPV4[1]), MAPPED[1], IPV6[0]),
+                    (v1(IPV4[0], MAPPED[1]), MAPPED[1], MAPPED[0]),
+                    (v1(IPV4[0], IPV6[1]), None, MAPPED[0])):
+                if ":" not in host:
+                    shown = shown and IPV4[1]
+                    client = IPV4[0] if client == MAPPED[0] else client
+                with self.subTest(host=host, proxy=proxy, header=header):
+                    fd, proxied = self.accept(listener, header, proxy)
+                    name, port = proxied.getpeername()[:2]
+                    if host == "::" and ":" not in name:
+                        name = "::ffff:" + name
+                    self.assertEqual(
+                        self.calls.getsockname(fd).address,
+                        (shown, 2222) if shown else (name, port))
+                    self.assertEqual(self.calls.getpeername(fd).address,
+                                     (client, 1111))
+
     def test_ipv6_on_an_ipv4_socket(self):
         """Where the buffer has no room for it the kernel's name stays."""
         listener = self.calls.listener()

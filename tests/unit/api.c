@@ -114,6 +114,10 @@ TEST(lines_are_told)
 		  "192.0.2.2" },
 		{ "PROXY TCP6 2001:db8::1 2001:db8::2 1111 2222\r\n",
 		  "2001:db8::1", "2001:db8::2" },
+		{ "PROXY TCP6 2001:db8::1 192.0.2.2 1111 2222\r\n",
+		  "2001:db8::1", "::ffff:192.0.2.2" },
+		{ "PROXY TCP4 192.0.2.1 2001:db8::2 1111 2222\r\n",
+		  "192.0.2.1", NULL },
 		{ "PROXY UNKNOWN 192.0.2.1\r\n", NULL, NULL },
 	};
 	static struct bytes bytes;

@@ -171,12 +171,18 @@ TEST(format_reverses_parse)
 		ck_assert_int_eq(proxyproto_parse(bytes.at, bytes.size, &first),
 				 PROXYPROTO_COMPLETE);
 		length = proxyproto_format(&first, again, sizeof(again));
+		count++;
+		/* a destination that is left out, as of the other family */
+		if (first.source.sa.sa_family != AF_UNSPEC &&
+		    first.destination.sa.sa_family == AF_UNSPEC) {
+			ck_assert_int_eq(length, PROXYPROTO_UNFIT);
+			continue;
+		}
 		ck_assert_int_gt(length, 0);
 		ck_assert_int_eq(proxyproto_parse(again, (size_t)length,
 						  &second),
 				 PROXYPROTO_COMPLETE);
 		ck_assert_msg(same_header(&first, &second), "header %zu", n);
-		count++;
 	}
 	ck_assert_int_gt(count, 10);
 }

@@ -2,7 +2,8 @@
 /*
  * Lines of version 1 with any one byte changed, added or taken away, judged
  * by the parser and by a slow reading of section 2.1 that shares nothing with
- * it: words are parsed, written again in canonical form, and compared.
+ * it: words are parsed, written again in canonical form, and compared. The
+ * destination may be of either family, as nginx writes it.
  */
 #include <config.h>
 
@@ -21,6 +22,9 @@ static const char *const lines[] = {
 	"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n",
 	"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 1111 2222\r\n",
 	"PROXY TCP6 :: 1:2:3:4:5:6:7:8 0 65535\r\n",
+	"PROXY TCP4 192.0.2.1 2001:db8::1 1111 2222\r\n",
+	"PROXY TCP4 192.0.2.1 ::ffff:192.0.2.1 1111 2222\r\n",
+	"PROXY TCP6 2001:db8::1 192.0.2.1 1111 2222\r\n",
 	"PROXY UNKNOWN\r\n",
 	"PROXY UNKNOWN ab\r\n",
 };
@@ -64,8 +68,9 @@ static bool words_ok(char *line)
 	family = strcmp(word[1], "TCP4") == 0 ? AF_INET : AF_INET6;
 	return (family == AF_INET || strcmp(word[1], "TCP6") == 0) &&
 	       strcmp(word[0], "PROXY") == 0 && address_ok(word[2], family) &&
-	       address_ok(word[3], family) && port_ok(word[4]) &&
-	       port_ok(word[5]);
+	       (address_ok(word[3], AF_INET) ||
+		address_ok(word[3], AF_INET6)) &&
+	       port_ok(word[4]) && port_ok(word[5]);
 }
 
 /* What the specification says of bytes of which there are 107 and more. */

@@ -135,6 +135,9 @@ static const char *const valid_lines[] = {
 	"PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 	" ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
 	"PROXY TCP6 0:0:0:0:0:ffff:255.255.255.255 1:: 1 2\r\n",
+	"PROXY TCP6 2001:db8::1 192.0.2.2 1111 2222\r\n",
+	"PROXY TCP4 192.0.2.1 ::ffff:192.0.2.2 1111 2222\r\n",
+	"PROXY TCP4 192.0.2.1 2001:db8::2 1111 2222\r\n",
 	"PROXY UNKNOWN\r\n",
 	"PROXY UNKNOWN \r\n",
 	"PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
