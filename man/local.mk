@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += man/libproxyproto_connect.7
+EXTRA_DIST += man/proxyproto.1
+if COMMAND
+dist_man_MANS += man/proxyproto.1
+endif
 # These name the settings file, whose folder make knows, not configure.
 settings_pages = man/libproxyproto.7 man/libproxyproto.conf.5
 man_MANS = $(settings_pages)

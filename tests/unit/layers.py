@@ -20,6 +20,9 @@ ALLOWED = {
                        "api"},
     "preload/client": {"", "protocol", "settings", "connection", "preload"},
     "api": {"", "protocol"},
+    "supervisor": {"", "protocol", "settings", "connection"},
+    "command": {"", "protocol", "settings", "connection", "supervisor",
+                "api"},
 }
 
 

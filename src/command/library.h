@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* Where the libraries are that the command preloads. */
+#ifndef PP_COMMAND_LIBRARY_H
+#define PP_COMMAND_LIBRARY_H
+
+#include "settings/settings.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+enum pp_library {
+	PP_LIBRARY_SERVER,
+	PP_LIBRARY_CLIENT,
+};
+
+/*
+ * The path of a library: beside the command, in .libs, where make(1) has left
+ * it, or where it is installed. False, and a line in *error, where it cannot be
+ * read, or be named in LD_PRELOAD.
+ */
+bool pp_library_path(enum pp_library library, char path[static PATH_MAX],
+		     struct pp_settings_error *error);
+
+/*
+ * Puts a library into LD_PRELOAD, ahead of what is there, unless it is there
+ * already. False where that fails, and a line in *error.
+ */
+bool pp_library_preload(enum pp_library library,
+			struct pp_settings_error *error);
+
+#endif

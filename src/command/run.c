@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/* proxyproto run and proxyproto connect: start a program with a library. */
+#include <config.h>
+
+#include "command/command.h"
+#include "command/library.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum means {
+	BY_AUTO,
+	BY_PRELOAD,
+	BY_SUPERVISOR,
+};
+
+static const char *const means_names[] = { "auto", "preload", "supervise" };
+
+#define MEANS_COUNT (sizeof(means_names) / sizeof(*means_names))
+
+static const struct pp_option run_options[] = {
+	{ "how", 0, "MEANS", "by which means: preload, supervise or auto" },
+	{ .name = NULL },
+};
+
+/* What both do. */
+struct task {
+	const struct pp_subcommand *subcommand;
+	enum pp_library library;
+	enum means means;
+	struct pp_settings settings;
+};
+
+/* Takes the value of --how. */
+static bool take_means(struct task *task, const char *value)
+{
+	for (size_t i = 0; i < MEANS_COUNT; i++)
+		if (strcmp(value, means_names[i]) == 0) {
+			task->means = (enum means)i;
+			return true;
+		}
+	pp_complain(task->subcommand, "--how=\"%s\" is not valid: it takes "
+		    "preload, supervise or auto", value);
+	return false;
+}
+
+/* Takes a setting, and puts it into the environment for COMMAND. */
+static bool take_setting(struct task *task, const struct pp_given *given)
+{
+	const char *value = given->value != NULL ? given->value : "1";
+	char name[PP_OPTION_NAME], place[PP_OPTION_NAME + 2];
+	char variable[sizeof(PP_SETTINGS_PREFIX) + PP_OPTION_NAME];
+	struct pp_settings_error error = { "" };
+	const struct pp_settings_origin origin = {
+		.source = PP_FROM_ENVIRONMENT, .section = "", .place = place };
+
+	pp_option_name(given->setting, name);
+	snprintf(place, sizeof(place), "--%s", name);
+	pp_settings_set(task->subcommand->settings, given->setting, value,
+			&origin, &task->settings, &error);
+	if (error.text[0] != '\0') {
+		pp_complain(task->subcommand, "%s", error.text);
+		return false;
+	}
+	snprintf(variable, sizeof(variable), PP_SETTINGS_PREFIX "%s",
+		 given->setting->name);
+	if (setenv(variable, value, 1) == 0)
+		return true;
+	pp_complain(task->subcommand, "%s: %s", variable, strerror(errno));
+	return false;
+}
+
+/* Reads the options. False where one has a mistake, which was told. */
+static bool take_options(struct task *task, int argc, char *argv[])
+{
+	struct pp_given given;
+	bool good = true;
+
+	while (good && pp_next_option(task->subcommand, argc, argv, &given))
+		good = given.setting != NULL ? take_setting(task, &given)
+					     : take_means(task, given.value);
+	if (good && argv[optind] == NULL) {
+		pp_complain(task->subcommand, "COMMAND is missing; proxyproto "
+			    "%s --help has examples", task->subcommand->name);
+		good = false;
+	}
+	return good;
+}
+
+/* Whether all settings together are good, those of the environment included. */
+static bool check_settings(struct task *task)
+{
+	struct pp_settings_error error = { "" };
+
+	pp_settings_environment(task->subcommand->settings, environ,
+				&task->settings, &error);
+	if (task->library == PP_LIBRARY_CLIENT)
+		pp_settings_agree(&task->settings, &error);
+	if (error.text[0] == '\0')
+		return true;
+	pp_complain(task->subcommand, "%s", error.text);
+	return false;
+}
+
+/* Becomes COMMAND. Returns where that fails, as env(1) does. */
+static int execute(const struct task *task, char *argv[])
+{
+	int error;
+
+	execvp(argv[0], argv);
+	error = errno;
+	pp_complain(task->subcommand, "%s: %s", argv[0], strerror(error));
+	return error == ENOENT ? PP_EXIT_NOT_FOUND : PP_EXIT_CANNOT_RUN;
+}
+
+static int run_preloaded(const struct task *task, char *argv[])
+{
+	struct pp_settings_error error = { "" };
+
+	if (!pp_library_preload(task->library, &error))
+		return pp_complain(task->subcommand, "%s", error.text);
+	return execute(task, argv);
+}
+
+static int run_task(struct task *task, int argc, char *argv[])
+{
+	pp_settings_defaults(task->subcommand->settings, &task->settings);
+	if (!take_options(task, argc, argv) || !check_settings(task))
+		return PP_EXIT_OWN;
+	if (task->means == BY_SUPERVISOR)
+		return pp_complain(task->subcommand, "--how=supervise: this "
+				   "version has no supervisor: it takes "
+				   "preload or auto");
+	return run_preloaded(task, argv + optind);
+}
+
+static int run_server(int argc, char *argv[])
+{
+	struct task task = { .subcommand = &pp_run_command,
+			     .library = PP_LIBRARY_SERVER };
+
+	return run_task(&task, argc, argv);
+}
+
+static int run_client(int argc, char *argv[])
+{
+	struct task task = { .subcommand = &pp_connect_command,
+			     .library = PP_LIBRARY_CLIENT };
+
+	return run_task(&task, argc, argv);
+}
+
+const struct pp_subcommand pp_run_command = {
+	.name = "run",
+	.summary = "run a server that is shown the client instead of the proxy",
+	.usage = "[OPTION...] [--] COMMAND [ARGUMENT...]",
+	.help = "Runs COMMAND. The PROXY protocol header of each TCP "
+		"connection that it accepts\nis taken off, and it is shown the "
+		"client instead of the proxy.\n",
+	.examples = "  proxyproto run nc -dklnv 127.0.0.1 9090\n"
+		    "  proxyproto run --trusted=192.0.2.10 --must-use -- "
+		    "nginx -g 'daemon off;'\n",
+	.options = run_options,
+	.settings = pp_server_settings,
+	.options_first = true,
+	.function = run_server,
+};
+
+const struct pp_subcommand pp_connect_command = {
+	.name = "connect",
+	.summary = "run a client that sends a header, as a proxy would",
+	.usage = "[OPTION...] [--] COMMAND [ARGUMENT...]",
+	.help = "Runs COMMAND. Each TCP connection that it makes begins with a "
+		"PROXY protocol\nheader. It is for testing.\n",
+	.examples = "  proxyproto connect curl http://127.0.0.1:8080/\n"
+		    "  proxyproto connect --addr=198.51.100.20 --version=1 -- "
+		    "nc 127.0.0.1 9090\n",
+	.options = run_options,
+	.settings = pp_client_settings,
+	.options_first = true,
+	.function = run_client,
+};

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: ISC
+# proxyproto(1).
+EXTRA_DIST += tests/command/run.py tests/fixture/command.py
+if COMMAND
+TESTS += tests/command/run.py
+endif

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: ISC
+"""proxyproto run and connect: the program is served, and its status kept."""
+import os
+import sys
+import unittest
+
+import fixture
+from fixture import v1
+from fixture.command import PROXYPROTO, command, started
+
+# Accepts once, and tells who that was.
+SERVER = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print("port", listener.getsockname()[1], flush=True)
+    connection, client = listener.accept()
+    print("client", *client, connection.recv(100), flush=True)
+"""
+
+# Connects, sends a word.
+CLIENT = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    connection.sendall(b"hello")
+"""
+
+
+class Run(unittest.TestCase):
+    def test_server_is_preloaded(self):
+        with started("run", "--how=preload", sys.executable, "-c",
+                     SERVER) as server:
+            port = int(server.wait_line(r"port (\d+)")[1])
+            with fixture.connect(port, v1() + b"hello"):
+                server.wait_line(r"client 192.0.2.1 1111 b'hello'")
+
+    def test_client_is_preloaded(self):
+        with started("run", sys.executable, "-c", SERVER) as server:
+            port = server.wait_line(r"port (\d+)")[1]
+            done = command("connect", "--how=preload", "--addr=192.0.2.77",
+                           "--port", "77", sys.executable, "-c", CLIENT, port)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            server.wait_line(r"client 192.0.2.77 77 b'hello'")
+
+    def test_status_is_the_commands(self):
+        for status in 0, 3, 125:
+            done = command("run", "sh", "-c", f"exit {status}")
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (status, "", ""))
+
+    def test_what_cannot_be_run(self):
+        done = command("run", "/nonexistent/server")
+        self.assertEqual(done.returncode, 127)
+        self.assertIn("proxyproto: run: /nonexistent/server: ", done.stderr)
+        done = command("run", "/etc/passwd")
+        self.assertEqual(done.returncode, 126)
+        self.assertIn("proxyproto: run: /etc/passwd: ", done.stderr)
+
+    def test_options_end_at_the_command(self):
+        for before in (), ("--",), ("--debug=no", "--"):
+            done = command("run", *before, "echo", "--help", "--", "--debug")
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (0, "--help -- --debug\n", ""))
+
+    def test_preloaded_libraries_are_kept(self):
+        other = os.path.join(fixture.probe(".libs"), "beside.so")
+        done = command("run", "--how=preload", "sh", "-c", "echo $LD_PRELOAD",
+                       env=fixture.environment(other))
+        self.assertEqual(done.stdout, f"{fixture.SERVER_LIBRARY}:{other}\n")
+        once = done.stdout.strip()
+        done = command("run", "--how=preload", PROXYPROTO, "run",
+                       "--how=preload", "sh", "-c", "echo $LD_PRELOAD",
+                       env=fixture.environment(other))
+        self.assertEqual(done.stdout.strip(), once)
+
+
+class Mistakes(unittest.TestCase):
+    """Told before the command starts, and with status 125."""
+
+    def check(self, told, *arguments, env=None):
+        done = command(*arguments, "echo", "started", env=env)
+        self.assertEqual((done.returncode, done.stdout), (125, ""))
+        self.assertRegex(done.stderr, rf"\Aproxyproto: {told}.*\n\Z")
+
+    def test_subcommands(self):
+        self.check('"nonsense" is no subcommand: it takes run, connect',
+                   "nonsense")
+        done = command()
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("a subcommand is needed", done.stderr)
+
+    def test_options(self):
+        self.check("run: --nonsense: no such option", "run", "--nonsense")
+        self.check("run: -z: no such option", "run", "-z")
+        self.check("run: --t=1: .*more than one begins so", "run", "--t=1")
+        self.check('run: --how="magic" is not valid: it takes preload',
+                   "run", "--how=magic")
+        done = command("run", "--trusted")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("run: --trusted: it takes a value", done.stderr)
+
+    def test_values(self):
+        self.check('run: --trusted="10.0.0.1/8" is not valid: it takes addr',
+                   "run", "--trusted=10.0.0.1/8")
+        self.check('run: --must-use="perhaps" is not valid: it takes 1',
+                   "run", "--must-use=perhaps")
+        self.check('connect: --port="70000" is not valid: it takes a port',
+                   "connect", "--port=70000")
+
+    def test_environment(self):
+        self.check('run: LIBPROXYPROTO_VERSION="4" is not valid', "run",
+                   env=fixture.environment(VERSION=4))
+
+    def test_no_command(self):
+        done = command("run")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("run: COMMAND is missing", done.stderr)
+
+
+class Help(unittest.TestCase):
+    def test_version(self):
+        done = command("--version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"\Aproxyproto \d+\.\d+\.\d+\n\Z")
+
+    def test_help(self):
+        done = command("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for name in "run", "connect":
+            self.assertIn(f"\n  {name} ", done.stdout)
+            more = command(name, "--help")
+            self.assertEqual((more.returncode, more.stderr), (0, ""))
+            self.assertIn(f"Usage: proxyproto {name} ", more.stdout)
+            self.assertIn("\nExamples:\n  proxyproto " + name, more.stdout)
+            for line in (done.stdout + more.stdout).splitlines():
+                if ".conf" not in line:     # is as long as configure was told
+                    self.assertLessEqual(len(line), 80, line)
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = fixture.subprocess.run(
+                [PROXYPROTO, "--help"], stdout=full, stderr=-1, text=True,
+                check=False)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("standard output: No space", done.stderr)
+
+
+if __name__ == "__main__":
+    fixture.main()
