@@ -59,6 +59,30 @@ static bool parse_seconds(const char *value, unsigned least, int *to)
 	return true;
 }
 
+/* In upper case, as names are, whatever the locale. */
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static bool is_word(const char *value, const char *word, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (upper(value[i]) != upper(word[i]))
+			return false;
+	return value[length] == '\0';
+}
+
+/* One of the two words that "this or that" allows; *to: is it the second? */
+static bool parse_choice(const char *value, const char *allowed, bool *to)
+{
+	const char *middle = strstr(allowed, " or ");
+	const char *second = middle + strlen(" or ");
+
+	*to = is_word(value, second, strlen(second));
+	return *to || is_word(value, allowed, (size_t)(middle - allowed));
+}
+
 static bool parse_config(const char *value, struct pp_settings *settings)
 {
 	size_t length = strlen(value);
@@ -85,6 +109,9 @@ const struct pp_setting pp_server_settings[] = {
 	{ "TIMEOUT", "3",
 	  "seconds from 0.001 to 3600, with a fraction or without",
 	  PP_SECONDS(timeout, 1) },
+	{ "DESTINATION", "header", "header or socket",
+	  PP_CHOICE(own_destination) },
+	{ "IPV6_ON_IPV4", "client", "client or proxy", PP_CHOICE(ipv4_alone) },
 	{ "INETD", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(inetd),
 	  .environment_only = true },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
@@ -123,6 +150,9 @@ static const char *parse_value(const struct pp_setting *row, const char *value,
 		break;
 	case PP_SETTING_SECONDS:
 		good = parse_seconds(value, row->limit, field);
+		break;
+	case PP_SETTING_CHOICE:
+		good = parse_choice(value, row->allowed, field);
 		break;
 	case PP_SETTING_LIST:
 		return pp_list_parse(row->list, value, field);
@@ -261,16 +291,10 @@ void pp_settings_drop(struct pp_settings *settings,
  */
 static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"DEBUG", "MUST_USE_PROTOCOL_HEADER", "VERSION", "TRUSTED", "PORTS",
-	"TIMEOUT", "INETD", "CONFIG",
+	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "INETD", "CONFIG",
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
 	"RAW", "SPLIT", "DELAY",
 };
-
-/* In upper case, as names are, whatever the locale. */
-static char upper(char c)
-{
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
 
 static unsigned smaller(unsigned a, unsigned b)
 {

@@ -37,7 +37,7 @@ struct pp_settings_said {
 	uint16_t value[PP_SETTINGS_MAX];
 	uint16_t section[PP_SETTINGS_MAX];
 	uint16_t length;
-	char text[544];
+	char text[608];
 };
 
 struct pp_settings {
@@ -48,6 +48,8 @@ struct pp_settings {
 	int timeout;			/* milliseconds */
 	struct pp_bytes trusted;	/* server: proxies that are believed */
 	struct pp_bytes ports;		/* server: local ports that count */
+	bool own_destination;		/* server: getsockname is the kernel's */
+	bool ipv4_alone;		/* server: AF_INET shows no IPv6 client */
 	char config[256];		/* server: path of the settings file */
 	/* The client's: what the header says, and how it is sent. */
 	unsigned send_version;		/* 0 none */
@@ -73,6 +75,7 @@ enum pp_setting_type {
 	PP_SETTING_BOOLEAN,	/* bool */
 	PP_SETTING_NUMBER,	/* unsigned: up to the limit */
 	PP_SETTING_SECONDS,	/* int, milliseconds: from the limit to an hour */
+	PP_SETTING_CHOICE,	/* bool: is it the second of "this or that"? */
 	PP_SETTING_LIST,	/* struct pp_bytes */
 	PP_SETTING_OTHER,	/* what its parser takes */
 };
@@ -102,6 +105,7 @@ struct pp_setting {
 	PP_SETTING_NUMBER, .field = PP_FIELD(unsigned, name), .limit = (most)
 #define PP_SECONDS(name, least)                                            \
 	PP_SETTING_SECONDS, .field = PP_FIELD(int, name), .limit = (least)
+#define PP_CHOICE(name) PP_SETTING_CHOICE, .field = PP_FIELD(bool, name)
 #define PP_LIST(name, how)                                                 \
 	PP_SETTING_LIST, .field = PP_FIELD(struct pp_bytes, name), .list = &(how)
 #define PP_OTHER(parser) PP_SETTING_OTHER, .parse = (parser)

@@ -127,7 +127,7 @@ class Inetd(unittest.TestCase):
             answer, error = self.answer(v2(), CONFIG=file.name)
         self.assertEqual(answer, b"")
         self.assertRegex(error, '"inetd" is not a setting: there are '
-                         "[a-z_, ]*\n")
+                         "[a-z0-9_, ]*\n")
 
     def test_header_that_must_be_there(self):
         must = {"MUST_USE_PROTOCOL_HEADER": 1}

@@ -291,6 +291,8 @@ class Reset(unittest.TestCase):
         self.assertEqual(noted, bare)
         alive, _, noted, *_ = self.told("127.0.0.1", TRUSTED="192.0.2.1")
         self.assertEqual(noted, alive)
+        alive, _, noted, *_ = self.told("127.0.0.1", DESTINATION="socket")
+        self.assertEqual(noted, alive)
 
 
 if __name__ == "__main__":

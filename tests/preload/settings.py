@@ -26,6 +26,8 @@ SERVER = {
     "TRUSTED": ("addresses and networks, no bit set beyond the prefix length, "
                 "as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or everyone",
                 ("", "10.0.0.1/8", "localhost", "fe80::1%lo")),
+    "DESTINATION": ("header or socket", ("", "1", "sockets")),
+    "IPV6_ON_IPV4": ("client or proxy", ("", "yes", "clients")),
     "PORTS": ("ports from 1 to 65535 and ranges, as 22 or 8000-8099, or all",
               ("", "0", "65536", "9-8")),
 }

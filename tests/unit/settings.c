@@ -67,7 +67,7 @@ TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
-	static const size_t sizes[] = { 8, 12 };
+	static const size_t sizes[] = { 10, 12 };
 
 	for (size_t i = 0; i < COUNT(tables); i++) {
 		const struct pp_setting *setting = tables[i];
@@ -283,6 +283,26 @@ TEST(ports)
 	ck_assert(!pp_ports_have(&settings.ports, 91));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_bad(pp_server_settings, "PORTS", bad[i]);
+}
+
+/* One of two words, in whatever case. */
+TEST(choices)
+{
+	static const char *const bad[] = {
+		"", "0", "1", "yes", "head", "headers", "sock", "sockets",
+		"socket ", " header", "header or socket", "or", "client",
+	};
+
+	ck_assert(take(pp_server_settings, "DESTINATION", "sOcKeT"));
+	ck_assert(settings.own_destination && !settings.ipv4_alone);
+	ck_assert(take(pp_server_settings, "DESTINATION", "HEADER"));
+	ck_assert(!settings.own_destination);
+	ck_assert(take(pp_server_settings, "IPV6_ON_IPV4", "proxy"));
+	ck_assert(settings.ipv4_alone && !settings.own_destination);
+	ck_assert(take(pp_server_settings, "IPV6_ON_IPV4", "Client"));
+	ck_assert(!settings.ipv4_alone);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_bad(pp_server_settings, "DESTINATION", bad[i]);
 }
 
 TEST(config)

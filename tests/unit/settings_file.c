@@ -42,6 +42,8 @@ static void take_every_name(void)
 			  "  version = 2\n"
 			  "\ttrusted\t=\t10.0.0.0/8, 2001:db8::/32\t\r\n"
 			  "PORTS =22 80\n"
+			  "destination = socket\n"
+			  "IPV6_ON_IPV4 = PROXY\n"
 			  "Timeout = 1.5 # seconds");
 	ck_assert(settings.debug);
 	ck_assert(settings.must_use);
@@ -51,6 +53,7 @@ static void take_every_name(void)
 	ck_assert(pp_ports_have(&settings.ports, 80));
 	ck_assert(!pp_ports_have(&settings.ports, 81));
 	ck_assert_int_eq(settings.timeout, 1500);
+	ck_assert(settings.own_destination && settings.ipv4_alone);
 }
 
 TEST(every_name)

@@ -14,6 +14,20 @@
 #include <errno.h>
 #include <string.h>
 
+/*
+ * Is the client shown as the proxy on a socket of that family? With
+ * IPV6_ON_IPV4=proxy one of IPv6 is on AF_INET, and so is its destination.
+ */
+static bool is_proxy_shown(const union pp_address *client, int family)
+{
+	union pp_address shown;
+
+	if (family != AF_INET || !pp_configuration()->ipv4_alone)
+		return false;
+	pp_address_on_socket(&shown, client, family);
+	return shown.sa.sa_family == AF_INET6;
+}
+
 void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 		  const socklen_t *room)
 {
@@ -21,6 +35,8 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 	union pp_address shown;
 
 	pp_address_on_socket(&shown, stated, family);
+	if (is_proxy_shown(stated, family))
+		return;
 	if (shown.sa.sa_family != family && room != NULL &&
 	    *room < pp_address_length(&shown))
 		return;
@@ -103,10 +119,11 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 }
 
 /*
- * Where the connection was made to, by its note. The kernel's peer is asked for
- * only where there is one.
+ * Where a connection of a socket of that family was made to, by its note: what
+ * a header states, unless DESTINATION=socket; and with either what the kernel
+ * said before a reset. The kernel's peer is asked for only where there is one.
  */
-static bool get_destination(int fd, union pp_address *destination)
+static bool get_destination(int fd, int family, union pp_address *destination)
 {
 	struct pp_note_bytes bytes;
 	union pp_address kernel;
@@ -116,12 +133,14 @@ static bool get_destination(int fd, union pp_address *destination)
 	if (!pp_note_fetch(fd, &bytes))
 		return false;
 	named = pp_kernel_peer(fd, &kernel);
-	if (named ? !is_trusted(&kernel) : errno != ENOTCONN)
+	if (named ? pp_configuration()->own_destination || !is_trusted(&kernel)
+		  : errno != ENOTCONN)
 		return false;
 	if (!pp_note_parse(&bytes, named ? &kernel : NULL, &note))
 		return false;
 	*destination = note.destination;
-	return pp_family_is_internet(destination->sa.sa_family);
+	return pp_family_is_internet(destination->sa.sa_family) &&
+	       !is_proxy_shown(&note.source, family);
 }
 
 PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
@@ -135,7 +154,7 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	if (!get_name(real_getsockname, fd, &name))
 		return -1;
 	if (pp_family_is_internet(name.sa.sa_family) &&
-	    get_destination(fd, &destination))
+	    get_destination(fd, name.sa.sa_family, &destination))
 		pp_name_show(&name, &destination, length);
 	errno = error;
 	return copy_out(&name, address, length);

@@ -31,8 +31,8 @@ bool pp_kernel_peer(int fd, union pp_address *peer);
  * Puts in place of the kernel's name of a socket's end the stated one, as the
  * kernel would have told it. An IPv6 address on an AF_INET socket needs more
  * room than such a socket's programs have: cut, it would be read as some IPv4
- * address. Where it does not fit, which *room tells, the kernel's name stays.
- * Signal-safe.
+ * address. Where it does not fit, which *room tells, or IPV6_ON_IPV4=proxy,
+ * the kernel's name stays. Signal-safe.
  */
 void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 		  const socklen_t *room);
