@@ -167,8 +167,11 @@ void pp_settings_defaults(const struct pp_setting *table,
 {
 	memset(settings, 0, sizeof(*settings));
 	settings->said.length = 1;
+	/* no boolean is on by itself, and no list is there */
 	for (; table->name != NULL; table++)
-		parse_value(table, table->fallback, settings);
+		if (table->type != PP_SETTING_BOOLEAN &&
+		    table->type != PP_SETTING_LIST)
+			parse_value(table, table->fallback, settings);
 }
 
 /* Keeps a text, cut where it is long, and says where; 0 without room. */

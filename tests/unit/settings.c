@@ -62,6 +62,24 @@ TEST(client_defaults)
 	assert_address(&settings.source, "127.0.0.1", 8080);
 }
 
+/* The defaults are those of the table, also where its text is not read. */
+TEST(defaults_are_what_the_tables_say)
+{
+	static const struct pp_setting *const tables[] = { pp_server_settings,
+							   pp_client_settings };
+	struct pp_settings defaults;
+
+	for (size_t i = 0; i < COUNT(tables); i++)
+		for (const struct pp_setting *setting = tables[i];
+		     setting->name != NULL; setting++) {
+			pp_settings_defaults(tables[i], &defaults);
+			ck_assert(take(tables[i], setting->name,
+				       setting->fallback));
+			ck_assert_mem_eq(&settings, &defaults,
+					 offsetof(struct pp_settings, from));
+		}
+}
+
 /* Each table is whole: what is not said cannot be shown or parsed. */
 TEST(whole_tables)
 {
