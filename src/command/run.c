@@ -4,6 +4,7 @@
 
 #include "command/command.h"
 #include "command/library.h"
+#include "command/program.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -108,15 +109,19 @@ static bool check_settings(struct task *task)
 	return false;
 }
 
-/* Becomes COMMAND. Returns where that fails, as env(1) does. */
+/* Says why COMMAND cannot be executed. Returns the status of env(1). */
+static int fail_execution(const struct task *task, const char *command,
+			  int error)
+{
+	pp_complain(task->subcommand, "%s: %s", command, strerror(error));
+	return error == ENOENT ? PP_EXIT_NOT_FOUND : PP_EXIT_CANNOT_RUN;
+}
+
+/* Becomes COMMAND. Returns where that fails. */
 static int execute(const struct task *task, char *argv[])
 {
-	int error;
-
 	execvp(argv[0], argv);
-	error = errno;
-	pp_complain(task->subcommand, "%s: %s", argv[0], strerror(error));
-	return error == ENOENT ? PP_EXIT_NOT_FOUND : PP_EXIT_CANNOT_RUN;
+	return fail_execution(task, argv[0], errno);
 }
 
 static int run_preloaded(const struct task *task, char *argv[])
@@ -128,16 +133,61 @@ static int run_preloaded(const struct task *task, char *argv[])
 	return execute(task, argv);
 }
 
+static int run_supervised(const struct task *task, char *argv[])
+{
+	return pp_complain(task->subcommand, "%s: this version has no "
+			   "supervisor: it takes --how=preload", argv[0]);
+}
+
+/* Why a program is run by one means or the other, for debug mode. */
+static void tell_means(const struct task *task,
+		       const struct pp_program *program)
+{
+	const bool is_script = strcmp(program->path, program->judged) != 0;
+
+	if (!task->settings.debug)
+		return;
+	fprintf(stderr, "proxyproto: %s: %s: %s%s%s %s\n",
+		task->subcommand->name,
+		program->kind == PP_PROGRAM_DYNAMIC ? "preloaded"
+						    : "supervised",
+		program->path, is_script ? ": its interpreter " : "",
+		is_script ? program->judged : "", program->reason);
+}
+
+/* Runs COMMAND by the means that reach it. */
+static int run_by_kind(const struct task *task, char *argv[])
+{
+	struct pp_program program;
+	int error = pp_program_find(argv[0], &program);
+
+	if (error != 0)
+		return fail_execution(task, argv[0], error);
+	if (program.kind == PP_PROGRAM_UNKNOWN)
+		return pp_complain(task->subcommand, "%s %s: --how=preload or "
+				   "--how=supervise says what to do",
+				   program.path, program.reason);
+	tell_means(task, &program);
+	if (program.kind == PP_PROGRAM_DYNAMIC)
+		return run_preloaded(task, argv);
+	return run_supervised(task, argv);
+}
+
 static int run_task(struct task *task, int argc, char *argv[])
 {
 	pp_settings_defaults(task->subcommand->settings, &task->settings);
 	if (!take_options(task, argc, argv) || !check_settings(task))
 		return PP_EXIT_OWN;
-	if (task->means == BY_SUPERVISOR)
-		return pp_complain(task->subcommand, "--how=supervise: this "
-				   "version has no supervisor: it takes "
-				   "preload or auto");
-	return run_preloaded(task, argv + optind);
+	argv += optind;
+	switch (task->means) {
+	case BY_PRELOAD:
+		return run_preloaded(task, argv);
+	case BY_SUPERVISOR:
+		return run_supervised(task, argv);
+	case BY_AUTO:
+		break;
+	}
+	return run_by_kind(task, argv);
 }
 
 static int run_server(int argc, char *argv[])
