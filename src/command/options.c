@@ -26,6 +26,8 @@ static const struct pp_setting_help settings_help[] = {
 	{ "TRUSTED", "NETWORKS", "proxies whose header is believed" },
 	{ "PORTS", "PORTS", "local ports that this applies to" },
 	{ "TIMEOUT", "SECONDS", "how long a header may take" },
+	{ "DESTINATION", "WORD", "which local address getsockname tells" },
+	{ "IPV6_ON_IPV4", "WORD", "whom an IPv6 client on IPv4 is shown as" },
 	{ "INETD", NULL,
 	  "COMMAND is started by inetd once a connection" },
 	{ "CONFIG", "FILE", "another settings file" },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # proxyproto(1).
-EXTRA_DIST += tests/command/run.py tests/fixture/command.py
+EXTRA_DIST += tests/command/program.py tests/command/run.py \
+	tests/fixture/command.py
 if COMMAND
-TESTS += tests/command/run.py
+TESTS += tests/command/program.py tests/command/run.py
 endif

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """proxyproto run and connect: the program is served, and its status kept."""
 import os
+import re
+import subprocess
 import sys
 import unittest
 
@@ -25,6 +27,12 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 """
 
 
+def source(path):
+    with open(os.path.join(os.environ["PP_SRCDIR"], path),
+              encoding="ascii") as file:
+        return file.read()
+
+
 class Run(unittest.TestCase):
     def test_server_is_preloaded(self):
         with started("run", "--how=preload", sys.executable, "-c",
@@ -43,7 +51,8 @@ class Run(unittest.TestCase):
 
     def test_status_is_the_commands(self):
         for status in 0, 3, 125:
-            done = command("run", "sh", "-c", f"exit {status}")
+            done = command("run", "--how=preload", "sh", "-c",
+                           f"exit {status}")
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (status, "", ""))
 
@@ -135,9 +144,23 @@ class Help(unittest.TestCase):
                 if ".conf" not in line:     # is as long as configure was told
                     self.assertLessEqual(len(line), 80, line)
 
+    def test_each_setting_is_an_option(self):
+        """And --help has words of its own for it."""
+        words = source("src/command/options.c")
+        for name, file in (("run", "settings"), ("connect", "client")):
+            table = re.search(r"_settings\[\] = {(.*?)^};", source(
+                f"src/settings/{file}.c"), re.M | re.S)[1]
+            settings = re.findall(r'^\t{ "(\w+)", ', table, re.M)
+            self.assertGreater(len(settings), 5)
+            text = command(name, "--help").stdout
+            for setting in settings:
+                option = setting.removesuffix("_PROTOCOL_HEADER").lower()
+                self.assertIn(f" --{option.replace('_', '-')}", text)
+                self.assertIn(f'\t{{ "{setting}", ', words)
+
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="ascii") as full:
-            done = fixture.subprocess.run(
+            done = subprocess.run(
                 [PROXYPROTO, "--help"], stdout=full, stderr=-1, text=True,
                 check=False)
         self.assertEqual(done.returncode, 125)

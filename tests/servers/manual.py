@@ -14,7 +14,7 @@ from fixture import manual, recipes
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
 FILE_PAGE = "libproxyproto.conf.5"
-ALL_PAGES = (*PAGES.values(), FILE_PAGE)
+ALL_PAGES = (*PAGES.values(), FILE_PAGE, "proxyproto.1")
 
 TABLES = {"server": "src/settings/settings.c",
           "client": "src/settings/client.c"}
@@ -38,7 +38,7 @@ def read(path):
 def linted():
     """Every page that does not only say where another one is."""
     return sorted({page for name in os.listdir(SOURCE + "/man")
-                   if (page := manual.page_of(name))[-2:] in (".3", ".5", ".7")
+                   if (page := manual.page_of(name))[-2:] in (".1", ".3", ".5", ".7")
                    and not read("man/" + name).startswith(".so ")})
 
 
