@@ -42,6 +42,7 @@ struct pp_subcommand {
 
 extern const struct pp_subcommand pp_run_command;
 extern const struct pp_subcommand pp_connect_command;
+extern const struct pp_subcommand pp_check_command;
 
 /* All of them, ended by NULL. */
 extern const struct pp_subcommand *const pp_subcommands[];

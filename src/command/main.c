@@ -12,6 +12,7 @@
 const struct pp_subcommand *const pp_subcommands[] = {
 	&pp_run_command,
 	&pp_connect_command,
+	&pp_check_command,
 	NULL,
 };
 

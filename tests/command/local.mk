@@ -5,3 +5,8 @@ EXTRA_DIST += tests/command/program.py tests/command/run.py \
 if COMMAND
 TESTS += tests/command/program.py tests/command/run.py
 endif
+# Whether it is served.
+EXTRA_DIST += tests/command/check.py
+if COMMAND
+TESTS += tests/command/check.py
+endif

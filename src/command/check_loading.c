@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/* The slips in what is to be loaded into a program, or is; see check.h. */
+#include <config.h>
+
+#include "command/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What the loader takes between two names. */
+#define ENDS ": \t\n"
+
+enum listed {
+	LISTED_NOT,
+	LISTED_SERVER,
+	LISTED_CLIENT,
+};
+
+/* Which of our libraries a name in LD_PRELOAD is. */
+static enum listed get_listed(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const char *base = slash != NULL ? slash + 1 : name;
+
+	if (strncmp(base, "libproxyproto.so", 16) == 0)
+		return LISTED_SERVER;
+	if (strncmp(base, "libproxyproto_connect.so", 24) == 0)
+		return LISTED_CLIENT;
+	return LISTED_NOT;
+}
+
+static bool is_loaded(const struct pp_check *check, bool client)
+{
+	for (int i = 0; i < check->library_count; i++)
+		if (check->libraries[i].is_client == client)
+			return true;
+	return false;
+}
+
+/* Asks for a path in the program's root directory; what fails, or 0. */
+static int get_path_error(const struct pp_check *check, const char *path)
+{
+	char whole[2 * PATH_MAX];
+	struct stat status;
+
+	snprintf(whole, sizeof(whole), "%s%s", check->root, path);
+	return stat(whole, &status) == 0 ? 0 : errno;
+}
+
+#define PRELOAD_ADVICE                                                       \
+	"Name the file by its path, or let proxyproto run do it."
+
+static void check_secure(struct pp_check *check, const char *name)
+{
+	if (check->by != NULL && strcmp(check->by, "supervise") == 0)
+		return;
+	pp_check_slip(check, check->process.pid != 0, "secure-execution",
+		      "Write /usr/$LIB/libproxyproto.so into "
+		      "/etc/ld.so.preload, or use proxyproto run as root.",
+		      "it runs with privileges of its file (AT_SECURE): the "
+		      "loader does not load %s for it", name);
+}
+
+/* One name of ours in a list of the loader's. */
+static void check_listed(struct pp_check *check, const char *list,
+			 const char *name)
+{
+	bool client = get_listed(name) == LISTED_CLIENT;
+	int error = strchr(name, '/') != NULL && strchr(name, '$') == NULL
+			    ? get_path_error(check, name) : 0;
+
+	if (client)
+		pp_check_slip(check, false, "client-library",
+			      "Preload libproxyproto.so into servers.",
+			      "%s has %s, the library for clients", list, name);
+	else if (error != 0)
+		pp_check_slip(check, false, "preload-not-found",
+			      PRELOAD_ADVICE, "%s has %s: %s", list, name,
+			      strerror(error));
+	else if (check->is_secure && strcmp(list, "LD_PRELOAD") == 0)
+		check_secure(check, name);
+	else if (strchr(name, '/') == NULL && strcmp(list, "LD_PRELOAD") != 0)
+		pp_check_slip(check, false, "preload-bare-name",
+			      "Write /usr/$LIB/libproxyproto.so there.",
+			      "%s has %s without a directory: set-user-ID "
+			      "programs do not load it", list, name);
+	else if (check->process.pid != 0 && check->library_count >= 0 &&
+		 !is_loaded(check, client))
+		pp_check_slip(check, false, "preload-not-found",
+			      PRELOAD_ADVICE,
+			      "%s has %s, which is not loaded: the loader has "
+			      "not found it, or not for this program",
+			      list, name);
+}
+
+/* A list of the loader's; true where it names the library for servers. */
+static bool check_list(struct pp_check *check, const char *title,
+		       const char *list)
+{
+	char *copy = list != NULL ? strdup(list) : NULL, *rest = NULL;
+	bool has_server = false;
+
+	if (copy == NULL)
+		return false;
+	for (char *name = strtok_r(copy, ENDS, &rest); name != NULL;
+	     name = strtok_r(NULL, ENDS, &rest)) {
+		if (get_listed(name) == LISTED_NOT)
+			continue;
+		check_listed(check, title, name);
+		has_server |= get_listed(name) == LISTED_SERVER;
+	}
+	free(copy);
+	return has_server;
+}
+
+/* The file that preloads into every program of its root directory. */
+static bool check_file_list(struct pp_check *check)
+{
+	static const char path[] = "/etc/ld.so.preload";
+	char whole[PATH_MAX + sizeof(path)], text[4096];
+	bool has_server = false;
+	FILE *file;
+
+	snprintf(whole, sizeof(whole), "%s%s", check->root, path);
+	file = fopen(whole, "re");
+	if (file == NULL)
+		return false;
+	while (fgets(text, sizeof(text), file) != NULL) {
+		text[strcspn(text, "#")] = '\0';
+		has_server |= check_list(check, path, text);
+	}
+	fclose(file);
+	return has_server;
+}
+
+static void check_copies(struct pp_check *check)
+{
+	const struct pp_mapped *first = NULL;
+
+	for (int i = 0; i < check->library_count; i++) {
+		const struct pp_mapped *library = &check->libraries[i];
+
+		if (library->is_deleted)
+			pp_check_slip(check, false, "library-replaced",
+				      "Start the program again.",
+				      "%s was replaced or removed since it was "
+				      "loaded: the old one is at work",
+				      library->path);
+		if (library->is_client)
+			continue;
+		if (first != NULL)
+			pp_check_slip(check, false, "two-copies",
+				      "Preload one of them: the other one does "
+				      "nothing.",
+				      "%s and %s are both loaded", first->path,
+				      library->path);
+		first = library;
+	}
+}
+
+/* A process that preloads nothing by what is seen, and still has it. */
+static void check_environment(struct pp_check *check, bool is_listed)
+{
+	if (check->process.pid == 0 || check->environment == NULL ||
+	    is_listed || check->is_secure || !is_loaded(check, false) ||
+	    check->environment[0] != NULL)
+		return;
+	pp_check_slip(check, false, "environment-overwritten",
+		      "See in the log, with LIBPROXYPROTO_DEBUG=1, what it has "
+		      "read.",
+		      "it has the library loaded, and its environment is empty "
+		      "now: what it has begun with is not known");
+}
+
+static void check_client(struct pp_check *check)
+{
+	if (check->process.pid != 0 && check->listener_count > 0 &&
+	    is_loaded(check, true) &&
+	    get_listed(pp_check_variable(check, "LD_PRELOAD") != NULL
+			       ? pp_check_variable(check, "LD_PRELOAD") : "") !=
+		    LISTED_CLIENT)
+		pp_check_slip(check, false, "client-library",
+			      "Preload libproxyproto.so into servers.",
+			      "it listens, and has the library for clients "
+			      "loaded");
+}
+
+void pp_check_loading(struct pp_check *check)
+{
+	const char *list = pp_check_variable(check, "LD_PRELOAD");
+	bool is_listed = check_file_list(check);
+
+	is_listed |= check_list(check, "LD_PRELOAD", list);
+	if (check->process.pid != 0 && check->library_count >= 0 &&
+	    check->by == NULL)
+		pp_check_slip(check, true, "not-loaded",
+			      "Start it by proxyproto run.",
+			      "neither is the library loaded, nor is a "
+			      "supervisor there");
+	check_copies(check);
+	check_client(check);
+	check_environment(check, is_listed);
+	if (check->process.pid != 0 && check->library_count < 0 &&
+	    check->supervisor == 0)
+		pp_check_slip(check, true, "process-hidden",
+			      "Be root, or the user that it runs as.",
+			      "what it has loaded may not be read");
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/* What is wrong with how a program is served; see check.h. */
+#include <config.h>
+
+#include "command/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void pp_check_slip(struct pp_check *check, bool prevents, const char *name,
+		   const char *advice, const char *format, ...)
+{
+	struct pp_slip *slip = &check->slips[check->slip_count];
+	va_list arguments;
+
+	/* one that prevents is not to be lost for want of room */
+	if (prevents)
+		check->is_served = false;
+	if (check->slip_count == PP_SLIPS_MAX)
+		return;
+	check->slip_count++;
+	slip->name = name;
+	slip->advice = advice;
+	slip->prevents = prevents;
+	va_start(arguments, format);
+	vsnprintf(slip->text, sizeof(slip->text), format, arguments);
+	va_end(arguments);
+}
+
+void pp_check_reason(struct pp_check *check, const char *name,
+		     const char *format, ...)
+{
+	struct pp_reason *reason = &check->reasons[check->reason_count];
+	va_list arguments;
+
+	if (check->reason_count == PP_REASONS_MAX)
+		return;
+	check->reason_count++;
+	reason->name = name;
+	va_start(arguments, format);
+	vsnprintf(reason->text, sizeof(reason->text), format, arguments);
+	va_end(arguments);
+}
+
+const char *pp_check_variable(const struct pp_check *check, const char *name)
+{
+	char **variable = check->environment;
+	size_t length = strlen(name);
+
+	for (; variable != NULL && *variable != NULL; variable++)
+		if (strncmp(*variable, name, length) == 0 &&
+		    (*variable)[length] == '=')
+			return *variable + length + 1;
+	return NULL;
+}
+
+static void check_trust(struct pp_check *check)
+{
+	if (check->settings.trusted.at != NULL)
+		return;
+	pp_check_slip(check, false, "trusts-everyone",
+		      "Name the proxies in LIBPROXYPROTO_TRUSTED, or let only "
+		      "them connect.",
+		      "everyone can claim to be anybody: TRUSTED is not set");
+	if (check->settings.must_use)
+		pp_check_slip(check, false, "must-use-without-trusted",
+			      "Set LIBPROXYPROTO_TRUSTED as well: a header "
+			      "proves nothing of who wrote it.",
+			      "MUST_USE_PROTOCOL_HEADER is set and TRUSTED is "
+			      "not: everybody must claim, and can claim to be "
+			      "anybody");
+}
+
+/* The ports that are served, or not, as text. */
+static void list_ports(const struct pp_check *check, char *text, size_t size)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < check->listener_count && length < size; i++) {
+		char address[PP_ADDRESS_TEXT];
+
+		if (check->listeners[i].is_covered)
+			continue;
+		pp_address_text(&check->listeners[i].address, address,
+				sizeof(address));
+		snprintf(text + length, size - length, "%s%s",
+			 length == 0 ? "" : ", ", address);
+		length = strlen(text);
+	}
+}
+
+static void check_ports(struct pp_check *check)
+{
+	char text[300];
+	int covered = 0;
+
+	for (int i = 0; i < check->listener_count; i++)
+		covered += check->listeners[i].is_covered;
+	if (check->listener_count <= 0 || covered == check->listener_count)
+		return;
+	list_ports(check, text, sizeof(text));
+	pp_check_slip(check, covered == 0, "ports-not-covered",
+		      "Add the ports to LIBPROXYPROTO_PORTS where proxies "
+		      "connect to them.",
+		      "listens on what PORTS leaves out: %s", text);
+}
+
+static void check_version(struct pp_check *check)
+{
+	if (check->settings.versions == PP_VERSION_NONE)
+		pp_check_slip(check, true, "version-0",
+			      "Have LIBPROXYPROTO_VERSION be 3, or give the "
+			      "program a section with version = 3.",
+			      "VERSION=0 switches it off");
+}
+
+static void check_ring(struct pp_check *check)
+{
+	if (check->has_ring && check->supervisor == 0)
+		pp_check_slip(check, false, "io-uring",
+			      "If clients are not told, run it by proxyproto "
+			      "run --how=supervise, which has it do without.",
+			      "uses io_uring: what it accepts by that is not "
+			      "seen by a preloaded library");
+}
+
+static void check_notes(struct pp_check *check)
+{
+	if (!check->takes_notes)
+		pp_check_slip(check, false, "no-notes",
+			      "It takes Linux 5.3, and a sandbox that allows "
+			      "setsockopt(2).",
+			      "the kernel takes no notes: accept(2) tells the "
+			      "client, getpeername(2) the proxy");
+}
+
+/* Those that make no difference to a program which is not served. */
+static void check_safety(struct pp_check *check)
+{
+	check_trust(check);
+	check_ring(check);
+	check_notes(check);
+}
+
+void pp_check_judge(struct pp_check *check)
+{
+	check->is_served = check->by != NULL;
+	pp_check_loading(check);
+	pp_check_settings(check);
+	/* what a bad setting would be, nobody knows */
+	if (check->error.text[0] != '\0')
+		return;
+	check_version(check);
+	check_ports(check);
+	if (check->is_served)
+		check_safety(check);
+}
+
+int pp_check_status(const struct pp_check *check)
+{
+	if (!check->is_served)
+		return 1;
+	return check->slip_count > 0 ? 2 : 0;
+}

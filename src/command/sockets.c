@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/* What /proc tells of descriptors and sockets; see processes.h. */
+#include <config.h>
+
+#include "command/processes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool pp_process_descriptors(pid_t pid, pp_descriptor_function *function,
+			    void *context)
+{
+	char path[64], link[256];
+	struct dirent *entry;
+	bool go_on = true;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	folder = opendir(path);
+	if (folder == NULL)
+		return false;
+	while (go_on && (entry = readdir(folder)) != NULL) {
+		ssize_t length = readlinkat(dirfd(folder), entry->d_name, link,
+					    sizeof(link) - 1);
+
+		if (length < 0)
+			continue; /* "." or closed meanwhile */
+		link[length] = '\0';
+		go_on = function((int)strtol(entry->d_name, NULL, 10), link,
+				 context);
+	}
+	closedir(folder);
+	return true;
+}
+
+uint64_t pp_socket_number(const char *link)
+{
+	static const char start[] = "socket:[";
+
+	if (strncmp(link, start, sizeof(start) - 1) != 0)
+		return 0;
+	return strtoull(link + sizeof(start) - 1, NULL, 10);
+}
+
+/* "0100007F:1F90": words in the machine's order, as they lie in memory. */
+static void parse_address(const char *text, union pp_address *address)
+{
+	const char *colon = strchr(text, ':');
+	size_t words = colon == NULL ? 0 : (size_t)(colon - text) / 8;
+	uint32_t bytes[4] = { 0 };
+	in_port_t port;
+
+	memset(address, 0, sizeof(*address));
+	if (words != 1 && words != 4)
+		return;
+	for (size_t i = 0; i < words; i++) {
+		char word[9];
+
+		snprintf(word, sizeof(word), "%.8s", text + 8 * i);
+		bytes[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
+	port = htons((uint16_t)strtoul(colon + 1, NULL, 16));
+	if (words == 1) {
+		address->in.sin_family = AF_INET;
+		address->in.sin_port = port;
+		memcpy(&address->in.sin_addr, bytes, 4);
+	} else {
+		address->in6.sin6_family = AF_INET6;
+		address->in6.sin6_port = port;
+		memcpy(&address->in6.sin6_addr, bytes, 16);
+	}
+}
+
+static bool parse_row(const char *line, struct pp_row *row)
+{
+	char local[48], peer[48];
+	unsigned state;
+	unsigned long long number;
+
+	if (sscanf(line, " %*d: %47s %47s %x %*s %*s %*s %*u %*d %llu", local,
+		   peer, &state, &number) != 4)
+		return false;
+	parse_address(local, &row->local);
+	parse_address(peer, &row->peer);
+	row->state = (int)state;
+	row->number = number;
+	return true;
+}
+
+static bool add_table(struct pp_rows *rows, size_t *size, char *text)
+{
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (rows->count == *size) {
+			size_t larger = *size == 0 ? 256 : 2 * *size;
+			struct pp_row *moved =
+				realloc(rows->rows, larger * sizeof(*moved));
+
+			if (moved == NULL)
+				return false;
+			rows->rows = moved;
+			*size = larger;
+		}
+		if (parse_row(line, &rows->rows[rows->count]))
+			rows->count++;
+	}
+	return true;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct pp_row *first = a, *second = b;
+
+	return (first->number > second->number) -
+	       (first->number < second->number);
+}
+
+static bool read_rows(pid_t pid, struct pp_rows *rows)
+{
+	static const char *const names[] = { "net/tcp", "net/tcp6" };
+	size_t size = 0;
+	bool any = false;
+
+	*rows = (struct pp_rows){ NULL, 0 };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t length;
+		char *text = pp_process_file(pid, names[i], &length);
+		bool added = text != NULL && add_table(rows, &size, text);
+
+		any |= added;
+		free(text);
+	}
+	if (rows->count > 0)
+		qsort(rows->rows, rows->count, sizeof(*rows->rows),
+		      compare_rows);
+	return any;
+}
+
+#define NAMESPACES_MAX 256
+
+const struct pp_rows *pp_rows_of(pid_t pid)
+{
+	static struct {
+		ino_t number;
+		struct pp_rows rows;
+	} known[NAMESPACES_MAX];
+	static size_t count;
+	char path[64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	if (stat(path, &status) != 0)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (known[i].number == status.st_ino)
+			return &known[i].rows;
+	if (count == NAMESPACES_MAX ||
+	    !read_rows(pid, &known[count].rows))
+		return NULL;
+	known[count].number = status.st_ino;
+	return &known[count++].rows;
+}
+
+const struct pp_row *pp_rows_find(const struct pp_rows *rows, uint64_t number)
+{
+	const struct pp_row sought = { .number = number };
+
+	if (rows->count == 0 || number == 0)
+		return NULL;
+	return bsearch(&sought, rows->rows, rows->count, sizeof(*rows->rows),
+		       compare_rows);
+}

@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: ISC
+"""proxyproto check: each reason and each slip, by its name."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import unittest
+
+import fixture
+from fixture import allowed
+from fixture.calls import Calls
+from fixture.command import PROXYPROTO, command
+
+SAFE = {"TRUSTED": "127.0.0.1"}
+
+# Answers "ready" and its port, and then does as it is told.
+SERVER = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+exec(sys.argv[1])
+print("ready", listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+# As a daemon does that writes its title over what it began with.
+OVERWRITE = """
+with open("/proc/self/stat") as file:
+    start, end = map(int, file.read().rsplit(")", 1)[1].split()[47:49])
+with open("/proc/self/mem", "r+b", buffering=0) as file:
+    file.seek(start)
+    file.write(bytes(end - start))
+"""
+
+# All calls are allowed, but perhaps one, which fails with EPERM.
+FILTER = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+steps = struct.pack("=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, {number},
+                    0x06, 0, 0, 0x00050001, 0x06, 0, 0, 0x7fff0000)
+steps = ctypes.create_string_buffer(steps, len(steps))
+program = struct.pack("@HP", 4, ctypes.addressof(steps))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0
+"""
+
+# What no system call has.
+NO_CALL = 0xFFFFFF
+
+RING = """
+import ctypes
+ring = ctypes.CDLL(None, use_errno=True).syscall(
+    425, 2, ctypes.create_string_buffer(120))
+print("ring" if ring >= 0 else "none", flush=True)
+"""
+
+
+def checked(*arguments, **kwargs):
+    """The status, and what was told of the only one, as JSON."""
+    done = command("check", "--json", *arguments, **kwargs)
+    assert done.stderr == "", done.stderr
+    told = json.loads(done.stdout)
+    assert told["status"] == done.returncode, (told, done.returncode)
+    (only,) = told["checked"]
+    assert only["status"] == done.returncode, told
+    return done.returncode, only
+
+
+def names(told, what="slips"):
+    return [each["name"] for each in told[what]]
+
+
+class Case(unittest.TestCase):
+    def program(self, library=fixture.SERVER_LIBRARY, listens=True, argv=None,
+                **settings):
+        calls = Calls(library, argv, **settings)
+        self.addCleanup(calls.stop)
+        if listens:
+            self.listener = calls.listener()
+        return calls
+
+    def python(self, does="pass", library=fixture.SERVER_LIBRARY, **settings):
+        program = fixture.Program(
+            [sys.executable, "-c", SERVER, does],
+            fixture.environment(library, **(settings or SAFE)),
+            stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        return program
+
+    def check(self, program, status, *slips):
+        """What is told of a process: that status, these slips and no other."""
+        got, told = checked("-p", str(program.process.pid))
+        self.assertEqual((got, sorted(names(told))), (status, sorted(slips)),
+                         told["slips"])
+        self.assertEqual(told["served"], status != 1)
+        for slip in told["slips"]:
+            self.assertRegex(slip["text"], r"\A[^\n]+\Z")
+            self.assertRegex(slip["advice"], r"\A[A-Z][^\n]+\.\Z")
+        return told
+
+    def folder(self):
+        return fixture.folder(self.addCleanup)
+
+    def write(self, text):
+        path = os.path.join(self.folder(), "settings.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.utime(path, (0, 0))
+        return path
+
+    def slip(self, told, name):
+        (found,) = (each["text"] for each in told["slips"]
+                    if each["name"] == name)
+        return found
+
+
+class Served(Case):
+    def test_served_and_safe(self):
+        calls = self.program(**SAFE)
+        told = self.check(calls, 0)
+        self.assertEqual(told["name"], "calls")
+        self.assertEqual(told["pid"], calls.pid)
+        self.assertEqual(told["by"], "preload")
+        self.assertEqual(told["program"], os.path.realpath(
+            fixture.probe("calls")))
+        self.assertEqual([library["path"] for library in told["libraries"]],
+                         [os.path.realpath(fixture.SERVER_LIBRARY)])
+        self.assertEqual(told["listeners"], [
+            {"address": f"127.0.0.1:{self.listener.port}",
+             "port": self.listener.port, "in_ports": True}])
+        self.assertTrue(told["takes_notes"])
+        self.assertIsNone(told["supervisor"])
+        self.assertFalse(told["trusts_everyone"])
+
+    def test_does_not_listen_yet(self):
+        told = self.check(self.program(listens=False, **SAFE), 0)
+        self.assertEqual(told["listeners"], [])
+
+    def test_settings_and_where_they_come_from(self):
+        path = self.write("timeout = 9\ndebug = on\n[call?]\nports = all\n")
+        calls = self.program(CONFIG=path, DEBUG="0", **SAFE)
+        told = self.check(calls, 0)
+        settings = {setting["name"]: (setting["value"], setting["from"],
+                                      setting["section"])
+                    for setting in told["settings"]}
+        self.assertEqual(settings["TIMEOUT"], ("9", "file", None))
+        self.assertEqual(settings["DEBUG"], ("0", "environment", None))
+        self.assertEqual(settings["PORTS"], ("all", "file", "call?"))
+        self.assertEqual(settings["VERSION"], ("3", "default", None))
+        self.assertEqual(told["settings_file"], path)
+        self.assertTrue(told["settings_file_there"])
+
+    def test_long_value_is_told_whole(self):
+        many = ",".join(f"192.0.2.{i}" for i in range(100))
+        told = self.check(self.program(TRUSTED=many), 0)
+        self.assertIn(many, [setting["value"] for setting in told["settings"]])
+
+    def test_port(self):
+        calls = self.program(**SAFE)
+        status, told = checked("-l", str(self.listener.port))
+        self.assertEqual((status, told["pid"]), (0, calls.pid))
+
+    def test_port_of_two_processes(self):
+        """The worst counts."""
+        server = self.python(f"""
+import os
+if os.fork() == 0:
+    os.environ["LD_PRELOAD"] = {fixture.SERVER_LIBRARY!r}
+    os.environ["LIBPROXYPROTO_TRUSTED"] = "127.0.0.1"
+    os.set_inheritable(listener.fileno(), True)
+    os.execv(sys.executable, [sys.executable, "-c",
+             "print('child', flush=True); import sys; sys.stdin.read()"])
+""", library=None)
+        port = server.wait_line(r"ready (\d+)")[1]
+        server.wait_line("child")
+        done = command("check", "--json", "-l", port)
+        told = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([each["status"] for each in told["checked"]], [1, 0])
+
+    def test_for_people(self):
+        calls = self.program()
+        done = command("check", "-p", str(calls.pid))
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
+        self.assertRegex(done.stdout, rf"\Acalls \(PID {calls.pid}\): served, "
+                         "by the preloaded library\n")
+        self.assertIn("\ntrusts-everyone: everyone can claim to be anybody",
+                      done.stdout)
+        self.assertRegex(done.stdout, "(?m)^  trusted +everyone can claim")
+        self.assertNotIn("\033", done.stdout)
+
+    def on_terminal(self, **variables):
+        fixture.need("script")
+        calls = self.program(**SAFE)
+        env = fixture.environment() | {"TERM": "xterm"} | variables
+        done = subprocess.run(
+            ["script", "-qec", f"{PROXYPROTO} check -p {calls.pid}",
+             "/dev/null"], env=env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0)
+        return done.stdout
+
+    def test_colours_on_a_terminal(self):
+        self.assertIn("\033[1;32mcalls", self.on_terminal())
+
+    def test_no_colours_where_they_are_not_wanted(self):
+        self.assertNotIn("\033", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\033", self.on_terminal(TERM="dumb"))
+
+
+class Settings(Case):
+    def test_trusts_everyone(self):
+        told = self.check(self.program(), 2, "trusts-everyone")
+        self.assertIn("everyone can claim to be anybody",
+                      self.slip(told, "trusts-everyone"))
+        self.assertTrue(told["trusts_everyone"])
+
+    def test_must_use_without_trusted(self):
+        self.check(self.program(MUST_USE_PROTOCOL_HEADER=1), 2,
+                   "trusts-everyone", "must-use-without-trusted")
+
+    def test_unknown_setting(self):
+        told = self.check(self.program(listens=False, TRUSTD="127.0.0.1"), 1,
+                          "unknown-setting")
+        self.assertIn("the nearest one is LIBPROXYPROTO_TRUSTED",
+                      self.slip(told, "unknown-setting"))
+        self.assertIsNone(told["settings"])
+        self.assertIsNone(told["trusts_everyone"])
+
+    def test_each_bad_value(self):
+        told = self.check(self.program(listens=False, PORTS="x", TIMEOUT="y",
+                                       TRUSTED="10.0.0.1/8"),
+                          1, "bad-value", "bad-value", "bad-value")
+        for value in '"x"', '"y"', '"10.0.0.1/8"':
+            self.assertIn(value, " ".join(slip["text"]
+                                          for slip in told["slips"]))
+
+    def test_settings_of_the_other_library(self):
+        self.check(self.program(ADDR="192.0.2.1", **SAFE), 0)
+
+    def test_bad_file(self):
+        path = self.write("trusted = 127.0.0.1\nnonsense\n")
+        told = self.check(self.program(listens=False, CONFIG=path), 1,
+                          "bad-file")
+        self.assertIn(f"{path}:2: ", self.slip(told, "bad-file"))
+
+    def test_file_that_is_not_there(self):
+        self.check(self.program(listens=False, CONFIG="/nonexistent"), 1,
+                   "bad-file")
+
+    def test_version_0(self):
+        self.check(self.program(VERSION=0, **SAFE), 1, "version-0")
+
+    def test_section_without_program(self):
+        path = self.write("trusted = 127.0.0.1\n[calls sh nonexistentd]\n")
+        told = self.check(self.program(CONFIG=path), 2,
+                          "section-without-program")
+        self.assertIn("[nonexistentd]",
+                      self.slip(told, "section-without-program"))
+
+    def test_no_section(self):
+        path = self.write("version = 0\n[sh]\nversion = 3\n")
+        told = self.check(self.program(CONFIG=path), 1, "no-section",
+                          "version-0")
+        self.assertIn("[calls]", self.slip(told, "no-section"))
+
+    def test_file_writable(self):
+        path = self.write("trusted = 127.0.0.1\n")
+        os.chmod(path, 0o666)
+        self.check(self.program(CONFIG=path), 2, "file-writable")
+
+    def test_file_changed(self):
+        path = self.write("trusted = 127.0.0.1\n")
+        calls = self.program(CONFIG=path)
+        now = os.stat(f"/proc/{calls.pid}").st_mtime
+        os.utime(path, (now + 60, now + 60))
+        self.check(calls, 2, "file-changed")
+
+    def test_ports_not_covered(self):
+        calls = self.program(listens=False, PORTS="1-1023,1025-9999", **SAFE)
+        one = calls.listener()
+        told = self.check(calls, 1, "ports-not-covered")
+        self.assertIn(f"127.0.0.1:{one.port}",
+                      self.slip(told, "ports-not-covered"))
+        self.assertFalse(told["listeners"][0]["in_ports"])
+
+    def test_some_ports_not_covered(self):
+        with socket.create_server(("127.0.0.1", 0)) as covered:
+            port = covered.getsockname()[1]
+        calls = self.program(listens=False, PORTS=port, **SAFE)
+        for number in port, 0:
+            calls.ok("listen", calls.bound(port=number), 1)
+        told = self.check(calls, 2, "ports-not-covered")
+        self.assertCountEqual([each["in_ports"] for each in told["listeners"]],
+                              [True, False])
+
+    def test_environment_overwritten(self):
+        program = self.python(OVERWRITE)
+        program.wait_line("ready")
+        self.check(program, 2, "environment-overwritten", "trusts-everyone")
+
+
+class Loading(Case):
+    def test_not_loaded(self):
+        told = self.check(self.program(library=None), 1, "not-loaded")
+        self.assertIsNone(told["by"])
+        self.assertEqual(told["libraries"], [])
+
+    def test_preload_not_found_by_its_name(self):
+        calls = self.program("libproxyproto.so.nowhere", **SAFE)
+        self.check(calls, 1, "not-loaded", "preload-not-found")
+
+    def test_preload_not_found_by_its_path(self):
+        calls = self.program("/nonexistent/libproxyproto.so", **SAFE)
+        told = self.check(calls, 1, "not-loaded", "preload-not-found")
+        self.assertIn("No such file", self.slip(told, "preload-not-found"))
+
+    def test_client_library(self):
+        calls = self.program(fixture.CLIENT_LIBRARY, **SAFE)
+        told = self.check(calls, 1, "not-loaded", "client-library")
+        self.assertTrue(told["libraries"][0]["for_clients"])
+
+    def copy_of(self, library):
+        path = os.path.join(self.folder(), "libproxyproto.so")
+        shutil.copy(os.path.realpath(library), path)
+        return path
+
+    def test_library_replaced(self):
+        path = self.copy_of(fixture.SERVER_LIBRARY)
+        calls = self.program(path, **SAFE)
+        self.check(calls, 0)
+        os.unlink(path)
+        shutil.copy(os.path.realpath(fixture.SERVER_LIBRARY), path)
+        told = self.check(calls, 2, "library-replaced")
+        self.assertIn(path, self.slip(told, "library-replaced"))
+        self.assertTrue(told["libraries"][0]["replaced"])
+
+    def test_two_copies(self):
+        path = self.copy_of(fixture.SERVER_LIBRARY)
+        self.check(self.program(f"{fixture.SERVER_LIBRARY}:{path}", **SAFE), 2,
+                   "two-copies")
+
+    def secure(self):
+        """A program that is set-user-ID."""
+        path = os.path.join(self.folder(), "calls")
+        shutil.copy(fixture.probe("calls"), path)
+        os.chmod(os.path.dirname(path), 0o755)
+        try:
+            os.chown(path, allowed.NOBODY, allowed.NOBODY)
+        except PermissionError:
+            self.skipTest("only root can give a file to another user")
+        os.chmod(path, 0o4755)
+        if os.statvfs(path).f_flag & os.ST_NOSUID:
+            self.skipTest("no set-user-ID programs in the folder for "
+                          "temporary files")
+        return path
+
+    def test_secure_execution(self):
+        path = self.secure()
+        calls = self.program(argv=[path], **SAFE)
+        told = self.check(calls, 1, "not-loaded", "secure-execution")
+        self.assertIn("secure", names(told, "reasons"))
+
+    def in_mounts(self, text, *argv):
+        """A program whose /etc/ld.so.preload is this one."""
+        fixture.need("unshare", "mount")
+        etc = self.folder()
+        with open(f"{etc}/ld.so.preload", "w", encoding="utf-8") as file:
+            file.write(text)
+        wrapper = ("unshare", "-m", "sh", "-c",
+                   f"mount --bind {etc} /etc && exec \"$@\"", "sh")
+        if subprocess.run([*wrapper, "true"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest("no mount namespaces are allowed here")
+        return self.program(None, argv=[*wrapper, *argv], **SAFE)
+
+    def test_preload_bare_name(self):
+        calls = self.in_mounts("libproxyproto.so\n", fixture.probe("calls"))
+        self.check(calls, 1, "not-loaded", "preload-bare-name")
+
+    def test_system_wide(self):
+        calls = self.in_mounts(fixture.SERVER_LIBRARY + "\n",
+                               fixture.probe("calls"))
+        self.check(calls, 0)
+
+
+class Reasons(Case):
+    def test_seccomp(self):
+        program = self.python(FILTER.format(number=NO_CALL))
+        program.wait_line("ready")
+        told = self.check(program, 0)
+        self.assertIn("seccomp", names(told, "reasons"))
+
+    def test_io_uring(self):
+        program = self.python(RING)
+        if program.wait_line("ring|none")[0] == "none":
+            self.skipTest("no io_uring here")
+        program.wait_line("ready")
+        told = self.check(program, 2, "io-uring")
+        self.assertIn("io-uring", names(told, "reasons"))
+
+    def test_no_notes(self):
+        calls = self.program(**SAFE)
+        number = {"x86_64": 54}.get(os.uname().machine, 208)
+        done = subprocess.run(
+            [sys.executable, "-c", FILTER.format(number=number)
+             + "import os, sys; os.execv(sys.argv[1], sys.argv[1:])",
+             PROXYPROTO, "check", "--json", "-p", str(calls.pid)],
+            capture_output=True, text=True, check=False)
+        (told,) = json.loads(done.stdout)["checked"]
+        self.assertEqual((done.returncode, names(told)), (2, ["no-notes"]))
+        self.assertFalse(told["takes_notes"])
+
+
+class Permission(Case):
+    def as_nobody(self, *argv):
+        allowed.need_another_user(PROXYPROTO)
+        return subprocess.run(
+            argv, user=allowed.NOBODY, group=allowed.NOBODY, extra_groups=[],
+            env=fixture.environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False)
+
+    def test_ones_own(self):
+        allowed.need_another_user(PROXYPROTO)
+        calls = self.program(
+            argv=["setpriv", f"--reuid={allowed.NOBODY}",
+                  f"--regid={allowed.NOBODY}", "--clear-groups",
+                  fixture.probe("calls")], **SAFE)
+        done = self.as_nobody(PROXYPROTO, "check", "--json", "-p",
+                              str(calls.pid))
+        (told,) = json.loads(done.stdout)["checked"]
+        self.assertEqual((done.returncode, names(told)), (0, []))
+        self.assertEqual(told["listeners"][0]["port"], self.listener.port)
+        done = self.as_nobody(PROXYPROTO, "check", "-l",
+                              str(self.listener.port))
+        self.assertEqual(done.returncode, 0)
+
+    def test_anothers(self):
+        calls = self.program(**SAFE)
+        done = self.as_nobody(PROXYPROTO, "check", "--json", "-p",
+                              str(calls.pid))
+        (told,) = json.loads(done.stdout)["checked"]
+        self.assertEqual((done.returncode, names(told)),
+                         (1, ["process-hidden", "environment-hidden"]))
+        done = self.as_nobody(PROXYPROTO, "check", "-l",
+                              str(self.listener.port))
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("be root", done.stderr)
+
+
+class Mistakes(unittest.TestCase):
+    def refused(self, told, *arguments):
+        done = command("check", *arguments)
+        self.assertEqual((done.returncode, done.stdout), (125, ""))
+        self.assertRegex(done.stderr, rf"\Aproxyproto: check: {told}.*\n\Z")
+
+    def test_what_is_asked(self):
+        self.refused("it takes one of")
+        self.refused("it takes one of", "-p", "1", "-l", "1")
+        self.refused('--pid="x" is not valid', "-p", "x")
+        self.refused('--port="65536" is not valid', "-l", "65536")
+
+    def test_what_is_not_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        self.refused(f"{ended.pid}: no such process", "-p", str(ended.pid))
+        self.refused(".*listens on port", "-l", str(port))
+
+
+if __name__ == "__main__":
+    fixture.main()
