@@ -77,7 +77,7 @@ static bool parse_destination_port(const char *value,
 enum row {
 	ROW_DEBUG, ROW_ADDR, ROW_PORT, ROW_DEST_ADDR, ROW_DEST_PORT,
 	ROW_VERSION, ROW_COMMAND, ROW_TLV, ROW_CRC32C, ROW_RAW, ROW_SPLIT,
-	ROW_DELAY, ROWS
+	ROW_DELAY, ROW_TO, ROWS
 };
 
 const struct pp_setting pp_client_settings[] = {
@@ -108,6 +108,11 @@ const struct pp_setting pp_client_settings[] = {
 	  PP_NUMBER(split, PP_V2_MAX) },
 	{ "DELAY", "0", "seconds from 0 to 3600, with a fraction or without",
 	  PP_SECONDS(delay, 0) },
+	{ "TO", PP_ENDPOINTS_ALL,
+	  "addresses and networks, with a port, a range or neither, as "
+	  "192.0.2.1:80, 10.0.0.0/8, [2001:db8::]/32:443 or *:8000-8099; or "
+	  PP_ENDPOINTS_ALL,
+	  PP_LIST(to, pp_endpoints) },
 	{ .name = NULL },
 };
 

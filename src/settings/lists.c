@@ -72,22 +72,28 @@ static bool parse_port(const char *digits, size_t length, unsigned *port)
 	return pp_number(digits, length, PORT_MAX, port) && *port > 0;
 }
 
-/* "22" or "8000-8099" */
-static bool add_range(const struct pp_word *word, struct pp_bytes *ports)
+bool pp_port_range_parse(const struct pp_word *word, unsigned *first,
+			 unsigned *last)
 {
 	const char *dash = memchr(word->start, '-', word->length);
 	size_t length = word->length;
-	uint8_t *bits = ports->at;
-	unsigned first, last;
 
 	if (dash != NULL)
 		length = (size_t)(dash - word->start);
-	if (!parse_port(word->start, length, &first))
+	if (!parse_port(word->start, length, first))
 		return false;
-	last = first;
-	if (dash != NULL &&
-	    (!parse_port(dash + 1, word->length - length - 1, &last) ||
-	     first > last))
+	*last = *first;
+	return dash == NULL ||
+	       (parse_port(dash + 1, word->length - length - 1, last) &&
+		*first <= *last);
+}
+
+static bool add_range(const struct pp_word *word, struct pp_bytes *ports)
+{
+	uint8_t *bits = ports->at;
+	unsigned first, last;
+
+	if (!pp_port_range_parse(word, &first, &last))
 		return false;
 	for (unsigned port = first; port <= last; port++)
 		bits[port / 8] |= (uint8_t)(1u << port % 8);

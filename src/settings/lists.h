@@ -18,6 +18,7 @@
 /* The words that stand for no list, each the default of its setting. */
 #define PP_NETWORKS_EVERYONE "everyone"
 #define PP_PORTS_ALL "all"
+#define PP_ENDPOINTS_ALL "all"
 #define PP_BYTES_NONE "none"
 
 /* What the vectors of one header can have beside addresses and a CRC32c. */
@@ -39,10 +40,14 @@ bool pp_word_is(const struct pp_word *word, const char *other);
 bool pp_network_parse(const struct pp_word *word, union pp_address *address,
 		      unsigned *prefix);
 
+/* Reads a port from 1 to 65535, or a range of them: "22", "8000-8099". */
+bool pp_port_range_parse(const struct pp_word *word, unsigned *first,
+			 unsigned *last);
+
 /* What was read, in memory of its own; NULL where that is no list. */
 struct pp_bytes {
 	void *at;
-	size_t length;	/* how much is used: bytes, or nodes of networks */
+	size_t length;	/* how much is used: bytes, nodes, endpoints */
 	size_t mapped;
 };
 
@@ -65,6 +70,14 @@ extern const struct pp_list pp_networks;
 
 /* TCP ports from 1 to 65535, as a list such as "22,80 8000-8099". */
 extern const struct pp_list pp_ports;
+
+/*
+ * Internet addresses and networks, each with a port, with a range of them, or
+ * without, which is any port; all for all. Those of IPv6 are in brackets where
+ * they have a port; "*" or nothing in front of it is every address. v4-mapped
+ * ones as in pp_networks.
+ */
+extern const struct pp_list pp_endpoints;
 
 /*
  * Vectors, name=value each, as they stand in a header. Text is the value of
@@ -93,6 +106,13 @@ void pp_bytes_free(struct pp_bytes *bytes);
  */
 bool pp_networks_have(const struct pp_bytes *networks,
 		      const union pp_address *address);
+
+/*
+ * Is the address, with its port, one of them? A v4-mapped one counts as IPv4; a
+ * scope does not count. AF_UNSPEC is never one of a list. Allocates nothing.
+ */
+bool pp_endpoints_have(const struct pp_bytes *endpoints,
+		       const union pp_address *address);
 
 /* Is the port (in host order) one of them? */
 bool pp_ports_have(const struct pp_bytes *ports, uint16_t port);

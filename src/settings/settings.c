@@ -282,6 +282,7 @@ void pp_settings_drop(struct pp_settings *settings,
 	drop_list(&settings->ports, &others->ports);
 	drop_list(&settings->vectors, &others->vectors);
 	drop_list(&settings->raw, &others->raw);
+	drop_list(&settings->to, &others->to);
 }
 
 /* Beyond so many letters of what was given nothing is compared. */
@@ -296,7 +297,7 @@ static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"DEBUG", "MUST_USE_PROTOCOL_HEADER", "VERSION", "TRUSTED", "PORTS",
 	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "INETD", "CONFIG",
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
-	"RAW", "SPLIT", "DELAY",
+	"RAW", "SPLIT", "DELAY", "TO",
 };
 
 static unsigned smaller(unsigned a, unsigned b)

@@ -186,8 +186,8 @@ TESTS += tests/preload/trust.py
 endif
 
 # The client library: what it says, and what stays as it is.
-EXTRA_DIST += tests/preload/client_header.py
-TESTS += tests/preload/client_header.py
+EXTRA_DIST += tests/preload/client_header.py tests/preload/client_to.py
+TESTS += tests/preload/client_header.py tests/preload/client_to.py
 check_PROGRAMS += tests/preload/connecting
 tests_preload_connecting_SOURCES = tests/preload/connecting.c \
 	tests/preload/connecting.h tests/preload/connecting_shared.c

@@ -50,6 +50,9 @@ CLIENT_SIDE = {
     "SPLIT": ("bytes from 0 (all of them) to 65551", ("65552", "", "-1")),
     "DELAY": ("seconds from 0 to 3600, with a fraction or without",
               ("3601", "", "-1", "1s")),
+    "TO": ("addresses and networks, with a port, a range or neither, as "
+           "192.0.2.1:80, 10.0.0.0/8, [2001:db8::]/32:443 or *:8000-8099; or "
+           "all", ("", "localhost:80", "80", "127.0.0.1:0", "[::1]80")),
 }
 # How a program does away with its environment, in python.
 SCRUB = """

@@ -21,7 +21,8 @@ TABLES = {"server": "src/settings/settings.c",
 
 # Defaults that the source has a name for.
 WORDS = {"PP_BYTES_NONE": "none", "ACTUAL": "actual",
-         "PP_NETWORKS_EVERYONE": "everyone", "PP_PORTS_ALL": "all"}
+         "PP_NETWORKS_EVERYONE": "everyone", "PP_PORTS_ALL": "all",
+         "PP_ENDPOINTS_ALL": "all"}
 
 # Depends on what is installed, and on whether that has an index; and what the
 # pages of a BSD's own programs leave to it, as the name of the system.

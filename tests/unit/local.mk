@@ -10,6 +10,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/api_tlv.c \
 	tests/unit/note.c \
 	tests/unit/destinations.c \
+	tests/unit/endpoints.c \
 	tests/unit/header.c \
 	tests/unit/header_format.c \
 	tests/unit/header_v1.c \

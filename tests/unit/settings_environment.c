@@ -106,7 +106,7 @@ TEST(names_that_are_no_setting)
 		{ "MUST_USE_PROTOCOL_HEADER_AND_MORE",
 		  "MUST_USE_PROTOCOL_HEADER" },
 		{ "LIBPROXYPROTO_DEBUG", "DEBUG" },
-		{ "", "TLV" },
+		{ "", "TO" },
 	};
 	char expected[200], entry[128];
 

@@ -242,6 +242,25 @@ static void find_destination(int fd, union pp_address *to)
 }
 
 /*
+ * May the socket begin a TCP connection to one of those that get a header? If
+ * so, to where. What tells of the socket is an option that it gets: the sockets
+ * of others have none.
+ */
+static bool is_wanted(int fd, const struct sockaddr *address, socklen_t length,
+		      union pp_address *to)
+{
+	const struct pp_bytes *wanted = &pp_configuration()->to;
+
+	if (wanted->at == NULL && !is_closed_tcp(fd))
+		return false;
+	if (!read_address(to, address, length))
+		return false;
+	find_destination(fd, to);
+	return wanted->at == NULL ||
+	       (pp_endpoints_have(wanted, to) && is_closed_tcp(fd));
+}
+
+/*
  * Does a call that may begin a connection to there put a header ahead of it?
  * 1, or 0 where the call is the kernel's alone, or -1 where the settings are
  * bad; errno is EINVAL then.
@@ -255,10 +274,8 @@ static int begins_with_header(int fd, const struct sockaddr *address,
 	if (!pp_configuration_is_valid() && pp_is_tcp_socket(fd) &&
 	    !pp_configuration_require_valid(fd))
 		return -1;
-	begins = pp_configuration()->send_version != 0 && is_closed_tcp(fd) &&
-		 read_address(to, address, length);
-	if (begins)
-		find_destination(fd, to);
+	begins = pp_configuration()->send_version != 0 &&
+		 is_wanted(fd, address, length, to);
 	errno = before;
 	return begins;
 }
