@@ -64,11 +64,13 @@ struct pp_decision pp_admission_judge(const struct pp_settings *settings,
 				      struct pp_receive *receive,
 				      uint8_t *peeked)
 {
-	bool trusted = pp_networks_have(&settings->trusted, peer);
+	/* who may connect to a Unix socket, its file's permissions say */
+	bool is_unix = peer->sa.sa_family == AF_UNIX;
+	bool trusted = is_unix || pp_networks_have(&settings->trusted, peer);
 
 	pp_receive_start(receive, fd, settings->versions);
 	/* who is not trusted is handed over alike on any port */
-	if ((trusted || settings->must_use) &&
+	if ((trusted || settings->must_use) && !is_unix &&
 	    !pp_admission_has_port(settings, fd))
 		return (struct pp_decision){ PP_ADMIT_OTHER_PORT, NULL };
 	if (!trusted)

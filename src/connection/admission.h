@@ -28,7 +28,8 @@ struct pp_decision {
 bool pp_admission_has_port(const struct pp_settings *settings, int fd);
 
 /*
- * Judges an accepted TCP connection from this peer, as the kernel named it.
+ * Judges an accepted connection from this peer, as the kernel named it: TCP, or
+ * of a Unix stream socket, to which TRUSTED and PORTS have nothing to say.
  * Starts on *receive, to which pp_receive_free is due, if it is not passed on
  * to wait; peeked is room to look at it, of PP_RECEIVE_PEEK bytes, and has the
  * header's bytes as pp_receive_bytes finds them. Who is not in TRUSTED costs no

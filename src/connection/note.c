@@ -173,6 +173,8 @@ bool pp_note_write(int fd, const union pp_address *kernel,
 		return true;
 	if (!get_key_of_check(secret))
 		return false;
+	if (kernel != NULL && kernel->sa.sa_family == AF_UNIX)
+		return false;
 	/* the family that the kernel names is that of the socket, which stays */
 	if (note->kind == PP_NOTE_RESET) {
 		kernel = NULL;

@@ -62,8 +62,8 @@ struct pp_note_bytes {
 
 /*
  * Leaves a note on the socket fd, whose peer the kernel names so, in place of
- * an older one. One system call. False where the socket takes none: Multipath
- * TCP at both ends, an old kernel, a sandbox; errno tells.
+ * an older one. One system call. False where the socket takes none: a Unix one,
+ * Multipath TCP at both ends, an old kernel, a sandbox.
  */
 bool pp_note_write(int fd, const union pp_address *kernel,
 		   const struct pp_note *note);

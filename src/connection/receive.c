@@ -55,24 +55,30 @@ int pp_receive_expect_rest(const struct pp_receive *receive)
 					(int)receive->header.length);
 }
 
-bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
-		     bool *last)
+bool pp_receive_wait(struct pp_receive *receive, int64_t deadline, bool *last)
 {
 	struct pollfd here = { .fd = receive->fd,
 			       .events = POLLIN | POLLRDHUP };
-	int before = pp_receive_expect_rest(receive), ready;
+	int64_t end = deadline;
+	int before, ready;
 	struct timespec left;
 	bool over;
 
+	/* it is readable all the time: that says nothing any more */
+	if (receive->seen > 0 && receive->seen == receive->waited_with) {
+		here.events = POLLRDHUP;
+		end = pp_now_ms() + 1 < deadline ? pp_now_ms() + 1 : deadline;
+	}
+	receive->waited_with = receive->seen;
+	before = pp_receive_expect_rest(receive);
 	do {
-		pp_timeout_left(deadline * 1000000, &left);
+		pp_timeout_left(end * 1000000, &left);
 		ready = pp_calls.ppoll(&here, 1, &left, NULL);
 	} while (ready < 0 && errno == EINTR);
 	if (before != (int)receive->header.length)
 		pp_receive_set_low_water(receive->fd, before);
-	/* it is ready all the time where SO_RCVLOWAT does not count */
-	over = ready <= 0 || pp_now_ms() >= deadline;
-	*last = over || here.revents != POLLIN;
+	over = ready < 0 || pp_now_ms() >= deadline;
+	*last = over || (here.revents & ~POLLIN) != 0;
 	return !over;
 }
 
@@ -160,6 +166,7 @@ static enum pp_received take_long(struct pp_receive *receive, bool last)
  */
 static bool make_memory(struct pp_receive *receive)
 {
+	receive->seen = 0;
 	receive->taken_size = receive->header.length;
 	receive->taken = pp_memory_map(receive->taken_size);
 	return receive->taken != NULL;
@@ -186,6 +193,7 @@ enum pp_received pp_receive_try(struct pp_receive *receive, bool last,
 	if (receive->taken != NULL)
 		return take_long(receive, last);
 	got = receive_now(receive->fd, bytes, PP_RECEIVE_PEEK, MSG_PEEK);
+	receive->seen = got < 0 ? 0 : (size_t)got;
 	/*
 	 * An error of the connection's is told once: the program would not see
 	 * it, and take its end for that of the data. Where the bytes cannot be

@@ -34,6 +34,9 @@ struct pp_receive {
 	enum pp_versions versions;
 	bool keep;		/* see pp_receive_keep */
 	bool is_overdue;	/* to be set by who waits no longer */
+	/* bytes of a short header: at the last look, and before the last wait */
+	size_t seen;
+	size_t waited_with;
 	/* a long or kept header: the bytes taken so far, of how many */
 	uint8_t *taken;
 	size_t taken_size;
@@ -82,10 +85,11 @@ int pp_receive_expect_rest(const struct pp_receive *receive);
 
 /*
  * Waits till there is enough to go on with, or nothing more will come, which
- * *last says; false at the deadline (of pp_now_ms). Five system calls at most.
+ * *last says; false at the deadline (of pp_now_ms). Where SO_RCVLOWAT does not
+ * count, as on Unix sockets, it ends earlier, but with nothing new only once a
+ * millisecond. Five system calls at most.
  */
-bool pp_receive_wait(const struct pp_receive *receive, int64_t deadline,
-		     bool *last);
+bool pp_receive_wait(struct pp_receive *receive, int64_t deadline, bool *last);
 
 /*
  * To be called before a connection is closed that the program never saw: with

@@ -79,10 +79,24 @@ static int open_socket(int family, int flags)
 		      IPPROTO_TCP);
 }
 
+/* Clients of Unix sockets do not reset: one end of a pair whose other is closed. */
+static int open_end_of_pair(int flags)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | flags, 0, ends) != 0)
+		return -1;
+	pp_calls.close(ends[1]);
+	return ends[0];
+}
+
 int pp_reset_stand_in(int family, int flags)
 {
-	int fd = open_socket(family, flags);
+	int fd;
 
+	if (family == AF_UNIX)
+		return open_end_of_pair(flags);
+	fd = open_socket(family, flags);
 	if (fd >= 0 && !make_reset(fd, family)) {
 		/* it may be connecting by now */
 		pp_calls.close(fd);

@@ -14,15 +14,17 @@
 /*
  * Makes the connection one: the client gets a reset, what it had sent is thrown
  * away. Where the kernel refuses that it is shut down at least, and what had
- * arrived is taken off: it then reads as end of file. May change errno.
+ * arrived is taken off: it then reads as end of file, as always on a Unix
+ * socket. May change errno.
  */
 void pp_reset_connection(int fd);
 
 /*
- * A new socket of a listener's family (AF_INET, AF_INET6) and flags
+ * A new socket of a listener's family (AF_INET, AF_INET6, AF_UNIX) and flags
  * (SOCK_NONBLOCK, SOCK_CLOEXEC) that looks like one, and has sent nothing to
- * anybody. Where Fast Open or the loopback interface is off it reads as end of
- * file. -1 with errno set where there is no descriptor or memory.
+ * anybody. Where Fast Open or the loopback interface is off, and always for a
+ * Unix listener, it reads as end of file. -1 with errno set where there is no
+ * descriptor or memory.
  */
 int pp_reset_stand_in(int family, int flags);
 

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,6 +44,9 @@ struct configuration {
  */
 static _Atomic(const struct configuration *) known;
 
+/* See pp_is_unix_asked; whichever of them is known. */
+static _Atomic bool unix_is_asked;
+
 /* Of a copy of the library, which leaves the work to another one. */
 static const struct configuration off = { .is_complete = true };
 
@@ -59,6 +63,20 @@ static void discard(struct configuration *read,
 	munmap(read, sizeof(*read));
 }
 
+#ifndef PP_CLIENT
+/*
+ * A slip in it must not pass headers on to a program that has no other
+ * listeners, in which nothing else would tell of it.
+ */
+static bool asks_for_unix(void)
+{
+	const char *value = secure_getenv(PP_SETTINGS_PREFIX "UNIX");
+	bool on;
+
+	return value != NULL && (!pp_settings_boolean(value, &on) || on);
+}
+#endif
+
 static void read_environment(struct configuration *read)
 {
 	pp_settings_defaults(TABLE, &read->settings);
@@ -71,6 +89,9 @@ static void read_environment(struct configuration *read)
 	pp_settings_agree(&read->settings, &read->error);
 	read->is_complete = true;
 #else
+	if (read->settings.unix_listeners ||
+	    (read->error.text[0] != '\0' && asks_for_unix()))
+		atomic_store(&unix_is_asked, true);
 	read->is_complete = read->error.text[0] != '\0';
 #endif
 }
@@ -224,13 +245,14 @@ bool pp_configuration_require_valid(int fd)
 	static atomic_flag is_reported = ATOMIC_FLAG_INIT;
 	const struct configuration *configuration;
 	int error = errno;
-	bool internet;
+	bool concerned;
 
 	if (is_good(atomic_load_explicit(&known, memory_order_acquire)))
 		return true;
-	internet = pp_is_internet_socket(fd);
+	get_configuration();
+	concerned = pp_is_unix_stream(fd) || pp_is_internet_socket(fd);
 	errno = error;
-	if (!internet)
+	if (!concerned)
 		return true;
 	configuration = complete_configuration(false);
 	if (is_good(configuration))
@@ -244,19 +266,27 @@ bool pp_configuration_require_valid(int fd)
 }
 
 #ifndef PP_CLIENT
+/* The local address of a listener that the settings are about; or false. */
+static bool get_local(int fd, union pp_address *local)
+{
+	socklen_t length = sizeof(*local);
+
+	if (!pp_is_unix_stream(fd) && !pp_is_tcp_socket(fd))
+		return false;
+	return real_getsockname(fd, &local->sa, &length) == 0 &&
+	       (pp_family_is_internet(local->sa.sa_family) ||
+		local->sa.sa_family == AF_UNIX);
+}
+
 void pp_configuration_report(const char *by, int fd)
 {
 	static _Atomic bool is_reported;
 	const struct pp_settings *settings = pp_configuration();
 	union pp_address local;
-	socklen_t length = sizeof(local);
 	int error = errno;
 
 	if (settings->debug && !atomic_load(&is_reported) &&
-	    pp_is_tcp_socket(fd) &&
-	    real_getsockname(fd, &local.sa, &length) == 0 &&
-	    pp_family_is_internet(local.sa.sa_family) &&
-	    !atomic_exchange(&is_reported, true))
+	    get_local(fd, &local) && !atomic_exchange(&is_reported, true))
 		pp_report_settings(settings, by, fd, &local);
 	errno = error;
 }
@@ -295,4 +325,15 @@ bool pp_is_tcp_socket(int fd)
 	int protocol = socket_option(fd, SO_PROTOCOL);
 
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
+bool pp_is_unix_asked(void)
+{
+	return atomic_load_explicit(&unix_is_asked, memory_order_relaxed);
+}
+
+bool pp_is_unix_stream(int fd)
+{
+	return pp_is_unix_asked() && socket_option(fd, SO_DOMAIN) == AF_UNIX &&
+	       socket_option(fd, SO_TYPE) == SOCK_STREAM;
 }

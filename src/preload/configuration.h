@@ -41,19 +41,19 @@ bool pp_configuration_is_valid(void);
 
 /*
  * For the server, in debug mode: one line, the first time that the process (or
- * its parent before fork) has a TCP listener, with what the settings are and
- * where they come from; by is "listen" or the like. Only where the settings
- * are complete. Keeps errno.
+ * its parent before fork) has a TCP listener, or one of pp_is_unix_stream, with
+ * what the settings are and where they come from; by is "listen" or the like.
+ * Only where the settings are complete. Keeps errno.
  */
 void pp_configuration_report(const char *by, int fd);
 
 /*
- * May a hook go on with this socket? Not where it is an internet socket and
- * the settings are not valid: then the reason is written to stderr, once a
- * process, and errno is EINVAL. Nor where the file cannot be read now: errno
- * says why, and the next call tries again. One load once they are known to be
- * valid; before, a system call, and other sockets than those cause nothing to
- * be read. Keeps errno where it allows.
+ * May a hook go on with this socket? Not where it is an internet socket, or one
+ * of pp_is_unix_stream, and the settings are not valid: then the reason is
+ * written to stderr, once a process, and errno is EINVAL. Nor where the file
+ * cannot be read now: errno says why, and the next call tries again. One load
+ * once they are known to be valid; before, a system call, and other sockets
+ * than those cause nothing to be read. Keeps errno where it allows.
  */
 bool pp_configuration_require_valid(int fd);
 
@@ -71,5 +71,17 @@ bool pp_is_internet_socket(int fd);
 
 /* Is the descriptor a TCP (or Multipath TCP) socket? One system call. */
 bool pp_is_tcp_socket(int fd);
+
+/*
+ * Does UNIX ask for Unix sockets? So does a value that is not valid. One load,
+ * once the settings are read.
+ */
+bool pp_is_unix_asked(void);
+
+/*
+ * Is the descriptor a Unix stream socket, and UNIX asks for those? No system
+ * call where it does not, otherwise two.
+ */
+bool pp_is_unix_stream(int fd);
 
 #endif

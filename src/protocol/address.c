@@ -128,7 +128,7 @@ const char *pp_address_text(const union pp_address *address, char *text,
 		snprintf(text, size, family == AF_INET ? "%s:%u" : "[%s]:%u",
 			 ip, ntohs(pp_address_port(address)));
 	else
-		snprintf(text, size, "none");
+		snprintf(text, size, family == AF_UNIX ? "unix" : "none");
 	return text;
 }
 

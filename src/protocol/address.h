@@ -68,7 +68,10 @@ void pp_address_map(union pp_address *address);
 bool pp_sockaddr_copy_out(const struct sockaddr *from, socklen_t length,
 			  struct sockaddr *to, socklen_t *to_length);
 
-/* "192.0.2.1:80", "[2001:db8::1]:80" or "none" in text, at most size bytes. */
+/*
+ * "192.0.2.1:80", "[2001:db8::1]:80", "unix" of a Unix socket's, or "none" in
+ * text, at most size bytes.
+ */
 const char *pp_address_text(const union pp_address *address, char *text,
 			    size_t size);
 

@@ -112,6 +112,8 @@ const struct pp_setting pp_server_settings[] = {
 	{ "DESTINATION", "header", "header or socket",
 	  PP_CHOICE(own_destination) },
 	{ "IPV6_ON_IPV4", "client", "client or proxy", PP_CHOICE(ipv4_alone) },
+	{ "UNIX", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(unix_listeners),
+	  .environment_only = true },
 	{ "INETD", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(inetd),
 	  .environment_only = true },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
@@ -295,7 +297,7 @@ void pp_settings_drop(struct pp_settings *settings,
  */
 static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"DEBUG", "MUST_USE_PROTOCOL_HEADER", "VERSION", "TRUSTED", "PORTS",
-	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "INETD", "CONFIG",
+	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "UNIX", "INETD", "CONFIG",
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
 	"RAW", "SPLIT", "DELAY", "TO",
 };

@@ -50,6 +50,7 @@ struct pp_settings {
 	struct pp_bytes ports;		/* server: local ports that count */
 	bool own_destination;		/* server: getsockname is the kernel's */
 	bool ipv4_alone;		/* server: AF_INET shows no IPv6 client */
+	bool unix_listeners;		/* server: they count, too */
 	char config[256];		/* server: path of the settings file */
 	/* The client's: what the header says, and how it is sent. */
 	unsigned send_version;		/* 0 none */

@@ -3,14 +3,15 @@
  * A server that waits for its listener in a way that programs have, accepts,
  * and tells all that it can see of what it was given.
  *
- *	accept_ways WAY blocking|once|all
+ *	accept_ways WAY blocking|once|all [PATH]
  *
  * WAY is none (accept itself waits), poll, ppoll, select, pselect, epoll,
  * epoll-edge, epoll-oneshot or epoll-exclusive. The listener is blocking, or
  * not, and then one connection is accepted each time that it is readable, or
- * as many as there are.
+ * as many as there are. With PATH it is a Unix one there, otherwise on a port of
+ * 127.0.0.1.
  *
- * Prints "port N", then a line for each accept:
+ * Prints "port N", or "path", then a line for each accept:
  *	fail ERRNO
  *	again			it said EAGAIN
  *	reset EVENTS FIRST SECOND ACCEPT PEER
@@ -33,6 +34,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int listener;
@@ -125,31 +127,39 @@ static int error_of(ssize_t result)
 	return result < 0 ? errno : 0;
 }
 
-static const char *text_of(int failed, const struct sockaddr_in *address,
-			   char *text)
+/* What a listener of either family has. */
+union address {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_un un;
+};
+
+static const char *text_of(int failed, const union address *address, char *text)
 {
 	if (failed != 0)
 		snprintf(text, INET_ADDRSTRLEN, "errno=%d", errno);
+	else if (address->sa.sa_family == AF_UNIX)
+		strcpy(text, "unix");
 	else
-		inet_ntop(AF_INET, &address->sin_addr, text, INET_ADDRSTRLEN);
+		inet_ntop(AF_INET, &address->in.sin_addr, text,
+			  INET_ADDRSTRLEN);
 	return text;
 }
 
-static void tell_reset(int fd, short events, const struct sockaddr_in *accepted)
+static void tell_reset(int fd, short events, const union address *accepted)
 {
 	char from[INET_ADDRSTRLEN], peer[INET_ADDRSTRLEN], byte;
-	struct sockaddr_in address;
+	union address address;
 	socklen_t length = sizeof(address);
 
-	text_of(getpeername(fd, (struct sockaddr *)&address, &length),
-		&address, peer);
+	text_of(getpeername(fd, &address.sa, &length), &address, peer);
 	text_of(0, accepted, from);
 	printf("reset %#x ", (unsigned)events);
 	printf("%d ", error_of(read(fd, &byte, 1)));
 	printf("%d %s %s\n", error_of(read(fd, &byte, 1)), from, peer);
 }
 
-static void serve_client(int fd, const struct sockaddr_in *client)
+static void serve_client(int fd, const union address *client)
 {
 	char address[INET_ADDRSTRLEN], line[80], reply[120];
 	size_t length = 0;
@@ -172,9 +182,9 @@ static void serve_client(int fd, const struct sockaddr_in *client)
 /* Accepts one; false where it fails. */
 static bool accept_one(void)
 {
-	struct sockaddr_in client;
+	union address client;
 	socklen_t length = sizeof(client);
-	int fd = accept4(listener, (struct sockaddr *)&client, &length,
+	int fd = accept4(listener, &client.sa, &length,
 			 nonblocking ? SOCK_NONBLOCK : 0);
 	struct pollfd state = { .fd = fd,
 				.events = POLLIN | POLLPRI | POLLOUT |
@@ -231,19 +241,37 @@ static void listen_anywhere(void)
 	printf("port %u\n", ntohs(address.sin_port));
 }
 
+static void listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	listener = socket(AF_UNIX,
+			  SOCK_STREAM | (nonblocking ? SOCK_NONBLOCK : 0), 0);
+	if (listener < 0 ||
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(listener, 512) != 0)
+		die("listen");
+	puts("path");
+}
+
 int main(int argc, char **argv)
 {
 	void (*wait)(void);
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: accept_ways WAY blocking|once|all\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: accept_ways WAY blocking|once|all "
+				"[PATH]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	wait = choose_wait(argv[1]);
 	nonblocking = strcmp(argv[2], "blocking") != 0;
 	takes_all = strcmp(argv[2], "all") == 0;
-	listen_anywhere();
+	if (argc > 3)
+		listen_at(argv[3]);
+	else
+		listen_anywhere();
 	if (wait == wait_epoll)
 		start_epoll(argv[1]);
 	for (;;) {

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -294,6 +295,57 @@ class Inetd(unittest.TestCase):
                               fixture.SERVER_LIBRARY, LISTEN_PID="1",
                               LISTEN_FDS="1")
         self.assertEqual(told, self.known(client, connection))
+
+
+class Unix(unittest.TestCase):
+    """A program that is started with a connection of a Unix socket."""
+
+    def run_with(self, data, *argv, **settings):
+        """What it writes to the client, and to standard error."""
+        client, connection = socket.socketpair()
+        with client:
+            client.settimeout(fixture.PATIENCE)
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            with subprocess.Popen(
+                    argv or ("cat",), stdin=connection, stdout=connection,
+                    stderr=subprocess.PIPE, env=fixture.environment(
+                        fixture.SERVER_LIBRARY, **{"INETD": 1, "UNIX": 1}
+                        | settings)) as process:
+                connection.close()
+                return fixture.read_all(client), process.stderr.read()
+
+    def test_header(self):
+        data = bytes(range(256)) * 99
+        for header in v1(), v2(), v2(tlvs=tlv(4, bytes(30000))):
+            self.assertEqual(self.run_with(header + data), (data, b""))
+
+    def test_none(self):
+        for data in b"bare", b"PROXY TCP4", b"":
+            self.assertEqual(self.run_with(data), (data, b""))
+
+    def test_not_asked(self):
+        self.assertEqual(self.run_with(v1(), UNIX=0), (v1(), b""))
+
+    def test_refused(self):
+        answer, error = self.run_with(b"PROXY nonsense\r\n", "sh", "-c",
+                                      "wc -c >&2; echo lost")
+        self.assertEqual((answer, error.strip()), (b"", b"0"))
+
+    def test_one_header_alone(self):
+        """What follows, and what a program executed later finds, is data."""
+        self.assertEqual(self.run_with(v1() + v1(), "sh", "-c", "exec cat"),
+                         (v1(), b""))
+
+    def test_twice_the_same(self):
+        """systemd gives it as descriptors 0 and 3."""
+        code = ("import os, sys; os.dup2(0, 3); "
+                "os.environ.update(LISTEN_PID=str(os.getpid()), "
+                "LISTEN_FDS='1', LIBPROXYPROTO_INETD='1', "
+                "LD_PRELOAD=sys.argv[1]); os.execvp('cat', ['cat'])")
+        self.assertEqual(
+            self.run_with(v1() + v1(), sys.executable, "-c", code,
+                          fixture.SERVER_LIBRARY, INETD=0), (v1(), b""))
 
 
 if __name__ == "__main__":

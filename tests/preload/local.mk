@@ -119,6 +119,12 @@ if GETPEERNAME_CACHE
 TESTS += tests/preload/accept_ways.py
 endif
 
+# The same on Unix sockets, and all else of them.
+EXTRA_DIST += tests/preload/unix.py
+if GETPEERNAME_CACHE
+TESTS += tests/preload/unix.py
+endif
+
 # A server that confines itself.
 check_PROGRAMS += tests/preload/sandboxed
 tests_preload_sandboxed_SOURCES = tests/preload/sandboxed.c

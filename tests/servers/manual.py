@@ -162,7 +162,7 @@ class Settings(unittest.TestCase):
 
     def test_manual_page_of_the_file_has_each_default(self):
         expected = table("server")
-        for name in ("CONFIG", "INETD"):
+        for name in ("CONFIG", "INETD", "UNIX"):
             del expected["LIBPROXYPROTO_" + name]
         self.assertEqual(
             {"LIBPROXYPROTO_" + name.upper(): default for name, default

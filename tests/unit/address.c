@@ -228,6 +228,9 @@ TEST(texts)
 	memset(&address, 0, sizeof(address));
 	ck_assert_str_eq(pp_address_text(&address, text, sizeof(text)),
 			 "none");
+	address.sa.sa_family = AF_UNIX;
+	ck_assert_str_eq(pp_address_text(&address, text, sizeof(text)),
+			 "unix");
 }
 
 TEST(text_is_cut_at_its_size)

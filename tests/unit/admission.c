@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct connection connection;
 static struct pp_settings settings;
@@ -172,6 +173,35 @@ TEST(ports)
 	port = 443;
 	check("127.0.0.1", PP_ADMIT_REFUSED, "not trusted");
 	check("10.1.2.3", PP_ADMIT_HEADER, NULL);
+}
+
+/* Of a Unix socket, neither TRUSTED nor PORTS is asked. */
+TEST(unix_sockets)
+{
+	const union pp_address peer = { .sa.sa_family = AF_UNIX };
+	int ends[2];
+
+	set("PORTS", "80");
+	set("TRUSTED", "10.0.0.0/8");
+	port = 81;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	send(ends[1], "GET /", 5, 0);
+	ck_assert_int_eq(pp_admission_judge(&settings, &peer, ends[0], &receive,
+					    peeked).admission, PP_ADMIT_BARE);
+	set("MUST_USE_PROTOCOL_HEADER", "1");
+	ck_assert_int_eq(pp_admission_judge(&settings, &peer, ends[0], &receive,
+					    peeked).admission,
+			 PP_ADMIT_REFUSED);
+	recv(ends[0], peeked, 5, 0);
+	send(ends[1], line, 10, 0);
+	ck_assert_int_eq(pp_admission_judge(&settings, &peer, ends[0], &receive,
+					    peeked).admission, PP_ADMIT_WAIT);
+	send(ends[1], line + 10, strlen(line) - 10, 0);
+	ck_assert_int_eq(pp_admission_judge(&settings, &peer, ends[0], &receive,
+					    peeked).admission, PP_ADMIT_HEADER);
+	ck_assert_uint_eq(asked_names, 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* What cannot be looked at may have a header: the peer is not the client. */

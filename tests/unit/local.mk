@@ -26,6 +26,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/ports.c \
 	tests/unit/receive.c \
 	tests/unit/receive_faults.c \
+	tests/unit/receive_unix.c \
 	tests/unit/reset.c \
 	tests/unit/room.c \
 	tests/unit/room_faults.c \

@@ -303,6 +303,17 @@ TEST(of_another_program)
 	secure = 0;
 }
 
+/* It is not tried, and costs no call. */
+TEST(a_unix_socket_takes_none)
+{
+	const union pp_address kernel = { .sa.sa_family = AF_UNIX };
+	struct pp_note note = note_of("192.0.2.1", "192.0.2.2");
+
+	ck_assert(!writes_for(&kernel, &note));
+	note.kind = PP_NOTE_RESET;
+	ck_assert(!writes_for(&kernel, &note));
+}
+
 TEST(none_at_first)
 {
 	union pp_address kernel = kernel_address();

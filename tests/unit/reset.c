@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,18 +96,51 @@ TEST(a_stand_in_looks_reset)
 	}
 }
 
+/* What the kernel shows of a Unix socket's client that has gone. */
+static void look_at_gone(struct seen *seen)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	close(ends[1]);
+	look_at(ends[0], seen);
+	close(ends[0]);
+}
+
+TEST(of_a_unix_socket_the_client_has_gone)
+{
+	struct seen real, seen;
+	int ends[2], fd = pp_reset_stand_in(AF_UNIX, 0);
+	char byte;
+
+	look_at_gone(&real);
+	look_at(fd, &seen);
+	assert_same(&seen, &real);
+	close(fd);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(write(ends[1], "PROXY nonsense\r\n", 16), 16);
+	pp_reset_connection(ends[0]);
+	look_at(ends[0], &seen);
+	assert_same(&seen, &real);
+	ck_assert_int_eq(read(ends[1], &byte, 1), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 TEST(a_stand_in_has_the_flags_that_were_asked_for)
 {
+	static const int families[] = { AF_INET, AF_UNIX };
 	static const int flags[] = { 0, SOCK_NONBLOCK, SOCK_CLOEXEC,
 				     SOCK_NONBLOCK | SOCK_CLOEXEC };
 
-	for (size_t i = 0; i < COUNT(flags); i++) {
-		int fd = pp_reset_stand_in(AF_INET, flags[i]);
+	for (size_t i = 0; i < 2 * COUNT(flags); i++) {
+		int fd = pp_reset_stand_in(families[i % 2], flags[i / 2]);
 
 		ck_assert_int_eq(!!(fcntl(fd, F_GETFL) & O_NONBLOCK),
-				 !!(flags[i] & SOCK_NONBLOCK));
+				 !!(flags[i / 2] & SOCK_NONBLOCK));
 		ck_assert_int_eq(!!(fcntl(fd, F_GETFD) & FD_CLOEXEC),
-				 !!(flags[i] & SOCK_CLOEXEC));
+				 !!(flags[i / 2] & SOCK_CLOEXEC));
 		close(fd);
 	}
 }
@@ -145,6 +179,15 @@ TEST(where_nothing_connects_they_read_as_end_of_file)
 
 TEST(without_a_descriptor_there_is_none)
 {
+	struct rlimit before, none;
+
 	ck_assert_int_eq(pp_reset_stand_in(AF_UNIX + 1000, 0), -1);
 	ck_assert_int_eq(errno, EAFNOSUPPORT);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	ck_assert_int_eq(pp_reset_stand_in(AF_UNIX, 0), -1);
+	ck_assert_int_eq(errno, EMFILE);
+	setrlimit(RLIMIT_NOFILE, &before);
 }

@@ -85,7 +85,7 @@ TEST(whole_tables)
 {
 	static const struct pp_setting *const tables[] = { pp_server_settings,
 							   pp_client_settings };
-	static const size_t sizes[] = { 10, 13 };
+	static const size_t sizes[] = { 11, 13 };
 
 	for (size_t i = 0; i < COUNT(tables); i++) {
 		const struct pp_setting *setting = tables[i];
@@ -112,12 +112,13 @@ TEST(booleans)
 	static const struct {
 		const struct pp_setting *table;
 		const char *name;
-		bool debug, must_use, inetd, crc32c;
+		bool debug, must_use, unix_listeners, inetd, crc32c;
 	} rows[] = {
 		{ pp_server_settings, "DEBUG", .debug = true },
 		{ pp_client_settings, "DEBUG", .debug = true },
 		{ pp_server_settings, "MUST_USE_PROTOCOL_HEADER",
 		  .must_use = true },
+		{ pp_server_settings, "UNIX", .unix_listeners = true },
 		{ pp_server_settings, "INETD", .inetd = true },
 		{ pp_client_settings, "CRC32C", .crc32c = true },
 	};
@@ -127,12 +128,15 @@ TEST(booleans)
 			ck_assert(take(rows[r].table, rows[r].name, yes[i]) &&
 				  settings.debug == rows[r].debug &&
 				  settings.must_use == rows[r].must_use &&
+				  settings.unix_listeners ==
+					  rows[r].unix_listeners &&
 				  settings.inetd == rows[r].inetd &&
 				  settings.crc32c == rows[r].crc32c);
 		for (size_t i = 0; i < COUNT(no); i++)
 			ck_assert(take(rows[r].table, rows[r].name, no[i]) &&
 				  !settings.debug && !settings.must_use &&
-				  !settings.inetd && !settings.crc32c);
+				  !settings.unix_listeners && !settings.inetd &&
+				  !settings.crc32c);
 		for (size_t i = 0; i < COUNT(neither); i++)
 			assert_bad(rows[r].table, rows[r].name, neither[i]);
 	}

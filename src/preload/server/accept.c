@@ -61,6 +61,17 @@ static bool is_patient(const struct pp_listener *listener)
 	return atomic_load(&listener->patience) + AT_FIRST > 0;
 }
 
+/*
+ * Does the kernel wait for the first bytes? On a Unix socket it does not, and
+ * the proxy may be connected before it has sent any.
+ */
+static bool is_deferred(const struct pp_settings *settings,
+			const struct pp_listener *listener)
+{
+	return !atomic_load(&listener->is_unix) &&
+	       (settings->trusted.at == NULL || settings->must_use);
+}
+
 /* Waits for the rest of a header, where that has been paying off. */
 static enum pp_received wait_for_header(struct pp_listener *listener,
 					struct pp_receive *receive,
@@ -71,8 +82,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	int64_t deadline;
 	bool last;
 
-	if (settings->trusted.at == NULL || settings->must_use ||
-	    !is_patient(listener))
+	if (is_deferred(settings, listener) || !is_patient(listener))
 		return received;
 	deadline = pp_now_ms() + PATIENCE;
 	while (received == PP_RECEIVED_MORE &&
@@ -90,10 +100,13 @@ void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
 
 	pp_report_header(settings, by, fd, kernel, header,
 			 pp_receive_bytes(receive, peeked));
-	if (!pp_note_write_header(fd, kernel, header))
+	/* by which it is found again, too */
+	if (pp_note_write_header(fd, kernel, header))
+		pp_headers_keep(fd, kernel, header,
+				pp_receive_bytes(receive, peeked));
+	else
 		pp_report_outcome(settings, by, fd, kernel, "not remembered",
 				  "its socket takes no note");
-	pp_headers_keep(fd, kernel, header, pp_receive_bytes(receive, peeked));
 }
 
 void pp_arrival_set_proxy(struct pp_arrival *arrival,
@@ -102,6 +115,9 @@ void pp_arrival_set_proxy(struct pp_arrival *arrival,
 	arrival->proxy = *proxy;
 	arrival->name.length = pp_address_length(proxy);
 	arrival->name.address = *proxy;
+	/* one without a name, unless the caller knows better */
+	if (proxy->sa.sa_family == AF_UNIX)
+		arrival->name.length = sizeof(proxy->sa.sa_family);
 }
 
 void pp_arrival_outcome(const struct pp_arrival *arrival, const char *outcome,
@@ -148,17 +164,32 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 	return accepted;
 }
 
+/* Has the listener a record, as one that has such connections? */
+static bool has_record(const struct pp_arrival *arrival)
+{
+	return arrival->listener != NULL &&
+	       atomic_load(&arrival->listener->is_unix) ==
+		       (arrival->proxy.sa.sa_family == AF_UNIX);
+}
+
 /*
- * Has the listener a record? Not where it is not on one of PORTS, memory was
- * short, or another socket had the descriptor: then it is looked at anew.
+ * The same; it is looked at anew where it has not, as it is not on one of PORTS,
+ * memory was short, or another socket had the descriptor.
  */
 static bool is_ours(struct pp_arrival *arrival)
 {
-	if (arrival->listener == NULL) {
+	if (!has_record(arrival)) {
 		pp_listeners_examine(arrival->call->listener);
 		arrival->listener = pp_listeners_find(arrival->call->listener);
 	}
-	return arrival->listener != NULL;
+	return has_record(arrival);
+}
+
+/* May connections from such a peer have a header? See UNIX. */
+static bool is_family_ours(sa_family_t family)
+{
+	return pp_family_is_internet(family) ||
+	       (family == AF_UNIX && pp_is_unix_asked());
 }
 
 /* Looks at a connection that the kernel accepted. */
@@ -169,7 +200,7 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	struct pp_receive receive;
 
 	arrival->proxy = arrival->name.address;
-	if (!pp_family_is_internet(arrival->proxy.sa.sa_family))
+	if (!is_family_ours(arrival->proxy.sa.sa_family))
 		return PP_ACCEPTED;
 	/* the settings may be read only now: see is_ours */
 	if (!pp_configuration_require_valid(arrival->fd))
@@ -197,6 +228,16 @@ static void set_flags(int fd, const struct pp_accept_call *call)
 		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
 }
 
+/* The peer's whole name, if it has one, does not wait in the room. */
+static void name_unix_peer(struct pp_arrival *arrival)
+{
+	struct pp_kernel_name name = { .length = sizeof(name.storage) };
+
+	if (arrival->proxy.sa.sa_family == AF_UNIX &&
+	    real_getpeername(arrival->fd, &name.sa, &name.length) == 0)
+		arrival->name = name;
+}
+
 /* Hands the connection over that has left the waiting room, or refuses it. */
 static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 				      struct pp_waiting *waiting)
@@ -205,6 +246,7 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 
 	arrival->fd = waiting->receive.fd;
 	pp_arrival_set_proxy(arrival, &waiting->proxy);
+	name_unix_peer(arrival);
 	set_flags(arrival->fd, arrival->call);
 	/* as long as that pays off, it is counted when accept waits for it */
 	if (!is_patient(arrival->listener))

@@ -5,6 +5,7 @@
 #include "preload/server/accept.h"
 
 #include "connection/admission.h"
+#include "connection/calls.h"
 #include "connection/clock.h"
 #include "connection/note.h"
 #include "connection/report.h"
@@ -17,8 +18,6 @@
 
 /* The first of those that systemd hands over: sd_listen_fds(3). */
 #define LISTEN_FDS_START 3
-
-#define DRAIN (1 << 20)
 
 #define INETD PP_SETTINGS_PREFIX "INETD"
 
@@ -44,10 +43,12 @@ static void note_examined(const struct start *start)
  */
 static void refuse_connection(const struct start *start, const char *reason)
 {
+	char bytes[1024];
+
 	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
 			  "dropped", reason);
 	shutdown(start->fd, SHUT_RDWR);
-	while (recv(start->fd, NULL, DRAIN, MSG_TRUNC | MSG_DONTWAIT) > 0)
+	while (recv(start->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 	note_examined(start);
 }
@@ -86,17 +87,22 @@ static void look_at(const struct start *start)
 static bool find_connection(int fd, struct start *start)
 {
 	start->fd = fd;
-	return pp_is_tcp_socket(fd) && pp_kernel_peer(fd, &start->proxy) &&
-	       pp_family_is_internet(start->proxy.sa.sa_family);
+	return (pp_is_unix_stream(fd) || pp_is_tcp_socket(fd)) &&
+	       pp_kernel_peer(fd, &start->proxy) &&
+	       (pp_family_is_internet(start->proxy.sa.sa_family) ||
+		start->proxy.sa.sa_family == AF_UNIX);
+}
+
+/* Has the descriptor the same connection? */
+static bool is_same(const struct start *start, int fd)
+{
+	return pp_cookie_of(fd) == pp_cookie_of(start->fd);
 }
 
 /* What is wrong with them is told, but not to the client. */
 static bool settings_allow(const struct start *start)
 {
-	union pp_address peer;
-
-	if (!pp_kernel_peer(STDERR_FILENO, &peer) ||
-	    !pp_address_equal(&peer, &start->proxy))
+	if (!is_same(start, STDERR_FILENO))
 		return pp_configuration_require_valid(start->fd);
 	pp_report_end();
 	return pp_configuration_is_valid();
@@ -156,8 +162,7 @@ static void examine_all(void)
 
 	if (has_input)
 		examine(&input);
-	if (has_listened &&
-	    !(has_input && pp_address_equal(&input.proxy, &listened.proxy)))
+	if (has_listened && !(has_input && is_same(&input, listened.fd)))
 		examine(&listened);
 	if (has_input || has_listened)
 		ask_no_more();

@@ -112,7 +112,7 @@ static void renew(struct pp_listener *listener)
 		atomic_fetch_add(&unwatched_count, 1);
 }
 
-static void keep_listener(struct entry *entry, int fd)
+static void keep_listener(struct entry *entry, int fd, bool is_unix)
 {
 	struct pp_listener *listener =
 		get_memory(&entry->listener, sizeof(*listener), true);
@@ -123,6 +123,7 @@ static void keep_listener(struct entry *entry, int fd)
 	/* one that has it may be moved meanwhile */
 	atomic_compare_exchange_strong(&listener->fd, &none, fd);
 	renew(listener);
+	atomic_store(&listener->is_unix, is_unix);
 	if (atomic_load(&entry->kind) != LISTENER &&
 	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
 		pp_listeners_mark_watched(listener);
@@ -130,24 +131,32 @@ static void keep_listener(struct entry *entry, int fd)
 	atomic_store(&any_listener, true);
 }
 
+/* Is it a TCP socket that the library applies to? It looks no further than so. */
+static bool is_tcp_of_ours(int fd)
+{
+	return pp_admission_has_port(pp_configuration(), fd) &&
+	       pp_is_internet_socket(fd) && pp_is_tcp_socket(fd);
+}
+
 void pp_listeners_examine(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
+	bool is_unix;
 
 	/* before the first pp_process_is_guest that counts */
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
 	if (entry == NULL)
 		return;
-	/* where the library does not apply, it looks no further */
-	if (!pp_admission_has_port(pp_configuration(), fd) ||
-	    !pp_is_internet_socket(fd) || !pp_is_tcp_socket(fd)) {
+	is_unix = pp_is_unix_stream(fd);
+	if (!is_unix && !is_tcp_of_ours(fd)) {
 		if (atomic_load(&entry->kind) == UNKNOWN)
 			atomic_store(&entry->kind, SOMETHING_ELSE);
 		return;
 	}
-	keep_listener(entry, fd);
-	pp_admission_defer_accept(pp_configuration(), fd);
+	keep_listener(entry, fd, is_unix);
+	if (!is_unix)
+		pp_admission_defer_accept(pp_configuration(), fd);
 }
 
 bool pp_listeners_is_something_else(int fd)

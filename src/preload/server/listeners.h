@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is known of the program's listeners, by descriptor: which are TCP,
- * with which epolls they are registered, and the waiting room of each. A
- * record ends with close(2), also where no hook sees that: whatever is done with
- * a room asks the kernel first whether the listener is the same socket.
+ * What is known of the program's listeners, by descriptor: which are TCP, or
+ * Unix ones that the settings ask for, with which epolls they are registered,
+ * and the waiting room of each. A record ends with close(2), also where no hook
+ * sees that: whatever is done with a room asks the kernel first whether the
+ * listener is the same socket.
  */
 #ifndef PP_PRELOAD_SERVER_LISTENERS_H
 #define PP_PRELOAD_SERVER_LISTENERS_H
@@ -38,6 +39,7 @@ struct pp_listener {
 	_Atomic bool only_accepted;	/* the program waits in accept alone */
 	_Atomic bool was_told_eagain;	/* by the kernel, when it accepted */
 	_Atomic int patience;	/* see accept.c */
+	_Atomic bool is_unix;	/* a Unix socket, not a TCP one */
 	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */
 	_Atomic uintptr_t thread;	/* the first that did */
@@ -55,8 +57,8 @@ struct pp_listener {
 };
 
 /*
- * For accept(2): the record of a TCP listener, made at its first accept if
- * listen was not seen; that of a duplicate of it where that has an open room.
+ * For accept(2): the record of a listener, made at its first accept if listen
+ * was was not seen; that of a duplicate of it where that has an open room.
  * NULL where the descriptor is known to be something else.
  * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
  * the room is opened before it is needed. Keeps errno.
@@ -73,7 +75,7 @@ struct pp_listener *pp_listeners_find(int fd);
  */
 struct pp_listener *pp_listeners_find_polled(int fd);
 
-/* Is the descriptor known to be no TCP listener? Reads memory only. */
+/* Is the descriptor known to be no such listener? Reads memory only. */
 bool pp_listeners_is_something_else(int fd);
 
 /* Does the socket listen? One system call. Changes errno. */
