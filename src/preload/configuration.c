@@ -152,25 +152,6 @@ static const struct configuration *complete_configuration(bool last)
 }
 #else
 /*
- * Without them silent clients that the kernel keeps to itself would fill its
- * queue of a small backlog, and keep all others out. What cannot be read is
- * taken to be as the kernel has it at first.
- */
-static bool has_syn_cookies(void)
-{
-	int fd = open("/proc/sys/net/ipv4/tcp_syncookies",
-		      O_RDONLY | O_CLOEXEC);
-	char digit = '1';
-
-	if (fd < 0)
-		return true;
-	if (read(fd, &digit, 1) != 1)
-		digit = '1';
-	real_close(fd);
-	return digit != '0';
-}
-
-/*
  * The environment's settings and the file's. NULL with errno set where these
  * cannot be read now but may be the next time, unless this is the last time.
  */
@@ -185,7 +166,7 @@ read_file(const struct configuration *before, bool last)
 	if (read != NULL) {
 		read->settings = before->settings;
 		read->is_complete = true;
-		read->settings.syn_cookies = has_syn_cookies();
+		read->settings.syn_cookies = pp_settings_syn_cookies();
 		passing = pp_settings_read_file(&read->settings, &read->error);
 	}
 	if (passing != 0 && !last)

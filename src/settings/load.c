@@ -143,3 +143,17 @@ int pp_settings_read_file(struct pp_settings *settings,
 	return pp_settings_read_file_at(
 		"", program_name(program, sizeof(program)), settings, error);
 }
+
+bool pp_settings_syn_cookies(void)
+{
+	int fd = open("/proc/sys/net/ipv4/tcp_syncookies",
+		      O_RDONLY | O_CLOEXEC);
+	char digit = '1';
+
+	if (fd < 0)
+		return true;
+	if (read(fd, &digit, 1) != 1)
+		digit = '1';
+	syscall(SYS_close, fd);
+	return digit != '0';
+}

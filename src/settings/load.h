@@ -48,4 +48,11 @@ int pp_settings_read_file_at(const char *root, const char *program,
 			     struct pp_settings *settings,
 			     struct pp_settings_error *error);
 
+/*
+ * Has the kernel SYN cookies? Without them silent clients that it keeps to
+ * itself would fill its queue of a small backlog, and keep all others out. What
+ * cannot be read is taken to be as the kernel has it at first. Changes errno.
+ */
+bool pp_settings_syn_cookies(void);
+
 #endif

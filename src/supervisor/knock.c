@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/* Knocks; see knock.h. */
+#include <config.h>
+
+#include "supervisor/knock.h"
+
+#include "supervisor/listeners.h"
+#include "supervisor/waiting.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SOON 10		/* milliseconds */
+
+/* So many may be lost to sockets beside (SO_REUSEPORT), or to processes. */
+#define VAIN 8
+
+static struct pp_listener *first;
+
+static void knock_moved(struct pp_event *event, uint32_t events);
+static void knock_expired(struct pp_timer *timer);
+
+void pp_knock_begin(struct pp_knock *knock)
+{
+	knock->fd = -1;
+	knock->moved.ready = knock_moved;
+	knock->later.expired = knock_expired;
+}
+
+/* Where to connect to reach the listener from its own machine. */
+static void target_of(const struct pp_listener *listener,
+		      union pp_address *target)
+{
+	*target = listener->address;
+	if (target->sa.sa_family == AF_INET &&
+	    target->in.sin_addr.s_addr == htonl(INADDR_ANY))
+		target->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (target->sa.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&target->in6.sin6_addr))
+		target->in6.sin6_addr = in6addr_loopback;
+}
+
+/* The same where there is no IPv6. False where it is another address. */
+static bool target_mapped(const struct pp_listener *listener,
+			  union pp_address *target)
+{
+	if (listener->address.sa.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_UNSPECIFIED(&listener->address.in6.sin6_addr))
+		return false;
+	memset(target, 0, sizeof(*target));
+	target->in.sin_family = AF_INET;
+	target->in.sin_port = listener->address.in6.sin6_port;
+	target->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return true;
+}
+
+/* Ends it by a reset, so that nothing of it stays in the kernel. */
+static void close_knock(struct pp_listener *listener)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+	struct pp_listener **at = &first;
+
+	setsockopt(listener->knock.fd, SOL_SOCKET, SO_LINGER, &now,
+		   sizeof(now));
+	close(listener->knock.fd);
+	listener->knock.fd = -1;
+	while (*at != listener)
+		at = &(*at)->knock.next;
+	*at = listener->knock.next;
+}
+
+/* A connection that is under way, or -errno. */
+static int open_connection(const union pp_address *target)
+{
+	int fd = socket(target->sa.sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &target->sa, pp_address_length(target)) == 0 ||
+	    errno == EINPROGRESS)
+		return fd;
+	error = errno;
+	close(fd);
+	return -error;
+}
+
+/* It is connected: TCP_DEFER_ACCEPT waits for a byte. */
+static void send_byte(struct pp_knock *knock)
+{
+	knock->is_connected = true;
+	send(knock->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool is_writable(int fd)
+{
+	struct pollfd here = { .fd = fd, .events = POLLOUT };
+
+	return poll(&here, 1, 0) == 1 && here.revents == POLLOUT;
+}
+
+/* Nobody listens any more, or others have taken too many. */
+static void give_up(struct pp_listener *listener)
+{
+	listener->knock.vain = 0;
+	while (listener->first_ready != NULL)
+		pp_waiting_close(pp_waiting_take_ready(listener));
+}
+
+/* It came to nothing: another one, unless that is in vain, too. */
+static void knock_again(struct pp_listener *listener, int error)
+{
+	if (error == ECONNREFUSED || ++listener->knock.vain > VAIN)
+		give_up(listener);
+	else
+		pp_knock_soon(listener, SOON << listener->knock.vain);
+}
+
+void pp_knock_now(struct pp_listener *listener)
+{
+	struct pp_knock *knock = &listener->knock;
+	union pp_address target;
+	socklen_t length = sizeof(knock->own);
+
+	if (knock->fd >= 0 || listener->first_ready == NULL ||
+	    listener->pending.first != NULL)
+		return;
+	target_of(listener, &target);
+	knock->fd = open_connection(&target);
+	if (knock->fd < 0 && knock->fd != -ECONNREFUSED &&
+	    target_mapped(listener, &target))
+		knock->fd = open_connection(&target);
+	if (knock->fd < 0) {
+		int error = -knock->fd;
+
+		knock->fd = -1;
+		knock_again(listener, error);
+		return;
+	}
+	knock->next = first;
+	first = listener;
+	getsockname(knock->fd, &knock->own.sa, &length);
+	pp_address_unmap(&knock->own);
+	knock->is_connected = is_writable(knock->fd);
+	if (knock->is_connected)
+		send_byte(knock);
+	pp_loop_add(knock->fd,
+		    EPOLLIN | EPOLLRDHUP |
+			    (knock->is_connected ? 0u : EPOLLOUT),
+		    &knock->moved);
+}
+
+void pp_knock_soon(struct pp_listener *listener, int delay)
+{
+	pp_timer_start(&listener->knock.later, pp_now_ms() + delay);
+}
+
+static void knock_expired(struct pp_timer *timer)
+{
+	struct pp_knock *knock = PP_WHOLE(timer, struct pp_knock, later);
+
+	pp_listener_deal(PP_WHOLE(knock, struct pp_listener, knock));
+}
+
+/* It is connected; or somebody has it, closed it or was never there. */
+static void knock_moved(struct pp_event *event, uint32_t events)
+{
+	struct pp_knock *knock = PP_WHOLE(event, struct pp_knock, moved);
+	struct pp_listener *listener =
+		PP_WHOLE(knock, struct pp_listener, knock);
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (events == EPOLLOUT) {
+		send_byte(knock);
+		pp_loop_change(knock->fd, EPOLLIN | EPOLLRDHUP, event);
+		return;
+	}
+	getsockopt(knock->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	close_knock(listener);
+	knock_again(listener, error);
+}
+
+struct pp_listener *pp_knock_taken(const union pp_address *peer)
+{
+	struct pp_listener *listener = first;
+	union pp_address plain = *peer;
+
+	pp_address_unmap(&plain);
+	while (listener != NULL &&
+	       !pp_address_equal(&listener->knock.own, &plain))
+		listener = listener->knock.next;
+	if (listener == NULL)
+		return NULL;
+	close_knock(listener);
+	listener->knock.vain = 0;
+	return listener;
+}
+
+bool pp_knock_is_queued(struct pp_listener *listener)
+{
+	struct pp_knock *knock = &listener->knock;
+
+	if (knock->fd >= 0 && !knock->is_connected)
+		close_knock(listener);
+	return knock->fd >= 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Waking a program whose listener has a connection that we hold: we connect to
+ * it ourselves, and whoever accepts that gets the connection in its place.
+ */
+#ifndef PP_SUPERVISOR_KNOCK_H
+#define PP_SUPERVISOR_KNOCK_H
+
+#include "protocol/address.h"
+#include "supervisor/loop.h"
+
+struct pp_listener;
+
+struct pp_knock {
+	int fd;			/* -1: there is none */
+	bool is_connected;
+	unsigned vain;		/* how many were taken by others */
+	union pp_address own;	/* by which it is known */
+	struct pp_event moved;
+	struct pp_timer later;
+	struct pp_listener *next;	/* of those that have one */
+};
+
+void pp_knock_begin(struct pp_knock *knock);
+
+/* Knocks, where a connection is ready, no knock under way and no call waits. */
+void pp_knock_now(struct pp_listener *listener);
+
+/*
+ * After so many milliseconds has accept.c deal with the listener: what is ready
+ * is given to calls that wait, or else there is a knock.
+ */
+void pp_knock_soon(struct pp_listener *listener, int delay);
+
+/* The listener whose knock has this peer; it is over. NULL: it is none. */
+struct pp_listener *pp_knock_taken(const union pp_address *peer);
+
+/*
+ * Is a knock in the listener's queue, or may be? One that is not is taken back,
+ * as the queue is full: whoever accepts need not wait for it.
+ */
+bool pp_knock_is_queued(struct pp_listener *listener);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The listeners of the processes that are watched. The supervisor holds none of
+ * them: a listener is closed when its processes close it. It is fetched while a
+ * call is dealt with; waiting for it is done by an epoll, which keeps no
+ * descriptor open and forgets a file when it is closed.
+ */
+#ifndef PP_SUPERVISOR_LISTENERS_H
+#define PP_SUPERVISOR_LISTENERS_H
+
+#include "protocol/address.h"
+#include "supervisor/knock.h"
+#include "supervisor/loop.h"
+#include "supervisor/process.h"
+
+struct pp_waiting;
+
+/* Those that are in a list by their links, from both ends. */
+struct pp_pending_list {
+	struct pp_pending *first, *last;
+};
+
+struct pp_listener {
+	uint64_t cookie;	/* by which the socket is known */
+	struct pp_listener *next;	/* of the same bucket */
+	struct pp_listener *older, *newer;	/* by when it was used */
+	const struct pp_rules *rules;	/* by which it was looked at */
+	bool is_ours;
+	union pp_address address;
+	pid_t tgid;		/* who called last */
+	/* how the program accepts from it */
+	bool waits_in_accept;
+	bool was_told_eagain;
+	int patience;		/* see accept.c */
+	/* what happens when it is readable */
+	struct pp_event readable;
+	int fd;			/* the number it is waited for by, or -1 */
+	bool is_armed;
+	struct pp_pending_list pending;
+	/* connections that could be handed over, in the order they got so */
+	struct pp_waiting *first_ready, *last_ready;
+	unsigned late;		/* those whose header is not there yet */
+	struct pp_knock knock;
+};
+
+/*
+ * The record of the TCP listener fd, fetched from the process; NULL where the
+ * settings have the library leave it alone, it is something else, or there is
+ * no memory.
+ */
+struct pp_listener *pp_listener_of(int fd, struct pp_process *process,
+				   struct pp_rules *rules);
+
+/* Has pp_listener_deal called once it is: fd is the listener. */
+void pp_listener_arm(struct pp_listener *listener, int fd);
+
+/*
+ * By accept.c: goes on with what waits for the listener, whatever it was that
+ * has changed.
+ */
+void pp_listener_deal(struct pp_listener *listener);
+
+/* Is it a socket of IPv4 or IPv6? One system call. */
+bool pp_is_internet_socket(int fd);
+
+/* Is it a TCP (or Multipath TCP) socket of IPv4 or IPv6? */
+bool pp_is_tcp_socket(int fd);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/* Processes; see process.h. */
+#include <config.h>
+
+#include "supervisor/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BUCKETS 1024	/* of processes, by number */
+#define THREADS 4096	/* the thread that was seen last of each number */
+
+static struct pp_process *processes[BUCKETS];
+static struct {
+	pid_t tid;
+	struct pp_process *process;
+} threads[THREADS];
+
+void (*pp_process_ends)(struct pp_process *process);
+
+static struct pp_process **bucket_of(pid_t tgid)
+{
+	return &processes[(unsigned)tgid % BUCKETS];
+}
+
+static struct pp_process *find_process(pid_t tgid)
+{
+	struct pp_process *process = *bucket_of(tgid);
+
+	while (process != NULL && process->tgid != tgid)
+		process = process->next;
+	return process;
+}
+
+static void forget_process(struct pp_process *process)
+{
+	struct pp_process **at = bucket_of(process->tgid);
+
+	pp_process_ends(process);
+	while (*at != process)
+		at = &(*at)->next;
+	*at = process->next;
+	for (int i = 0; process->has_threads && i < THREADS; i++)
+		if (threads[i].process == process) {
+			threads[i].tid = 0;
+			threads[i].process = NULL;
+		}
+	pp_loop_remove(process->pidfd);
+	close(process->pidfd);
+	free(process);
+}
+
+static void process_ended(struct pp_event *event, uint32_t events)
+{
+	(void)events;
+	forget_process(PP_WHOLE(event, struct pp_process, ended));
+}
+
+static struct pp_process *make_process(pid_t tgid)
+{
+	struct pp_process *process = calloc(1, sizeof(*process));
+
+	if (process == NULL)
+		return NULL;
+	process->tgid = tgid;
+	process->ended.ready = process_ended;
+	process->pidfd = (int)syscall(SYS_pidfd_open, tgid, 0);
+	if (process->pidfd < 0 ||
+	    !pp_loop_add(process->pidfd, EPOLLIN, &process->ended)) {
+		if (process->pidfd >= 0)
+			close(process->pidfd);
+		free(process);
+		return NULL;
+	}
+	process->next = *bucket_of(tgid);
+	*bucket_of(tgid) = process;
+	return process;
+}
+
+/* The number of the process that a thread is of; 0 where it has gone. */
+static pid_t read_tgid(pid_t tid)
+{
+	static const char name[] = "\nTgid:\t";
+	char path[32], text[1024];
+	const char *line;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	line = strstr(text, name);
+	return line == NULL ? 0 : (pid_t)atoi(line + sizeof(name) - 1);
+}
+
+/*
+ * A thread waits for us, so its number is not given to another one meanwhile.
+ * That it still is of a process that it was of is asked; that this is still
+ * the process of that number its descriptor tells when it is used.
+ */
+struct pp_process *pp_process_of(pid_t tid)
+{
+	size_t place = (unsigned)tid % THREADS;
+	struct pp_process *process = find_process(tid);
+	pid_t tgid;
+
+	if (process != NULL)
+		return process;
+	process = threads[place].process;
+	if (process != NULL && threads[place].tid == tid &&
+	    (syscall(SYS_tgkill, process->tgid, tid, 0) == 0 || errno != ESRCH))
+		return process;
+	errno = ESRCH;
+	tgid = read_tgid(tid);
+	if (tgid <= 0)
+		return NULL;
+	process = find_process(tgid);
+	if (process == NULL)
+		process = make_process(tgid);
+	if (process != NULL && tgid != tid) {
+		process->has_threads = true;
+		threads[place].tid = tid;
+		threads[place].process = process;
+	}
+	return process;
+}
+
+static int fetch_fd(const struct pp_process *process, int fd)
+{
+	int fetched = (int)syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);
+
+	return fetched < 0 ? -errno : fetched;
+}
+
+int pp_process_fetch(pid_t tid, struct pp_process **process, int fd)
+{
+	int fetched;
+
+	*process = pp_process_of(tid);
+	if (*process == NULL)
+		return -errno;
+	fetched = fetch_fd(*process, fd);
+	if (fetched != -ESRCH)
+		return fetched;
+	/* it has ended, and another one has its number */
+	forget_process(*process);
+	*process = pp_process_of(tid);
+	return *process == NULL ? -errno : fetch_fd(*process, fd);
+}
+
+struct pp_rules *pp_process_rules(struct pp_process *process)
+{
+	if (process->rules == NULL)
+		process->rules = pp_rules_of(process->tgid);
+	return process->rules;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/* Settings of processes; see rules.h. */
+#include <config.h>
+
+#include "supervisor/rules.h"
+
+#include "connection/report.h"
+#include "settings/load.h"
+#include "supervisor/memory.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char prefix[] = PP_SETTINGS_PREFIX;
+
+/* More settings than there are names have the same name more than once. */
+#define ENTRIES (4 * PP_SETTINGS_MAX)
+
+static char *const *own_environment;
+static struct pp_rules *known;
+
+void pp_rules_begin(char *const *environment)
+{
+	own_environment = environment;
+}
+
+/* A text that grows. */
+struct text {
+	char *at;
+	size_t length, room;
+};
+
+static bool add_bytes(struct text *text, const char *bytes, size_t size)
+{
+	if (text->length + size > text->room) {
+		size_t room = 2 * (text->length + size) + 4096;
+		char *larger = realloc(text->at, room);
+
+		if (larger == NULL)
+			return false;
+		text->at = larger;
+		text->room = room;
+	}
+	memcpy(text->at + text->length, bytes, size);
+	text->length += size;
+	return true;
+}
+
+/* All of a file of /proc/TGID; what cannot be read is empty. */
+static struct text read_proc(pid_t tgid, const char *name)
+{
+	struct text text = { NULL, 0, 0 };
+	char path[64], bytes[1024];
+	ssize_t got = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tgid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return text;
+	do
+		got = read(fd, bytes, sizeof(bytes));
+	while (got > 0 && add_bytes(&text, bytes, (size_t)got));
+	close(fd);
+	return text;
+}
+
+/*
+ * A value of the auxiliary vector; 0 where there is none. That of a program of
+ * 32 bits has half the width: its first value is not 0.
+ */
+static uint64_t read_auxiliary(const struct text *vector, uint64_t wanted)
+{
+	uint64_t pair[2] = { 0, 0 };
+	uint32_t narrow[2];
+	bool is_narrow;
+	size_t size;
+
+	if (vector->length >= sizeof(pair))
+		memcpy(pair, vector->at, sizeof(pair));
+	is_narrow = pair[0] > UINT32_MAX;
+	size = is_narrow ? sizeof(narrow) : sizeof(pair);
+	for (size_t i = 0; i + size <= vector->length; i += size) {
+		if (is_narrow) {
+			memcpy(narrow, vector->at + i, size);
+			pair[0] = narrow[0];
+			pair[1] = narrow[1];
+		} else {
+			memcpy(pair, vector->at + i, size);
+		}
+		if (pair[0] == wanted)
+			return pair[1];
+	}
+	return 0;
+}
+
+/*
+ * The base name that the program was started by; for a script, the script's.
+ * "" where it is not known.
+ */
+static void read_program_name(pid_t tgid, char *name, size_t size)
+{
+	struct text vector = read_proc(tgid, "auxv");
+	uint64_t address = read_auxiliary(&vector, AT_EXECFN);
+	char path[1024];
+	size_t length = 0;
+	const char *base = path;
+
+	/* as a text may end where memory does */
+	while (address != 0 && length < sizeof(path) - 1 &&
+	       pp_memory_read(tgid, address + length, path + length, 1) &&
+	       path[length] != '\0')
+		length++;
+	path[length] = '\0';
+	if (strrchr(path, '/') != NULL)
+		base = strrchr(path, '/') + 1;
+	length = strnlen(base, size - 1);
+	memcpy(name, base, length);
+	name[length] = '\0';
+	free(vector.at);
+}
+
+static bool is_setting(const char *entry)
+{
+	return strncmp(entry, prefix, sizeof(prefix) - 1) == 0 &&
+	       strchr(entry, '=') != NULL;
+}
+
+/* Adds the settings that a process has in its environment, each ended by 0. */
+static bool add_own_settings(struct text *text, pid_t tgid)
+{
+	struct text environment = read_proc(tgid, "environ");
+	const char *entry = environment.at;
+	bool added = true;
+
+	if (environment.length > 0 && add_bytes(&environment, "", 1)) {
+		const char *end;
+
+		entry = environment.at;
+		end = entry + environment.length;
+		for (; added && entry < end; entry += strlen(entry) + 1)
+			if (is_setting(entry))
+				added = add_bytes(text, entry,
+						  strlen(entry) + 1);
+	}
+	free(environment.at);
+	return added;
+}
+
+static bool has_name_of(char *const *entries, size_t count, const char *other)
+{
+	size_t length = (size_t)(strchr(other, '=') - other) + 1;
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(entries[i], other, length) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The environment for a process, its own entries first. What a daemon has
+ * overwritten there is taken from ours: a setting is never lost by that.
+ */
+static void make_environment(struct pp_rules *rules, char **entries)
+{
+	char *entry = rules->key + strlen(rules->key) + 1;
+	size_t count = 0, own;
+
+	for (; entry < rules->key + rules->key_size && count < ENTRIES;
+	     entry += strlen(entry) + 1)
+		entries[count++] = entry;
+	own = count;
+	for (size_t i = 0; own_environment[i] != NULL && count < ENTRIES; i++)
+		if (is_setting(own_environment[i]) &&
+		    !has_name_of(entries, own, own_environment[i]))
+			entries[count++] = own_environment[i];
+	entries[count] = NULL;
+}
+
+static void read_rules(struct pp_rules *rules)
+{
+	char *entries[ENTRIES + 1];
+
+	pp_settings_defaults(pp_server_settings, &rules->settings);
+	make_environment(rules, entries);
+	pp_settings_environment(pp_server_settings, entries, &rules->settings,
+				&rules->error);
+	rules->settings.syn_cookies = pp_settings_syn_cookies();
+	if (rules->error.text[0] == '\0')
+		pp_settings_read_file_at("", rules->key, &rules->settings,
+					 &rules->error);
+}
+
+static struct pp_rules *find_rules(const struct text *key)
+{
+	struct pp_rules *rules = known;
+
+	while (rules != NULL &&
+	       (rules->key_size != key->length ||
+		memcmp(rules->key, key->at, key->length) != 0))
+		rules = rules->next;
+	return rules;
+}
+
+static struct pp_rules *make_rules(const struct text *key)
+{
+	struct pp_rules *rules = calloc(1, sizeof(*rules) + key->length);
+
+	if (rules == NULL)
+		return NULL;
+	memcpy(rules->key, key->at, key->length);
+	rules->key_size = key->length;
+	read_rules(rules);
+	rules->next = known;
+	known = rules;
+	return rules;
+}
+
+struct pp_rules *pp_rules_of(pid_t tgid)
+{
+	struct text key = { NULL, 0, 0 };
+	struct pp_rules *rules = NULL;
+	char program[256];
+
+	read_program_name(tgid, program, sizeof(program));
+	if (add_bytes(&key, program, strlen(program) + 1) &&
+	    add_own_settings(&key, tgid)) {
+		rules = find_rules(&key);
+		if (rules == NULL)
+			rules = make_rules(&key);
+	}
+	free(key.at);
+	return rules;
+}
+
+bool pp_rules_are_valid(struct pp_rules *rules)
+{
+	if (rules->error.text[0] == '\0')
+		return true;
+	if (!rules->is_reported)
+		pp_report("libproxyproto", "%s", rules->error.text);
+	rules->is_reported = true;
+	return false;
+}

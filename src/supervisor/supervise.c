@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+/* The process that the caller knows; see supervise.h. */
+#include <config.h>
+
+#include "supervisor/supervise.h"
+
+#include "connection/report.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char who[] = "proxyproto";
+
+struct front {
+	pid_t supervisor;
+	int channel, signals;
+	pid_t command;		/* 0: not started yet */
+	int pidfd;		/* the command's */
+};
+
+/* The parent of a process; 0 where it has gone. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], text[512];
+	const char *end;
+	FILE *file;
+	size_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	end = strrchr(text, ')');
+	return end == NULL || strlen(end) < 5 ? 0 : (pid_t)atoi(end + 4);
+}
+
+/* Is the process one of those that the supervisor watches? */
+static bool is_watched(const struct front *front, pid_t pid)
+{
+	while (pid > 1 && pid != front->supervisor)
+		pid = parent_of(pid);
+	return pid > 0 && pid == front->supervisor;
+}
+
+/*
+ * Is the signal for us alone? What the terminal sends has gone to the command,
+ * too, as has what one of its processes sent to their group.
+ */
+static bool is_to_be_sent(const struct front *front,
+			  const struct signalfd_siginfo *info)
+{
+	if (info->ssi_signo == SIGCONT)
+		return true;
+	return info->ssi_code <= 0 &&
+	       !is_watched(front, (pid_t)info->ssi_pid);
+}
+
+static void signal_arrived(const struct front *front)
+{
+	struct signalfd_siginfo info;
+
+	if (read(front->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD)
+		return;
+	if (is_to_be_sent(front, &info))
+		syscall(SYS_pidfd_send_signal, front->pidfd,
+			(int)info.ssi_signo, NULL, 0);
+}
+
+/* Has the signal do to us what it does by default. */
+static void suffer(int number)
+{
+	sigset_t set;
+
+	signal(number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Ends as the command has. The first process of a machine can only say so. */
+static int end_as(int status)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	setrlimit(RLIMIT_CORE, &none);
+	suffer(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+/* Kills what is below a process. False where there is nothing. */
+static bool kill_children(pid_t pid)
+{
+	char path[64], word[16];
+	bool any = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
+		 (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	while (fscanf(file, "%15s", word) == 1) {
+		kill((pid_t)atoi(word), SIGKILL);
+		any = true;
+	}
+	fclose(file);
+	return any;
+}
+
+/*
+ * The supervisor was killed. Its processes are ours now, and cannot accept any
+ * more: none is left.
+ */
+static int end_all(void)
+{
+	pp_report(who, "the supervisor has ended: so does the command");
+	while (kill_children(getpid()))
+		while (waitpid(-1, NULL, 0) > 0)
+			if (waitpid(-1, NULL, WNOHANG) == 0)
+				break;
+	return PP_SUPERVISE_FAILED;
+}
+
+/* Takes news. True where it is the last; *status is ours then. */
+static bool news_arrived(struct front *front, int *status)
+{
+	struct pp_news news;
+
+	if (recv(front->channel, &news, sizeof(news), 0) != sizeof(news)) {
+		*status = end_all();
+		return true;
+	}
+	switch (news.kind) {
+	case PP_NEWS_STARTED:
+		front->command = (pid_t)news.value;
+		front->pidfd =
+			(int)syscall(SYS_pidfd_open, front->command, 0);
+		return false;
+	case PP_NEWS_STOPPED:
+		suffer(news.value);
+		return false;
+	case PP_NEWS_FAILED:
+		waitpid(front->supervisor, NULL, 0);
+		*status = PP_SUPERVISE_FAILED;
+		return true;
+	case PP_NEWS_ALL_ENDED:
+		waitpid(front->supervisor, NULL, 0);
+		break;
+	case PP_NEWS_ENDED:
+		break;
+	}
+	*status = end_as(news.value);
+	return true;
+}
+
+static int run_front(struct front *front)
+{
+	struct pollfd here[2] = {
+		{ .fd = front->channel, .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
+	};
+	int status = PP_SUPERVISE_FAILED;
+
+	for (;;) {
+		if (poll(here, 2, -1) < 0)
+			continue;
+		if (here[0].revents != 0 && news_arrived(front, &status))
+			return status;
+		if (here[1].revents != 0)
+			signal_arrived(front);
+		/* signals wait until there is somebody to send them to */
+		if (front->command != 0)
+			here[1].fd = front->signals;
+	}
+}
+
+static int fail(void)
+{
+	pp_report(who, "cannot supervise: %s", strerror(errno));
+	return PP_SUPERVISE_FAILED;
+}
+
+int pp_supervise(char *const argv[], const struct pp_supervise *how)
+{
+	struct pp_run command = { .argv = argv, .how = how };
+	struct front front = { .command = 0 };
+	struct sigaction children;
+	sigset_t all;
+	int ends[2];
+
+	pp_report_begin();
+	command.front = getpid();
+	sigaction(SIGCHLD, NULL, &children);
+	command.ignores_children = children.sa_handler == SIG_IGN;
+	signal(SIGCHLD, SIG_DFL);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &command.mask);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	front.signals = signalfd(-1, &all, SFD_CLOEXEC);
+	if (front.signals < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return fail();
+	front.supervisor = fork();
+	if (front.supervisor < 0)
+		return fail();
+	if (front.supervisor == 0) {
+		close(ends[0]);
+		close(front.signals);
+		pp_supervisor_run(&command, ends[1]);
+	}
+	close(ends[1]);
+	front.channel = ends[0];
+	return run_front(&front);
+}
