@@ -5,6 +5,7 @@
 #include "command/chosen.h"
 #include "command/library.h"
 #include "command/program.h"
+#include "supervisor/supervise.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -92,8 +93,15 @@ static int run_preloaded(const struct task *task, char *argv[])
 
 static int run_supervised(const struct task *task, char *argv[])
 {
-	return pp_complain(task->subcommand, "%s: this version has no "
-			   "supervisor: it takes --how=preload", argv[0]);
+	const struct pp_supervise how = {
+		.connect = task->library == PP_LIBRARY_CLIENT,
+	};
+
+	if (how.connect)
+		return pp_complain(task->subcommand, "%s: this version does "
+				   "not supervise clients: it takes "
+				   "--how=preload", argv[0]);
+	return pp_supervise(argv, &how);
 }
 
 /* Why a program is run by one means or the other, for debug mode. */

@@ -32,7 +32,7 @@
 /* One call, and the connection that it is at. */
 struct arrival {
 	const struct pp_call *call;
-	struct pp_process *process;
+	struct pp_tracee *process;
 	struct pp_rules *rules;
 	struct pp_listener *listener;
 	int fd;			/* the listener */
@@ -67,7 +67,8 @@ static void report_handed_over(const struct pp_waiting *connection, int number)
 
 	if (connection->decision.admission == PP_ADMIT_HEADER)
 		pp_report_header(settings, "accept", number, &connection->proxy,
-				 &connection->receive.header);
+				 &connection->receive.header,
+				 pp_receive_bytes(&connection->receive, NULL));
 	else if (connection->decision.admission == PP_ADMIT_BARE)
 		pp_report_outcome(settings, "accept", number,
 				  &connection->proxy, "handed over",
@@ -112,6 +113,8 @@ static void give_new(struct arrival *arrival)
 		return;
 	}
 	pp_waiting_keep(arrival->listener, &arrival->at);
+	/* what the header needed is its own now */
+	arrival->at.receive.taken = NULL;
 	pp_knock_soon(arrival->listener, LATER);
 }
 
@@ -143,15 +146,20 @@ static void give_ready(const struct arrival *arrival,
 }
 
 /*
- * May accept go on with the next connection instead of this one? Not where the
- * program may have been told that there is one, and never took EAGAIN.
+ * May accept go on with the next connection instead of this one? Where there is
+ * none, only in a program that was seen to wait in accept, or to take EAGAIN:
+ * another one may have been told that there is a connection.
  */
 static bool may_go_on(struct arrival *arrival)
 {
-	if (arrival->blocks)
-		return arrival->listener->waits_in_accept;
-	return arrival->listener->was_told_eagain &&
-	       ++arrival->more_tries <= TRIES;
+	const struct pp_listener *listener = arrival->listener;
+
+	if (arrival->blocks && listener->waits_in_accept)
+		return true;
+	if (++arrival->more_tries > TRIES)
+		return false;
+	return (!arrival->blocks && listener->was_told_eagain) ||
+	       pp_kernel_has_connection(arrival->fd);
 }
 
 /* The kernel's own addresses of a connection, for the note of kind reset. */
@@ -245,7 +253,7 @@ static enum outcome judge_new(struct arrival *arrival)
 		outcome = end_refused(arrival);
 		break;
 	default:
-		pp_waiting_admit(at);
+		pp_waiting_admit(at, peeked);
 		give_new(arrival);
 	}
 	pp_receive_free(&at->receive);
@@ -358,12 +366,12 @@ static void begin_waiting(const struct arrival *arrival)
  * so. Where we may not, nobody must come in whose header has to be seen.
  */
 static void answer_unseen(const struct pp_call *call,
-			  struct pp_process *process, int error)
+			  struct pp_tracee *process, int error)
 {
 	struct pp_rules *rules = NULL;
 
 	if (process != NULL && error != -EBADF)
-		rules = pp_process_rules(process);
+		rules = pp_tracee_rules(process);
 	if (rules == NULL || !rules->settings.must_use)
 		pp_answer_continue(call);
 	else
@@ -380,14 +388,14 @@ static bool find_listener(struct arrival *arrival, const struct pp_call *call)
 	arrival->call = call;
 	arrival->to.address = call->arguments[1];
 	arrival->to.length = call->arguments[2];
-	arrival->fd = pp_process_fetch(call->tid, &arrival->process,
+	arrival->fd = pp_tracee_fetch(call->tid, &arrival->process,
 				       (int)call->arguments[0]);
 	if (arrival->fd < 0) {
 		answer_unseen(call, arrival->process, arrival->fd);
 		return false;
 	}
 	if (pp_is_internet_socket(arrival->fd)) {
-		arrival->rules = pp_process_rules(arrival->process);
+		arrival->rules = pp_tracee_rules(arrival->process);
 		if (arrival->rules == NULL ||
 		    !pp_rules_are_valid(arrival->rules)) {
 			pp_answer(call, -EINVAL);
@@ -461,14 +469,14 @@ void pp_listener_deal(struct pp_listener *listener)
 
 void pp_listen(const struct pp_call *call)
 {
-	struct pp_process *process;
+	struct pp_tracee *process;
 	struct pp_rules *rules;
-	int fd = pp_process_fetch(call->tid, &process, (int)call->arguments[0]);
+	int fd = pp_tracee_fetch(call->tid, &process, (int)call->arguments[0]);
 
 	if (fd < 0 || !pp_is_tcp_socket(fd)) {
 		pp_answer_continue(call);
 	} else {
-		rules = pp_process_rules(process);
+		rules = pp_tracee_rules(process);
 		if (rules == NULL || !pp_rules_are_valid(rules))
 			pp_answer(call, -EINVAL);
 		else if (listen(fd, (int)call->arguments[1]) != 0)

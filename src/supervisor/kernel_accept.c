@@ -41,9 +41,9 @@ static void set_alarm(bool on)
 	timer_settime(alarm_timer, 0, &often, NULL);
 }
 
-static bool is_readable(int fd)
+bool pp_kernel_has_connection(int listener)
 {
-	struct pollfd here = { .fd = fd, .events = POLLIN };
+	struct pollfd here = { .fd = listener, .events = POLLIN };
 
 	return poll(&here, 1, 0) == 1;
 }
@@ -54,7 +54,7 @@ int pp_kernel_accept(int listener, bool blocks, int flags,
 	socklen_t length = sizeof(*peer);
 	int fd;
 
-	if (blocks && !is_readable(listener))
+	if (blocks && !pp_kernel_has_connection(listener))
 		return -EAGAIN;
 	if (blocks)
 		set_alarm(true);

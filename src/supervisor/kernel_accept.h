@@ -19,4 +19,7 @@ bool pp_kernel_accept_begin(void);
 int pp_kernel_accept(int listener, bool blocks, int flags,
 		     union pp_address *peer);
 
+/* Is there one to accept, or an error? */
+bool pp_kernel_has_connection(int listener);
+
 #endif

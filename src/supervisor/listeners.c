@@ -153,7 +153,7 @@ static void examine(struct pp_listener *listener, int fd,
 		pp_admission_defer_accept(&rules->settings, fd);
 }
 
-struct pp_listener *pp_listener_of(int fd, struct pp_process *process,
+struct pp_listener *pp_listener_of(int fd, struct pp_tracee *process,
 				   struct pp_rules *rules)
 {
 	uint64_t cookie = pp_cookie_of(fd);

@@ -11,7 +11,7 @@
 #include "protocol/address.h"
 #include "supervisor/knock.h"
 #include "supervisor/loop.h"
-#include "supervisor/process.h"
+#include "supervisor/tracee.h"
 
 struct pp_waiting;
 
@@ -48,7 +48,7 @@ struct pp_listener {
  * settings have the library leave it alone, it is something else, or there is
  * no memory.
  */
-struct pp_listener *pp_listener_of(int fd, struct pp_process *process,
+struct pp_listener *pp_listener_of(int fd, struct pp_tracee *process,
 				   struct pp_rules *rules);
 
 /* Has pp_listener_deal called once it is: fd is the listener. */

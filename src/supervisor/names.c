@@ -7,40 +7,55 @@
 #include "connection/note.h"
 #include "supervisor/memory.h"
 #include "supervisor/notifications.h"
-#include "supervisor/process.h"
+#include "supervisor/tracee.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-/* Do its settings let this peer state a client? */
-static bool is_trusted(struct pp_process *process,
-		       const union pp_address *kernel)
+bool pp_is_proxy_shown(const struct pp_settings *settings,
+		       const union pp_address *client, int family)
 {
-	const struct pp_rules *rules = pp_process_rules(process);
+	union pp_address shown;
+
+	if (family != AF_INET || !settings->ipv4_alone)
+		return false;
+	pp_address_on_socket(&shown, client, family);
+	return shown.sa.sa_family == AF_INET6;
+}
+
+/* The settings, where nobody's statement is void by them. */
+static const struct pp_settings *usable_settings(struct pp_tracee *process)
+{
+	const struct pp_rules *rules = pp_tracee_rules(process);
 
 	return rules != NULL && rules->error.text[0] == '\0' &&
-	       rules->settings.versions != PP_VERSION_NONE &&
-	       pp_family_is_internet(kernel->sa.sa_family) &&
-	       pp_networks_have(&rules->settings.trusted, kernel);
+			       rules->settings.versions != PP_VERSION_NONE
+		       ? &rules->settings
+		       : NULL;
 }
 
 /*
- * What the kernel would say of the socket, and the note on it. TRUSTED has no
- * say about one that was reset: it is of an address that the kernel named.
+ * The note on a socket that counts: of a client stated by a trusted peer, or
+ * where the kernel names none, of what it said before a reset.
  */
-static bool find_note(int fd, struct pp_process *process,
-		      union pp_address *kernel, struct pp_note *note)
+static bool find_note(const struct pp_call *call, int fd,
+		      const struct pp_settings *settings, struct pp_note *note)
 {
 	struct pp_note_bytes bytes;
-	socklen_t length = sizeof(*kernel);
+	union pp_address kernel;
+	socklen_t length = sizeof(kernel);
 	bool named;
 
 	if (!pp_note_fetch(fd, &bytes))
 		return false;
-	named = getpeername(fd, &kernel->sa, &length) == 0;
-	if (named ? !is_trusted(process, kernel) : errno != ENOTCONN)
+	named = getpeername(fd, &kernel.sa, &length) == 0;
+	if (named ? !pp_networks_have(&settings->trusted, &kernel)
+		  : errno != ENOTCONN)
 		return false;
-	return pp_note_parse(&bytes, named ? kernel : NULL, note) &&
+	if (named && call->name == PP_CALL_GETSOCKNAME &&
+	    settings->own_destination)
+		return false;
+	return pp_note_parse(&bytes, named ? &kernel : NULL, note) &&
 	       note->kind != PP_NOTE_EXAMINED;
 }
 
@@ -49,14 +64,16 @@ static bool find_note(int fd, struct pp_process *process,
  * family than the socket's is told only where there is room for it.
  */
 static bool find_name(const struct pp_call *call, int fd,
-		      struct pp_process *process, struct pp_memory_name *to,
-		      union pp_address *name)
+		      const struct pp_settings *settings,
+		      struct pp_memory_name *to, union pp_address *name)
 {
-	union pp_address kernel, *stated;
+	const union pp_address *stated;
+	union pp_address kernel;
 	struct pp_note note;
 	socklen_t length = sizeof(kernel);
+	int family;
 
-	if (!find_note(fd, process, &kernel, &note))
+	if (!find_note(call, fd, settings, &note))
 		return false;
 	stated = call->name == PP_CALL_GETPEERNAME ? &note.source
 						   : &note.destination;
@@ -64,8 +81,11 @@ static bool find_name(const struct pp_call *call, int fd,
 	    getsockname(fd, &kernel.sa, &length) != 0 ||
 	    !pp_memory_read_room(call->tid, to) || to->room < 0)
 		return false;
-	pp_address_on_socket(name, stated, kernel.sa.sa_family);
-	return name->sa.sa_family == kernel.sa.sa_family ||
+	family = kernel.sa.sa_family;
+	if (pp_is_proxy_shown(settings, &note.source, family))
+		return false;
+	pp_address_on_socket(name, stated, family);
+	return name->sa.sa_family == family ||
 	       (socklen_t)to->room >= pp_address_length(name);
 }
 
@@ -73,16 +93,19 @@ void pp_get_name(const struct pp_call *call)
 {
 	struct pp_memory_name to = { .address = call->arguments[1],
 				     .length = call->arguments[2] };
-	struct pp_process *process;
+	const struct pp_settings *settings;
+	struct pp_tracee *process;
 	union pp_address name;
 	int fd;
 
-	fd = pp_process_fetch(call->tid, &process, (int)call->arguments[0]);
+	fd = pp_tracee_fetch(call->tid, &process, (int)call->arguments[0]);
 	if (fd < 0) {
 		pp_answer_continue(call);
 		return;
 	}
-	if (to.address != 0 && find_name(call, fd, process, &to, &name))
+	settings = usable_settings(process);
+	if (to.address != 0 && settings != NULL &&
+	    find_name(call, fd, settings, &to, &name))
 		pp_answer(call, pp_memory_write_name(call->tid, &to, &name.sa,
 						     pp_address_length(&name)));
 	else

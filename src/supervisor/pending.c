@@ -54,7 +54,7 @@ void pp_pending_join_listener(struct pp_pending *pending)
 
 struct pp_pending *pp_pending_add(const struct pp_call *call,
 				  struct pp_listener *listener,
-				  struct pp_process *process)
+				  struct pp_tracee *process)
 {
 	struct pp_pending *pending = calloc(1, sizeof(*pending));
 
@@ -103,7 +103,7 @@ void pp_pending_is_over(int tid)
 		pp_pending_end(pending);
 }
 
-void pp_pending_are_over(struct pp_process *process)
+void pp_pending_are_over(struct pp_tracee *process)
 {
 	while (process->pending != NULL)
 		pp_pending_end(process->pending);

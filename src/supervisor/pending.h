@@ -9,12 +9,12 @@
 #include "supervisor/filter.h"
 #include "supervisor/listeners.h"
 #include "supervisor/loop.h"
-#include "supervisor/process.h"
+#include "supervisor/tracee.h"
 
 struct pp_pending {
 	struct pp_call call;
 	struct pp_listener *listener;
-	struct pp_process *process;
+	struct pp_tracee *process;
 	struct pp_waiting *awaited;	/* its header; NULL: the listener */
 	struct pp_timer timeout;	/* SO_RCVTIMEO's, or of patience */
 	struct pp_pending *next;	/* of the same bucket */
@@ -25,7 +25,7 @@ struct pp_pending {
 /* Adds one, the last of its listener and process. NULL without memory. */
 struct pp_pending *pp_pending_add(const struct pp_call *call,
 				  struct pp_listener *listener,
-				  struct pp_process *process);
+				  struct pp_tracee *process);
 
 /* It is answered, or over. */
 void pp_pending_end(struct pp_pending *pending);
@@ -38,6 +38,6 @@ void pp_pending_join_listener(struct pp_pending *pending);
 void pp_pending_is_over(int tid);
 
 /* Nor do all of the process. */
-void pp_pending_are_over(struct pp_process *process);
+void pp_pending_are_over(struct pp_tracee *process);
 
 #endif

@@ -139,7 +139,7 @@ static bool begin_loop(int notifications)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	children = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	pp_process_ends = pp_pending_are_over;
+	pp_tracee_ends = pp_pending_are_over;
 	return children >= 0 && pp_loop_begin() && pp_kernel_accept_begin() &&
 	       pp_notifications_begin(notifications) &&
 	       pp_loop_add(children, EPOLLIN, &changed) &&

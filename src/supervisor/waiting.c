@@ -6,6 +6,7 @@
 
 #include "connection/note.h"
 #include "connection/report.h"
+#include "supervisor/names.h"
 #include "supervisor/pending.h"
 
 #include <stdlib.h>
@@ -55,7 +56,7 @@ void pp_waiting_close(struct pp_waiting *waiting)
 	pp_waiting_free(waiting);
 }
 
-void pp_waiting_admit(struct pp_waiting *waiting)
+void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 {
 	const struct pp_header *header = &waiting->receive.header;
 	int family = waiting->proxy.sa.sa_family;
@@ -63,11 +64,15 @@ void pp_waiting_admit(struct pp_waiting *waiting)
 	waiting->name = waiting->proxy;
 	if (waiting->decision.admission != PP_ADMIT_HEADER)
 		return;
+	waiting->receive.keep = waiting->rules->settings.debug;
+	pp_receive_keep(&waiting->receive, peeked);
 	if (!pp_note_write_header(waiting->receive.fd, &waiting->proxy, header))
 		pp_report_outcome(&waiting->rules->settings, "accept", -1,
 				  &waiting->proxy, "not remembered",
 				  "its socket takes no note");
-	if (header->source.sa.sa_family != AF_UNSPEC)
+	if (header->source.sa.sa_family != AF_UNSPEC &&
+	    !pp_is_proxy_shown(&waiting->rules->settings, &header->source,
+			       family))
 		pp_address_on_socket(&waiting->name, &header->source, family);
 }
 
@@ -100,7 +105,8 @@ static void add_ready(struct pp_waiting *waiting)
 }
 
 /* Goes on with one, by what was received of it. */
-static void judge_late(struct pp_waiting *waiting, enum pp_received received)
+static void judge_late(struct pp_waiting *waiting, enum pp_received received,
+		       const uint8_t *peeked)
 {
 	waiting->decision = pp_admission_judge_received(
 		&waiting->rules->settings, &waiting->receive, received);
@@ -113,7 +119,7 @@ static void judge_late(struct pp_waiting *waiting, enum pp_received received)
 		close_refused(waiting);
 		return;
 	}
-	pp_waiting_admit(waiting);
+	pp_waiting_admit(waiting, peeked);
 	add_ready(waiting);
 }
 
@@ -122,9 +128,10 @@ static void late_moved(struct pp_event *event, uint32_t events)
 	struct pp_waiting *waiting = PP_WHOLE(event, struct pp_waiting, moved);
 	uint8_t peeked[PP_RECEIVE_PEEK];
 
-	judge_late(waiting, pp_receive_try(&waiting->receive,
-					   (events & ~(uint32_t)EPOLLIN) != 0,
-					   peeked));
+	bool last = (events & ~(uint32_t)EPOLLIN) != 0;
+
+	judge_late(waiting, pp_receive_try(&waiting->receive, last, peeked),
+		   peeked);
 }
 
 static void late_overdue(struct pp_timer *timer)
@@ -134,7 +141,8 @@ static void late_overdue(struct pp_timer *timer)
 	uint8_t peeked[PP_RECEIVE_PEEK];
 
 	waiting->receive.is_overdue = true;
-	judge_late(waiting, pp_receive_try(&waiting->receive, true, peeked));
+	judge_late(waiting, pp_receive_try(&waiting->receive, true, peeked),
+		   peeked);
 }
 
 bool pp_waiting_give_up_oldest(void)

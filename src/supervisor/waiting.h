@@ -57,8 +57,9 @@ bool pp_waiting_give_up_oldest(void);
 
 /*
  * One is to be handed over, by its decision: leaves its note, where it had a
- * header, and finds what will be told of it.
+ * header, which is in peeked or in memory of its own, and finds what will be
+ * told of it.
  */
-void pp_waiting_admit(struct pp_waiting *waiting);
+void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes; see process.h. */
+/* Processes; see tracee.h. */
 #include <config.h>
 
-#include "supervisor/process.h"
+#include "supervisor/tracee.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,33 +16,33 @@
 #define BUCKETS 1024	/* of processes, by number */
 #define THREADS 4096	/* the thread that was seen last of each number */
 
-static struct pp_process *processes[BUCKETS];
+static struct pp_tracee *processes[BUCKETS];
 static struct {
 	pid_t tid;
-	struct pp_process *process;
+	struct pp_tracee *process;
 } threads[THREADS];
 
-void (*pp_process_ends)(struct pp_process *process);
+void (*pp_tracee_ends)(struct pp_tracee *process);
 
-static struct pp_process **bucket_of(pid_t tgid)
+static struct pp_tracee **bucket_of(pid_t tgid)
 {
 	return &processes[(unsigned)tgid % BUCKETS];
 }
 
-static struct pp_process *find_process(pid_t tgid)
+static struct pp_tracee *find_process(pid_t tgid)
 {
-	struct pp_process *process = *bucket_of(tgid);
+	struct pp_tracee *process = *bucket_of(tgid);
 
 	while (process != NULL && process->tgid != tgid)
 		process = process->next;
 	return process;
 }
 
-static void forget_process(struct pp_process *process)
+static void forget_process(struct pp_tracee *process)
 {
-	struct pp_process **at = bucket_of(process->tgid);
+	struct pp_tracee **at = bucket_of(process->tgid);
 
-	pp_process_ends(process);
+	pp_tracee_ends(process);
 	while (*at != process)
 		at = &(*at)->next;
 	*at = process->next;
@@ -53,22 +53,25 @@ static void forget_process(struct pp_process *process)
 		}
 	pp_loop_remove(process->pidfd);
 	close(process->pidfd);
+	if (process->environment >= 0)
+		close(process->environment);
 	free(process);
 }
 
 static void process_ended(struct pp_event *event, uint32_t events)
 {
 	(void)events;
-	forget_process(PP_WHOLE(event, struct pp_process, ended));
+	forget_process(PP_WHOLE(event, struct pp_tracee, ended));
 }
 
-static struct pp_process *make_process(pid_t tgid)
+static struct pp_tracee *make_process(pid_t tgid)
 {
-	struct pp_process *process = calloc(1, sizeof(*process));
+	struct pp_tracee *process = calloc(1, sizeof(*process));
 
 	if (process == NULL)
 		return NULL;
 	process->tgid = tgid;
+	process->environment = -1;
 	process->ended.ready = process_ended;
 	process->pidfd = (int)syscall(SYS_pidfd_open, tgid, 0);
 	if (process->pidfd < 0 ||
@@ -110,10 +113,10 @@ static pid_t read_tgid(pid_t tid)
  * That it still is of a process that it was of is asked; that this is still
  * the process of that number its descriptor tells when it is used.
  */
-struct pp_process *pp_process_of(pid_t tid)
+struct pp_tracee *pp_tracee_of(pid_t tid)
 {
 	size_t place = (unsigned)tid % THREADS;
-	struct pp_process *process = find_process(tid);
+	struct pp_tracee *process = find_process(tid);
 	pid_t tgid;
 
 	if (process != NULL)
@@ -137,18 +140,18 @@ struct pp_process *pp_process_of(pid_t tid)
 	return process;
 }
 
-static int fetch_fd(const struct pp_process *process, int fd)
+static int fetch_fd(const struct pp_tracee *process, int fd)
 {
 	int fetched = (int)syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);
 
 	return fetched < 0 ? -errno : fetched;
 }
 
-int pp_process_fetch(pid_t tid, struct pp_process **process, int fd)
+int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd)
 {
 	int fetched;
 
-	*process = pp_process_of(tid);
+	*process = pp_tracee_of(tid);
 	if (*process == NULL)
 		return -errno;
 	fetched = fetch_fd(*process, fd);
@@ -156,13 +159,32 @@ int pp_process_fetch(pid_t tid, struct pp_process **process, int fd)
 		return fetched;
 	/* it has ended, and another one has its number */
 	forget_process(*process);
-	*process = pp_process_of(tid);
+	*process = pp_tracee_of(tid);
 	return *process == NULL ? -errno : fetch_fd(*process, fd);
 }
 
-struct pp_rules *pp_process_rules(struct pp_process *process)
+/*
+ * Is the environment still that of the program that was executed last? That of
+ * an earlier one can be read no more, as its memory is gone.
+ */
+static bool has_same_program(const struct pp_tracee *process)
 {
-	if (process->rules == NULL)
-		process->rules = pp_rules_of(process->tgid);
+	char byte;
+
+	return process->environment >= 0 &&
+	       pread(process->environment, &byte, 1, 0) == 1;
+}
+
+struct pp_rules *pp_tracee_rules(struct pp_tracee *process)
+{
+	char path[32];
+
+	if (process->rules != NULL && has_same_program(process))
+		return process->rules;
+	if (process->environment >= 0)
+		close(process->environment);
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)process->tgid);
+	process->environment = open(path, O_RDONLY | O_CLOEXEC);
+	process->rules = pp_rules_of(process->tgid);
 	return process->rules;
 }

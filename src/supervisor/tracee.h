@@ -3,8 +3,8 @@
  * The processes that are watched, as far as they have called: what is asked of
  * the kernel about them is kept until they end.
  */
-#ifndef PP_SUPERVISOR_PROCESS_H
-#define PP_SUPERVISOR_PROCESS_H
+#ifndef PP_SUPERVISOR_TRACEE_H
+#define PP_SUPERVISOR_TRACEE_H
 
 #include "supervisor/loop.h"
 #include "supervisor/rules.h"
@@ -13,33 +13,37 @@
 
 struct pp_pending;
 
-struct pp_process {
+struct pp_tracee {
 	pid_t tgid;
 	int pidfd;
 	struct pp_event ended;
 	struct pp_rules *rules;		/* NULL: not read yet */
+	int environment;	/* of the program that they are for, or -1 */
 	struct pp_pending *pending;	/* calls that wait, see pending.h */
 	bool has_threads;		/* that are kept */
-	struct pp_process *next;
+	struct pp_tracee *next;
 };
 
 /*
  * The process of a thread that waits for our answer. NULL with errno set where
  * it has gone, or there is no descriptor or memory.
  */
-struct pp_process *pp_process_of(pid_t tid);
+struct pp_tracee *pp_tracee_of(pid_t tid);
 
 /*
  * A duplicate of a descriptor of the process of a thread that waits, close-on-
  * exec; *process is that of the thread, or NULL. -errno: -EBADF where it is
  * none.
  */
-int pp_process_fetch(pid_t tid, struct pp_process **process, int fd);
+int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd);
 
-/* Its settings, read at first. NULL without memory. */
-struct pp_rules *pp_process_rules(struct pp_process *process);
+/*
+ * Its settings, read at first, and again when it has executed another program,
+ * which costs a system call each time. NULL without memory.
+ */
+struct pp_rules *pp_tracee_rules(struct pp_tracee *process);
 
 /* Called before what is known of a process is given up: it has ended. */
-extern void (*pp_process_ends)(struct pp_process *process);
+extern void (*pp_tracee_ends)(struct pp_tracee *process);
 
 #endif
