@@ -6,6 +6,7 @@ TESTS += \
 	tests/servers/erlang.py \
 	tests/servers/memcached.py \
 	tests/servers/node.py \
+	tests/servers/perl_inet.py \
 	tests/servers/redis.py \
 	tests/servers/trusted_proxy.py
 endif
@@ -19,6 +20,7 @@ TESTS += \
 	tests/servers/readme.py
 EXTRA_DIST += \
 	tests/fixture/evidence.py \
+	tests/fixture/ftp.py \
 	tests/fixture/haproxy.py \
 	tests/fixture/manual.py \
 	tests/fixture/matrix.py \
@@ -33,6 +35,7 @@ EXTRA_DIST += \
 	tests/servers/asyncio_server.py \
 	tests/servers/clients.py \
 	tests/servers/demo.py \
+	tests/servers/dnsmasq.py \
 	tests/servers/dovecot.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
@@ -51,12 +54,15 @@ EXTRA_DIST += \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
 	tests/servers/nginx_stream.py \
+	tests/servers/perl_inet.py \
 	tests/servers/ngircd.py \
 	tests/servers/node.py \
 	tests/servers/node_cluster.py \
 	tests/servers/php.py \
 	tests/servers/postfix.py \
 	tests/servers/postgresql.py \
+	tests/servers/proftpd.py \
+	tests/servers/pureftpd.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
 	tests/servers/ruby.py \

@@ -5,7 +5,7 @@ import re
 import unittest
 
 import fixture
-from fixture.servers import V4, ServerCase
+from fixture import ftp
 
 CONFIG = "/tmp/vsftpd.conf"
 LOG = "/tmp/vsftpd.log"
@@ -24,18 +24,21 @@ vsftpd_log_file={log}
 log_ftp_protocol=YES
 max_per_ip=0
 seccomp_sandbox={sandbox}
+{more}
+"""
+PASSIVE = """
+pasv_address={address}
+pasv_min_port={first}
+pasv_max_port={last}
 """
 
 
-class Vsftpd(ServerCase, unittest.TestCase):
+class Vsftpd(ftp.FtpCase, unittest.TestCase):
     program = "vsftpd"
     packages = ("vsftpd",)
     tells = "log"
-    note = ("passive data connections need LIBPROXYPROTO_PORTS without their "
-            "ports, seccomp_sandbox=NO, and a destination that is an address "
-            "of the server's: it binds to it")
-    sandbox = "YES"
-    tells_port = False
+    note = ("passive data connections need LIBPROXYPROTO_DESTINATION=socket, "
+            "as it binds to the address, and seccomp_sandbox=NO")
     takes_ipv6_on_ipv4 = False
 
     def start(self, host, port):
@@ -43,17 +46,20 @@ class Vsftpd(ServerCase, unittest.TestCase):
         os.makedirs("/var/run/vsftpd/empty", exist_ok=True)
         with open(LOG, "w", encoding="ascii"):
             pass
+        os.makedirs(ftp.FOLDER, exist_ok=True)
+        more = ""
+        if self.data:
+            more = PASSIVE.format(address=ftp.PROXY, first=self.data[0],
+                                  last=self.data[1])
         with open(CONFIG, "w", encoding="ascii") as file:
             file.write(TEXT.format(
                 host=host, port=port, log=LOG, six="6" if ipv6 else "",
                 ipv4="NO" if ipv6 else "YES", ipv6="YES" if ipv6 else "NO",
-                sandbox=self.sandbox))
+                # it allows not even getsockname
+                sandbox="NO" if self.data else "YES", more=more))
         program = self.launch(["vsftpd", CONFIG])
         fixture.wait_for(lambda: fixture.listening(port), "it to listen")
         return program
-
-    def request(self, word):
-        return f"USER {word}\r\nQUIT\r\n".encode()
 
     def told(self, program, word):
         def found():
@@ -63,27 +69,11 @@ class Vsftpd(ServerCase, unittest.TestCase):
         fixture.wait_for(found, word + " in the log")
         return found()[1], None
 
-    def passive(self, server, destination):
-        """What it answers to EPSV of a client that connected there."""
-        with fixture.connect(server[1],
-                             fixture.v2(destination=destination)) as client:
-            stream = client.makefile("rw")
-            for command in ("", "USER anonymous\r\n", "PASS x@y\r\n",
-                            "EPSV\r\n"):
-                stream.write(command)
-                stream.flush()
-                answer = stream.readline()
-        return answer
-
-    def test_passive_mode(self):
-        os.makedirs("/srv/ftp", exist_ok=True)
-        port = fixture.free_port()
-        self.sandbox = "NO"     # it allows not even getsockname
-        self.settings = self.settings | {"PORTS": port}
-        self.addCleanup(self.start(V4, port).stop)
-        server = V4, port
-        self.assertRegex(self.passive(server, V4), "^229 ")
-        self.assertRegex(self.passive(server, "192.0.2.2"), "^500 .*bind")
+    def test_without_the_setting(self):
+        """It binds to the address that the client reached."""
+        self.settings = self.settings | {"DESTINATION": "header"}
+        stream = self.log_in(self.prepare())
+        self.ask(stream, "PASV", "500")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: ISC
+"""dnsmasq over TCP: forks for each client; its log of queries."""
+import unittest
+
+import fixture
+from fixture.servers import V4, ServerCase
+
+
+class Dnsmasq(ServerCase, unittest.TestCase):
+    program = "dnsmasq, over TCP"
+    packages = ("dnsmasq-base",)
+    tells = "log of queries"
+    note = "needs LIBPROXYPROTO_DESTINATION=socket"
+    settings = ServerCase.settings | {"DESTINATION": "socket"}
+
+    def start(self, host, port):
+        program = self.launch(
+            ["dnsmasq", "-k", "--conf-file=/dev/null", "--user=root",
+             f"--port={port}", "--no-resolv", "--no-hosts", "--pid-file=",
+             "--address=/example/192.0.2.9", "--log-facility=-",
+             "--log-queries=extra"])
+        program.wait_line("started, version")
+        return program
+
+    def request(self, word):
+        name = word.rstrip(".").encode()
+        query = (b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name
+                 + b"\7example\0\0\1\0\1")
+        return len(query).to_bytes(2, "big") + query
+
+    def told(self, program, word):
+        line = program.wait_line(
+            rf" (\S+)/(\d+) query\[A\] {word.rstrip('.')}\.example from ")
+        self.assertTrue(self.answer.endswith(b"\xc0\0\2\x09"), self.answer)
+        return line[1], line[2]
+
+    def test_without_the_setting(self):
+        """Where the client came to is the address of no interface."""
+        self.settings = self.settings | {"DESTINATION": "header"}
+        _, server = self.serve(V4)
+        with fixture.connect(server[1], fixture.v2()
+                             + self.request("word")) as client:
+            self.assertEqual(fixture.read_all(client), b"")
+
+
+if __name__ == "__main__":
+    fixture.main()
