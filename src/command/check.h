@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * proxyproto check: what is known of a program, running or not yet, and what
- * follows from it. Gathered in check.c, judged in check_slips.c, told in
- * check_report.c.
+ * follows from it. Asked for in check.c, gathered in check_gather.c, judged in
+ * check_slips.c, told in check_report.c.
  */
 #ifndef PP_COMMAND_CHECK_H
 #define PP_COMMAND_CHECK_H
 
 #include "command/processes.h"
+#include "command/program.h"
 #include "settings/settings.h"
 
 #include <limits.h>
@@ -41,7 +42,7 @@ struct pp_listener {
 struct pp_check {
 	struct pp_process process;	/* pid is 0 of a COMMAND */
 	char name[NAME_MAX + 1];	/* which sections it goes by */
-	char program[PATH_MAX];
+	struct pp_program program;
 	const char *by;			/* "preload", "supervise" or NULL */
 	struct pp_reason reasons[PP_REASONS_MAX];
 	int reason_count;
@@ -51,7 +52,6 @@ struct pp_check {
 	int library_count;		/* -1: that may not be known */
 	pid_t supervisor;		/* of a process, or 0 */
 
-	char *environment_text;
 	char **environment;		/* NULL: that may not be known */
 	char root[PATH_MAX];		/* where its settings file is looked for */
 	struct pp_settings settings;
@@ -66,6 +66,16 @@ struct pp_check {
 	int slip_count;
 	bool is_served;
 };
+
+/* Gathers what is known of a process. False where there is none. */
+bool pp_check_process(struct pp_check *check, pid_t pid);
+
+/*
+ * Of a command as it would be run by proxyproto run, by these means where they
+ * are not NULL. Returns 0, or the error number that executing it would meet.
+ */
+int pp_check_command_line(struct pp_check *check, const char *command,
+			  const char *how);
 
 /* Adds a slip, or a reason. */
 void pp_check_slip(struct pp_check *check, bool prevents, const char *name,

@@ -3,12 +3,16 @@
 #include <config.h>
 
 #include "command/check.h"
+#include "command/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* What the loader takes between two names. */
 #define ENDS ": \t\n"
@@ -53,15 +57,85 @@ static int get_path_error(const struct pp_check *check, const char *path)
 #define PRELOAD_ADVICE                                                       \
 	"Name the file by its path, or let proxyproto run do it."
 
+/* Starts a program; both of its outputs are to be read. NULL: it fails. */
+static FILE *start_reading(char *const argv[], pid_t *started)
+{
+	int ends[2];
+	pid_t pid;
+	FILE *file;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return NULL;
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		execv(argv[0], argv);
+		_exit(PP_EXIT_OWN);
+	}
+	*started = pid;
+	close(ends[1]);
+	file = pid < 0 ? NULL : fdopen(ends[0], "r");
+	if (file == NULL)
+		close(ends[0]);
+	return file;
+}
+
+static bool is_supervised(const struct pp_check *check)
+{
+	return check->by != NULL && strcmp(check->by, "supervise") == 0;
+}
+
 static void check_secure(struct pp_check *check, const char *name)
 {
-	if (check->by != NULL && strcmp(check->by, "supervise") == 0)
+	if (is_supervised(check))
 		return;
-	pp_check_slip(check, check->process.pid != 0, "secure-execution",
+	pp_check_slip(check, true, "secure-execution",
 		      "Write /usr/$LIB/libproxyproto.so into "
 		      "/etc/ld.so.preload, or use proxyproto run as root.",
 		      "it runs with privileges of its file (AT_SECURE): the "
 		      "loader does not load %s for it", name);
+}
+
+/* Whether the loader would say that it does not find one in LD_PRELOAD. */
+static bool loader_misses(const struct pp_program *program, const char *name)
+{
+	char *const argv[] = { (char[PATH_MAX]){ "" }, (char[]){ "--list" },
+			       (char[PATH_MAX]){ "" }, NULL };
+	char line[PATH_MAX + 128];
+	bool misses = false;
+	FILE *output;
+	pid_t pid;
+
+	snprintf(argv[0], PATH_MAX, "%s", program->loader);
+	snprintf(argv[2], PATH_MAX, "%s", program->judged);
+	output = start_reading(argv, &pid);
+	while (output != NULL && fgets(line, sizeof(line), output) != NULL)
+		misses |= strstr(line, name) != NULL &&
+			  (strstr(line, "cannot be preloaded") != NULL ||
+			   strstr(line, "Error loading") != NULL);
+	if (output != NULL) {
+		fclose(output);
+		waitpid(pid, NULL, 0);
+	}
+	return misses;
+}
+
+/*
+ * Of a process that is not loaded; of a COMMAND its loader is asked, if that is
+ * the machine's: what is to be checked only is not to be executed.
+ */
+static bool is_listed_in_vain(const struct pp_check *check, const char *name)
+{
+	const char *loader = check->program.loader;
+
+	if (check->process.pid != 0)
+		return check->library_count >= 0 &&
+		       !is_loaded(check, get_listed(name) == LISTED_CLIENT);
+	return check->program.kind == PP_PROGRAM_DYNAMIC &&
+	       (strncmp(loader, "/lib", 4) == 0 ||
+		strncmp(loader, "/usr/lib", 8) == 0) &&
+	       loader_misses(&check->program, name);
 }
 
 /* One name of ours in a list of the loader's. */
@@ -87,13 +161,11 @@ static void check_listed(struct pp_check *check, const char *list,
 			      "Write /usr/$LIB/libproxyproto.so there.",
 			      "%s has %s without a directory: set-user-ID "
 			      "programs do not load it", list, name);
-	else if (check->process.pid != 0 && check->library_count >= 0 &&
-		 !is_loaded(check, client))
+	else if (is_listed_in_vain(check, name))
 		pp_check_slip(check, false, "preload-not-found",
 			      PRELOAD_ADVICE,
-			      "%s has %s, which is not loaded: the loader has "
-			      "not found it, or not for this program",
-			      list, name);
+			      "%s has %s, and the loader does not find it, or "
+			      "not for this program", list, name);
 }
 
 /* A list of the loader's; true where it names the library for servers. */
@@ -188,6 +260,27 @@ static void check_client(struct pp_check *check)
 			      "loaded");
 }
 
+/* Means that were asked for and do not reach such a program. */
+static void check_means(struct pp_check *check)
+{
+	enum pp_program_kind kind = check->program.kind;
+
+	if (check->process.pid != 0)
+		return;
+	if (check->by == NULL)
+		pp_check_slip(check, true, "unknown-program",
+			      "Say by --how=preload or --how=supervise what to "
+			      "do.",
+			      "it %s", check->program.reason);
+	else if (strcmp(check->by, "preload") == 0 &&
+		 kind != PP_PROGRAM_DYNAMIC && kind != PP_PROGRAM_STARTER &&
+		 kind != PP_PROGRAM_UNKNOWN)
+		pp_check_slip(check, true, "not-preloadable",
+			      "Leave --how out, or use --how=supervise.",
+			      "no library can be preloaded: it %s",
+			      check->program.reason);
+}
+
 void pp_check_loading(struct pp_check *check)
 {
 	const char *list = pp_check_variable(check, "LD_PRELOAD");
@@ -200,6 +293,7 @@ void pp_check_loading(struct pp_check *check)
 			      "Start it by proxyproto run.",
 			      "neither is the library loaded, nor is a "
 			      "supervisor there");
+	check_means(check);
 	check_copies(check);
 	check_client(check);
 	check_environment(check, is_listed);

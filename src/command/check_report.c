@@ -136,8 +136,8 @@ void pp_check_print(const struct pp_check *check, bool colours)
 	const char *end = colours ? "\033[0m" : "";
 
 	print_title(check, start, end);
-	if (check->program[0] != '\0')
-		print_line("program", check->program);
+	if (check->program.path[0] != '\0')
+		print_line("program", check->program.path);
 	for (int i = 0; i < check->reason_count; i++)
 		print_line(i == 0 ? "because" : "", check->reasons[i].text);
 	print_libraries(check);
@@ -280,7 +280,8 @@ void pp_check_print_json(const struct pp_check *check)
 	pp_json_member(&first, "name", check->name);
 	print_json_pid(&first, "pid", check->process.pid);
 	pp_json_member(&first, "program",
-		       check->program[0] == '\0' ? NULL : check->program);
+		       check->program.path[0] == '\0' ? NULL
+						      : check->program.path);
 	pp_json_boolean(&first, "served", check->is_served);
 	pp_json_member(&first, "by", check->by);
 	pp_json_item(&first, "reasons");

@@ -49,10 +49,15 @@ static void check_variable(struct pp_check *check, char *variable)
 			      "accept(2) fail with EINVAL.", "%s", error.text);
 }
 
-/* With privileges of its file a program's environment does not count. */
+/*
+ * With privileges of its file a program's environment does not count, but to a
+ * supervisor.
+ */
 static bool has_environment(const struct pp_check *check)
 {
-	return check->environment != NULL && !check->is_secure;
+	return check->environment != NULL &&
+	       (!check->is_secure ||
+		(check->by != NULL && strcmp(check->by, "supervise") == 0));
 }
 
 static void read_settings(struct pp_check *check)

@@ -20,7 +20,9 @@
 struct pp_option {
 	const char *name;	/* without the dashes; NULL ends a table */
 	int letter;		/* its short form, or 0 */
-	const char *argument;	/* what it takes, as "ADDRESS", or NULL */
+	/* What it takes, as "ADDRESS"; "[=HEX]" where that may be left out;
+	   or NULL. */
+	const char *argument;
 	const char *help;	/* what it is for; lines are parted by \n */
 };
 
@@ -34,6 +36,8 @@ struct pp_subcommand {
 	const struct pp_option *options;
 	/* Each of these is an option, too, or NULL. */
 	const struct pp_setting *settings;
+	/* But for those of these names, ended by NULL, or NULL. */
+	const char *const *settings_without;
 	/* The options end where the first other argument stands. */
 	bool options_first;
 	/* Is given its name and what is behind it; returns the exit status. */
@@ -43,6 +47,8 @@ struct pp_subcommand {
 extern const struct pp_subcommand pp_run_command;
 extern const struct pp_subcommand pp_connect_command;
 extern const struct pp_subcommand pp_check_command;
+extern const struct pp_subcommand pp_header_command;
+extern const struct pp_subcommand pp_decode_command;
 
 /* All of them, ended by NULL. */
 extern const struct pp_subcommand *const pp_subcommands[];
@@ -61,6 +67,10 @@ struct pp_given {
  */
 bool pp_next_option(const struct pp_subcommand *subcommand, int argc,
 		    char *argv[], struct pp_given *given);
+
+/* Whether nothing is left behind the options; what is has been told. */
+bool pp_no_arguments(const struct pp_subcommand *subcommand, int argc,
+		     char *argv[]);
 
 /* The name of a setting's option, as "must-use" or "dest-addr". */
 #define PP_OPTION_NAME 40

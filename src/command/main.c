@@ -13,6 +13,8 @@ const struct pp_subcommand *const pp_subcommands[] = {
 	&pp_run_command,
 	&pp_connect_command,
 	&pp_check_command,
+	&pp_header_command,
+	&pp_decode_command,
 	NULL,
 };
 

@@ -40,6 +40,7 @@ static const struct pp_setting_help settings_help[] = {
 	{ "TLV", "VECTORS", "vectors to add, NAME=VALUE each" },
 	{ "CRC32C", NULL, "add a checksum" },
 	{ "RAW", "TEXT", "bytes to send instead of a header" },
+	{ "TO", "ENDPOINTS", "which of those it connects to get a header" },
 	{ "SPLIT", "NUMBER", "bytes a write" },
 	{ "DELAY", "SECONDS", "time between two writes" },
 	{ NULL, NULL, NULL },
@@ -82,17 +83,38 @@ void pp_option_name(const struct pp_setting *setting,
 struct long_options {
 	struct option all[OPTIONS_MAX + 2];
 	char names[OPTIONS_MAX][PP_OPTION_NAME]; /* of settings */
+	const struct pp_setting *settings[OPTIONS_MAX];
 	char letters[3 * OPTIONS_MAX + 8];
 	int count;	/* without --help */
 	int own;	/* of these that are no settings */
 };
 
-static void add_letter(struct long_options *options, int letter, bool argument)
+static void add_letter(struct long_options *options, int letter, int value)
 {
 	size_t length = strlen(options->letters);
 
 	snprintf(options->letters + length, sizeof(options->letters) - length,
-		 "%c%s", letter, argument ? ":" : "");
+		 "%c%s", letter, value == required_argument ? ":" : "");
+}
+
+static bool setting_is_option(const struct pp_subcommand *subcommand,
+			      const struct pp_setting *setting)
+{
+	const char *const *without = subcommand->settings_without;
+
+	for (; without != NULL && *without != NULL; without++)
+		if (strcmp(*without, setting->name) == 0)
+			return false;
+	return true;
+}
+
+/* Whether an option takes a value, for getopt_long. */
+static int value_of_option(const struct pp_option *option)
+{
+	if (option->argument == NULL)
+		return no_argument;
+	return option->argument[0] == '[' ? optional_argument
+					  : required_argument;
 }
 
 static void gather_options(const struct pp_subcommand *subcommand,
@@ -105,21 +127,23 @@ static void gather_options(const struct pp_subcommand *subcommand,
 	strcpy(options->letters, subcommand->options_first ? "+:h" : ":h");
 	for (; option != NULL && option->name != NULL; option++, count++) {
 		options->all[count] = (struct option){
-			option->name,
-			option->argument ? required_argument : no_argument,
-			NULL, LONG_FIRST + count };
+			option->name, value_of_option(option), NULL,
+			LONG_FIRST + count };
 		if (option->letter != 0)
 			add_letter(options, option->letter,
-				   option->argument != NULL);
+				   value_of_option(option));
 	}
 	options->own = count;
-	for (; setting != NULL && setting->name != NULL; setting++, count++) {
+	for (; setting != NULL && setting->name != NULL; setting++) {
+		if (!setting_is_option(subcommand, setting))
+			continue;
 		pp_option_name(setting, options->names[count]);
 		options->all[count] = (struct option){
 			options->names[count],
 			setting->type == PP_SETTING_BOOLEAN ? optional_argument
 							    : required_argument,
 			NULL, LONG_FIRST + count };
+		options->settings[count++] = setting;
 	}
 	options->all[count] = (struct option){ "help", no_argument, NULL,
 					       LONG_HELP };
@@ -182,8 +206,18 @@ bool pp_next_option(const struct pp_subcommand *subcommand, int argc,
 	if (place < options.own)
 		given->option = &subcommand->options[place];
 	else
-		given->setting = &subcommand->settings[place - options.own];
+		given->setting = options.settings[place];
 	return true;
+}
+
+bool pp_no_arguments(const struct pp_subcommand *subcommand, int argc,
+		     char *argv[])
+{
+	if (optind >= argc)
+		return true;
+	pp_complain(subcommand, "\"%s\": one argument too many: it takes %s",
+		    argv[optind], subcommand->usage);
+	return false;
 }
 
 /* An option and its text, whose further lines are indented like the first. */
@@ -231,7 +265,9 @@ void pp_print_help(const struct pp_subcommand *subcommand)
 	printf("Usage: proxyproto %s %s\n\n%s\n", subcommand->name,
 	       subcommand->usage, subcommand->help);
 	for (; option != NULL && option->name != NULL; option++) {
-		snprintf(argument, sizeof(argument), "=%s",
+		snprintf(argument, sizeof(argument), "%s%s",
+			 value_of_option(option) == required_argument ? "="
+								      : "",
 			 option->argument ? option->argument : "");
 		print_option(option->letter, option->name,
 			     option->argument ? argument : NULL, option->help);
@@ -241,6 +277,7 @@ void pp_print_help(const struct pp_subcommand *subcommand)
 		puts("\nSettings, each with its default; those of the "
 		     "environment count where\nno option is given:\n");
 	for (; setting != NULL && setting->name != NULL; setting++)
-		print_setting(setting);
+		if (setting_is_option(subcommand, setting))
+			print_setting(setting);
 	printf("\nExamples:\n%s", subcommand->examples);
 }

@@ -262,23 +262,6 @@ void pp_process_base_name(const struct pp_process *process, char *name,
 	snprintf(name, size, "%s", base_name(path));
 }
 
-char **pp_process_environment(char *text, size_t length)
-{
-	size_t count = 0;
-	char **variables;
-
-	for (size_t i = 0; i < length; i++)
-		count += text[i] == '\0';
-	variables = calloc(count + 2, sizeof(*variables));
-	if (variables == NULL)
-		return NULL;
-	count = 0;
-	for (size_t i = 0; i < length; i += strlen(text + i) + 1)
-		if (text[i] != '\0')
-			variables[count++] = text + i;
-	return variables;
-}
-
 static int compare_pids(const void *a, const void *b)
 {
 	const pid_t first = *(const pid_t *)a, second = *(const pid_t *)b;

@@ -44,9 +44,6 @@ bool pp_process_secret(const struct pp_process *process, uint64_t secret[2]);
 void pp_process_base_name(const struct pp_process *process, char *name,
 			  size_t size);
 
-/* Those of /proc/PID/environ, ended by NULL; text is what holds them. */
-char **pp_process_environment(char *text, size_t length);
-
 /* All processes, in order, ended by 0; to be freed. NULL without memory. */
 pid_t *pp_processes(void);
 

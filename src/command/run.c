@@ -2,7 +2,7 @@
 /* proxyproto run and proxyproto connect: start a program with a library. */
 #include <config.h>
 
-#include "command/command.h"
+#include "command/chosen.h"
 #include "command/library.h"
 #include "command/program.h"
 #include "supervisor/supervise.h"
@@ -10,11 +10,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum means {
 	BY_AUTO,
@@ -36,7 +33,7 @@ struct task {
 	const struct pp_subcommand *subcommand;
 	enum pp_library library;
 	enum means means;
-	struct pp_settings settings;
+	struct pp_chosen chosen;
 };
 
 /* Takes the value of --how. */
@@ -52,32 +49,6 @@ static bool take_means(struct task *task, const char *value)
 	return false;
 }
 
-/* Takes a setting, and puts it into the environment for COMMAND. */
-static bool take_setting(struct task *task, const struct pp_given *given)
-{
-	const char *value = given->value != NULL ? given->value : "1";
-	char name[PP_OPTION_NAME], place[PP_OPTION_NAME + 2];
-	char variable[sizeof(PP_SETTINGS_PREFIX) + PP_OPTION_NAME];
-	struct pp_settings_error error = { "" };
-	const struct pp_settings_origin origin = {
-		.source = PP_FROM_ENVIRONMENT, .section = "", .place = place };
-
-	pp_option_name(given->setting, name);
-	snprintf(place, sizeof(place), "--%s", name);
-	pp_settings_set(task->subcommand->settings, given->setting, value,
-			&origin, &task->settings, &error);
-	if (error.text[0] != '\0') {
-		pp_complain(task->subcommand, "%s", error.text);
-		return false;
-	}
-	snprintf(variable, sizeof(variable), PP_SETTINGS_PREFIX "%s",
-		 given->setting->name);
-	if (setenv(variable, value, 1) == 0)
-		return true;
-	pp_complain(task->subcommand, "%s: %s", variable, strerror(errno));
-	return false;
-}
-
 /* Reads the options. False where one has a mistake, which was told. */
 static bool take_options(struct task *task, int argc, char *argv[])
 {
@@ -85,29 +56,15 @@ static bool take_options(struct task *task, int argc, char *argv[])
 	bool good = true;
 
 	while (good && pp_next_option(task->subcommand, argc, argv, &given))
-		good = given.setting != NULL ? take_setting(task, &given)
-					     : take_means(task, given.value);
+		good = given.setting != NULL
+			       ? pp_chosen_take(&task->chosen, &given)
+			       : take_means(task, given.value);
 	if (good && argv[optind] == NULL) {
 		pp_complain(task->subcommand, "COMMAND is missing; proxyproto "
 			    "%s --help has examples", task->subcommand->name);
 		good = false;
 	}
 	return good;
-}
-
-/* Whether all settings together are good, those of the environment included. */
-static bool check_settings(struct task *task)
-{
-	struct pp_settings_error error = { "" };
-
-	pp_settings_environment(task->subcommand->settings, environ,
-				&task->settings, &error);
-	if (task->library == PP_LIBRARY_CLIENT)
-		pp_settings_agree(&task->settings, &error);
-	if (error.text[0] == '\0')
-		return true;
-	pp_complain(task->subcommand, "%s", error.text);
-	return false;
 }
 
 /* Says why COMMAND cannot be executed. Returns the status of env(1). */
@@ -153,7 +110,7 @@ static void tell_means(const struct task *task,
 {
 	const bool is_script = strcmp(program->path, program->judged) != 0;
 
-	if (!task->settings.debug)
+	if (!task->chosen.settings.debug)
 		return;
 	fprintf(stderr, "proxyproto: %s: %s: %s%s%s %s\n",
 		task->subcommand->name,
@@ -183,8 +140,9 @@ static int run_by_kind(const struct task *task, char *argv[])
 
 static int run_task(struct task *task, int argc, char *argv[])
 {
-	pp_settings_defaults(task->subcommand->settings, &task->settings);
-	if (!take_options(task, argc, argv) || !check_settings(task))
+	pp_chosen_begin(&task->chosen, task->subcommand);
+	if (!take_options(task, argc, argv) ||
+	    !pp_chosen_complete(&task->chosen))
 		return PP_EXIT_OWN;
 	argv += optind;
 	switch (task->means) {

@@ -59,7 +59,9 @@ print("ring" if ring >= 0 else "none", flush=True)
 def checked(*arguments, **kwargs):
     """The status, and what was told of the only one, as JSON."""
     done = command("check", "--json", *arguments, **kwargs)
-    assert done.stderr == "", done.stderr
+    # the loader's own, where the command has such an LD_PRELOAD itself
+    assert all(line.startswith("ERROR: ld.so: ")
+               for line in done.stderr.splitlines()), done.stderr
     told = json.loads(done.stdout)
     assert told["status"] == done.returncode, (told, done.returncode)
     (only,) = told["checked"]
@@ -360,7 +362,7 @@ class Loading(Case):
         path = self.secure()
         calls = self.program(argv=[path], **SAFE)
         told = self.check(calls, 1, "not-loaded", "secure-execution")
-        self.assertIn("secure", names(told, "reasons"))
+        self.assertEqual(names(told, "reasons"), ["secure"])
 
     def in_mounts(self, text, *argv):
         """A program whose /etc/ld.so.preload is this one."""
@@ -386,11 +388,27 @@ class Loading(Case):
 
 
 class Reasons(Case):
+    """Of processes; program.py has those of programs."""
+
+    def test_static(self):
+        fixture.need("cc")
+        path = os.path.join(self.folder(), "sleeping")
+        subprocess.run(["cc", "-static", "-x", "c", "-", "-o", path],
+                       input=b"int pause(void);\n"
+                       b"int main(void) { return pause(); }", check=True)
+        program = fixture.Program([path], fixture.environment(
+            fixture.SERVER_LIBRARY))
+        self.addCleanup(program.stop)
+        fixture.wait_for(lambda: os.readlink(
+            f"/proc/{program.process.pid}/exe") == path, "its start")
+        told = self.check(program, 1, "not-loaded", "preload-not-found")
+        self.assertEqual(names(told, "reasons"), ["static"])
+
     def test_seccomp(self):
         program = self.python(FILTER.format(number=NO_CALL))
         program.wait_line("ready")
         told = self.check(program, 0)
-        self.assertIn("seccomp", names(told, "reasons"))
+        self.assertEqual(names(told, "reasons"), ["dynamic", "seccomp"])
 
     def test_io_uring(self):
         program = self.python(RING)
@@ -398,7 +416,7 @@ class Reasons(Case):
             self.skipTest("no io_uring here")
         program.wait_line("ready")
         told = self.check(program, 2, "io-uring")
-        self.assertIn("io-uring", names(told, "reasons"))
+        self.assertEqual(names(told, "reasons"), ["dynamic", "io-uring"])
 
     def test_no_notes(self):
         calls = self.program(**SAFE)
@@ -411,6 +429,92 @@ class Reasons(Case):
         (told,) = json.loads(done.stdout)["checked"]
         self.assertEqual((done.returncode, names(told)), (2, ["no-notes"]))
         self.assertFalse(told["takes_notes"])
+
+
+class Commands(Case):
+    """What is not running yet; program.py has each kind of program."""
+
+    def check(self, status, slips, *arguments, env=None):
+        got, told = checked(*arguments, env=env)
+        self.assertEqual((got, sorted(names(told))), (status, sorted(slips)))
+        return told
+
+    def test_served_and_safe(self):
+        told = self.check(0, [], "--trusted=127.0.0.1", "--ports", "80", "--",
+                          fixture.probe("calls"))
+        self.assertEqual(told["name"], "calls")
+        self.assertEqual((told["pid"], told["served"], told["by"]),
+                         (None, True, "preload"))
+        self.assertEqual(names(told, "reasons"), ["dynamic"])
+        self.assertIn({"name": "PORTS", "value": "80", "from": "environment",
+                       "section": None}, told["settings"])
+
+    def test_means(self):
+        told = self.check(0, [], "--trusted=127.0.0.1", "--how=supervise",
+                          fixture.probe("calls"))
+        self.assertEqual(told["by"], "supervise")
+
+    def test_not_preloadable(self):
+        fixture.need("cc")
+        program = os.path.join(self.folder(), "program")
+        subprocess.run(["cc", "-static", "-x", "c", "-", "-o", program],
+                       input=b"int main(void) { return 0; }", check=True)
+        told = self.check(1, ["not-preloadable"], "--how=preload", program)
+        self.assertEqual(names(told, "reasons"), ["static"])
+
+    def test_unknown_program(self):
+        script = os.path.join(self.folder(), "script")
+        with open(script, "w", encoding="ascii") as file:
+            file.write("#!/nonexistent/interpreter\n")
+        os.chmod(script, 0o755)
+        self.check(1, ["unknown-program"], "--trusted=127.0.0.1", script)
+        told = self.check(0, [], "--how=preload", "--trusted=127.0.0.1",
+                          script)
+        self.assertEqual(names(told, "reasons"), ["unknown"])
+
+    def test_bad_value_of_an_option(self):
+        self.check(1, ["bad-value"], "--timeout=never", "true")
+
+    def test_environment(self):
+        self.check(1, ["unknown-setting"], "true",
+                   env=fixture.environment(TRUSTD="127.0.0.1"))
+        self.check(1, ["version-0"], "true",
+                   env=fixture.environment(VERSION=0))
+
+    def test_section_of_a_script(self):
+        """It goes by its own name, not by that of its interpreter."""
+        script = os.path.join(self.folder(), "proxied.py")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(f"#!{sys.executable}\n")
+        os.chmod(script, 0o755)
+        path = self.write("[proxied.py]\ntrusted = 127.0.0.1\n")
+        self.check(0, [], "--config", path, script)
+        self.check(2, ["trusts-everyone", "section-without-program"],
+                   "--config", path, sys.executable)
+
+    def test_preload_not_found(self):
+        for library in "libproxyproto.so.nowhere", "/nowhere/libproxyproto.so":
+            self.check(2, ["preload-not-found"], "--trusted=127.0.0.1",
+                       fixture.probe("calls"),
+                       env=fixture.environment(library))
+        self.check(0, [], "--trusted=127.0.0.1", fixture.probe("calls"),
+                   env=fixture.environment(fixture.SERVER_LIBRARY))
+
+    def test_preload_not_found_by_its_bare_name(self):
+        """It is where the loader is told to look."""
+        env = fixture.environment("libproxyproto.so")
+        env["LD_LIBRARY_PATH"] = fixture.LIBDIR
+        self.check(0, [], "--trusted=127.0.0.1", fixture.probe("calls"),
+                   env=env)
+
+    def test_client_library(self):
+        self.check(2, ["client-library"], "--trusted=127.0.0.1", "true",
+                   env=fixture.environment(fixture.CLIENT_LIBRARY))
+
+    def test_is_not_started(self):
+        path = os.path.join(self.folder(), "started")
+        self.check(0, [], "--trusted=127.0.0.1", "touch", path)
+        self.assertFalse(os.path.exists(path))
 
 
 class Permission(Case):
@@ -456,8 +560,12 @@ class Mistakes(unittest.TestCase):
         self.assertRegex(done.stderr, rf"\Aproxyproto: check: {told}.*\n\Z")
 
     def test_what_is_asked(self):
-        self.refused("it takes one of")
-        self.refused("it takes one of", "-p", "1", "-l", "1")
+        self.refused("it takes COMMAND, .* or one of")
+        self.refused("it takes COMMAND, .* or one of", "-p", "1", "-l", "1")
+        self.refused("it takes COMMAND, .* or one of", "-p", "1", "true")
+        self.refused("it takes COMMAND, .* or one of", "-p", "1", "--debug")
+        self.refused('--how="x" is not valid', "--how=x", "true")
+        self.refused("nosuchcommand: No such file", "nosuchcommand")
         self.refused('--pid="x" is not valid', "-p", "x")
         self.refused('--port="65536" is not valid', "-l", "65536")
 

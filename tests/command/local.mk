@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 # proxyproto(1).
-EXTRA_DIST += tests/command/program.py tests/command/run.py \
+EXTRA_DIST += tests/command/decode.py tests/command/header.py \
+	tests/command/program.py tests/command/run.py \
 	tests/fixture/command.py
 if COMMAND
-TESTS += tests/command/program.py tests/command/run.py
+TESTS += tests/command/decode.py tests/command/header.py \
+	tests/command/program.py tests/command/run.py
 endif
 # Whether it is served.
 EXTRA_DIST += tests/command/check.py

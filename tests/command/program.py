@@ -3,6 +3,7 @@
 
 --debug tells by which means a program is run, and why.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,18 @@ CGO = ('package main\n// #include <stdlib.h>\nimport "C"\n'
 URING = ("int listen(int, int), io_uring_setup_of_it(void);\n"
          "int main(int argc, char **argv) {\n"
          "\treturn argc == 0 ? listen(0, 0) + io_uring_setup_of_it() : 0; }\n")
+
+
+# What a reason begins with, and what proxyproto check calls it.
+NAMES = {
+    " is dynamically linked": "dynamic", " is statically linked": "static",
+    " is a Go program": "go", " is a Free Pascal program": "raw-calls",
+    " accepts through liburing": "raw-calls",
+    " is linked with another C library": "other-libc",
+    " is of another machine": "other-machine", " is set-": "secure",
+    " is a shell": "starter", " starts another program": "starter",
+    " is neither ELF nor": "starter",
+}
 
 
 class ProgramCase(unittest.TestCase):
@@ -54,6 +67,21 @@ class ProgramCase(unittest.TestCase):
                             env=env).stderr.split("\n")
         self.assertRegex(first, rf"^proxyproto: run: {means}: [^ ]*"
                          rf"{os.path.basename(program)}(?=[ :]).* ?{reason}")
+        self.check_told(means, first, program, env)
+
+    def check_told(self, means, line, program, env):
+        """proxyproto check says the same, with a name."""
+        name = next(name for text, name in NAMES.items() if text in line)
+        done = command("check", "--json", "--trusted=127.0.0.1", program,
+                       env=env)
+        (told,) = json.loads(done.stdout)["checked"]
+        ((found, text),) = [tuple(reason.values())
+                            for reason in told["reasons"]]
+        self.assertEqual(found, name)
+        self.assertIn(text.removeprefix("it "), line)
+        self.assertEqual(told["by"], {"preloaded": "preload",
+                                      "supervised": "supervise"}[means])
+        self.assertEqual((done.returncode, told["slips"]), (0, []))
 
 
 class Elf(ProgramCase):

@@ -146,7 +146,8 @@ class Help(unittest.TestCase):
 
     def test_each_setting_is_an_option(self):
         """And --help has words of its own for it."""
-        words = source("src/command/options.c")
+        words = re.findall(r'^\t{ "(\w+)", ', source(
+            "src/command/options.c"), re.M)
         for name, file in (("run", "settings"), ("connect", "client")):
             table = re.search(r"_settings\[\] = {(.*?)^};", source(
                 f"src/settings/{file}.c"), re.M | re.S)[1]
@@ -156,7 +157,7 @@ class Help(unittest.TestCase):
             for setting in settings:
                 option = setting.removesuffix("_PROTOCOL_HEADER").lower()
                 self.assertIn(f" --{option.replace('_', '-')}", text)
-                self.assertIn(f'\t{{ "{setting}", ', words)
+                self.assertIn(setting, words)
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="ascii") as full:
