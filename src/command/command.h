@@ -49,6 +49,7 @@ extern const struct pp_subcommand pp_connect_command;
 extern const struct pp_subcommand pp_check_command;
 extern const struct pp_subcommand pp_header_command;
 extern const struct pp_subcommand pp_decode_command;
+extern const struct pp_subcommand pp_show_command;
 
 /* All of them, ended by NULL. */
 extern const struct pp_subcommand *const pp_subcommands[];

@@ -15,6 +15,7 @@ const struct pp_subcommand *const pp_subcommands[] = {
 	&pp_check_command,
 	&pp_header_command,
 	&pp_decode_command,
+	&pp_show_command,
 	NULL,
 };
 

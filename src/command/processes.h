@@ -83,13 +83,18 @@ struct pp_row {
 struct pp_rows {
 	struct pp_row *rows;	/* to be freed */
 	size_t count;
+	uint8_t listening[65536 / 8];	/* ports, a bit each */
 };
 
 /*
  * Those of a process, read once for each namespace; NULL and errno where they
- * cannot be. They stay.
+ * cannot be. They stay until they are to be read again.
  */
 const struct pp_rows *pp_rows_of(pid_t pid);
+void pp_rows_forget(void);
+
+/* Does somebody listen on this local port? */
+bool pp_rows_listen(const struct pp_rows *rows, unsigned port);
 
 /* The row of that socket, or NULL. */
 const struct pp_row *pp_rows_find(const struct pp_rows *rows, uint64_t number);

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,20 @@ static bool parse_row(const char *line, struct pp_row *row)
 	return true;
 }
 
+/* Ports: a bit each. */
+static void add_port(struct pp_rows *rows, const struct pp_row *row)
+{
+	unsigned port = ntohs(pp_address_port(&row->local));
+
+	if (row->state == TCP_LISTEN)
+		rows->listening[port / 8] |= (uint8_t)(1u << port % 8);
+}
+
+bool pp_rows_listen(const struct pp_rows *rows, unsigned port)
+{
+	return (rows->listening[port / 8] >> port % 8 & 1) != 0;
+}
+
 static bool add_table(struct pp_rows *rows, size_t *size, char *text)
 {
 	char *rest = NULL;
@@ -108,8 +123,10 @@ static bool add_table(struct pp_rows *rows, size_t *size, char *text)
 			rows->rows = moved;
 			*size = larger;
 		}
-		if (parse_row(line, &rows->rows[rows->count]))
-			rows->count++;
+		if (!parse_row(line, &rows->rows[rows->count]))
+			continue;
+		add_port(rows, &rows->rows[rows->count]);
+		rows->count++;
 	}
 	return true;
 }
@@ -128,7 +145,7 @@ static bool read_rows(pid_t pid, struct pp_rows *rows)
 	size_t size = 0;
 	bool any = false;
 
-	*rows = (struct pp_rows){ NULL, 0 };
+	memset(rows, 0, sizeof(*rows));
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		size_t length;
 		char *text = pp_process_file(pid, names[i], &length);
@@ -145,27 +162,34 @@ static bool read_rows(pid_t pid, struct pp_rows *rows)
 
 #define NAMESPACES_MAX 256
 
+static struct {
+	ino_t number;
+	struct pp_rows rows;
+} known[NAMESPACES_MAX];
+static size_t known_count;
+
+void pp_rows_forget(void)
+{
+	while (known_count > 0)
+		free(known[--known_count].rows.rows);
+}
+
 const struct pp_rows *pp_rows_of(pid_t pid)
 {
-	static struct {
-		ino_t number;
-		struct pp_rows rows;
-	} known[NAMESPACES_MAX];
-	static size_t count;
 	char path[64];
 	struct stat status;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	if (stat(path, &status) != 0)
 		return NULL;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < known_count; i++)
 		if (known[i].number == status.st_ino)
 			return &known[i].rows;
-	if (count == NAMESPACES_MAX ||
-	    !read_rows(pid, &known[count].rows))
+	if (known_count == NAMESPACES_MAX ||
+	    !read_rows(pid, &known[known_count].rows))
 		return NULL;
-	known[count].number = status.st_ino;
-	return &known[count++].rows;
+	known[known_count].number = status.st_ino;
+	return &known[known_count++].rows;
 }
 
 const struct pp_row *pp_rows_find(const struct pp_rows *rows, uint64_t number)

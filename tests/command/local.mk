@@ -12,3 +12,10 @@ EXTRA_DIST += tests/command/check.py
 if COMMAND
 TESTS += tests/command/check.py
 endif
+# Who is behind connections.
+EXTRA_DIST += tests/command/show.py
+if COMMAND
+if GETPEERNAME_CACHE
+TESTS += tests/command/show.py
+endif
+endif
