@@ -27,11 +27,12 @@ class Manual(unittest.TestCase):
     def check(self, page, *words, section=7):
         env = dict(fixture.environment(), MANPAGER="cat", MANWIDTH="80",
                    LC_ALL="C.UTF-8")
-        path = subprocess.check_output(["man", "-w", page], env=env, text=True)
+        path = subprocess.check_output(["man", "-w", str(section), page],
+                                       env=env, text=True)
         self.assertEqual(
             path, f"/usr/share/man/man{section}/{page}.{section}.gz\n")
-        shown = subprocess.run(["man", page], env=env, capture_output=True,
-                               text=True, check=True)
+        shown = subprocess.run(["man", str(section), page], env=env,
+                               capture_output=True, text=True, check=True)
         self.assertEqual(shown.stderr, "")
         for word in [page, *words]:
             self.assertIn(word, shown.stdout)
@@ -44,6 +45,9 @@ class Manual(unittest.TestCase):
 
     def test_libproxyproto_conf(self):
         self.check("libproxyproto.conf", "/etc/libproxyproto.conf", section=5)
+
+    def test_command(self):
+        self.check("proxyproto", "--how=means", "decode", section=1)
 
     def test_functions(self):
         self.check("proxyproto", "libproxyproto-codec", section=3)

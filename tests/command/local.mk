@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 # proxyproto(1).
-EXTRA_DIST += tests/command/decode.py tests/command/header.py \
+EXTRA_DIST += tests/command/completion.py tests/command/decode.py \
+	tests/command/header.py \
 	tests/command/program.py tests/command/run.py \
 	tests/fixture/command.py
 if COMMAND
-TESTS += tests/command/decode.py tests/command/header.py \
+TESTS += tests/command/completion.py tests/command/decode.py \
+	tests/command/header.py \
 	tests/command/program.py tests/command/run.py
 endif
 # Whether it is served.
