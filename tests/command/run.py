@@ -41,6 +41,24 @@ class Run(unittest.TestCase):
             with fixture.connect(port, v1() + b"hello"):
                 server.wait_line(r"client 192.0.2.1 1111 b'hello'")
 
+    def test_shell_is_supervised(self):
+        """And so is what it starts."""
+        script = f"{sys.executable} -c '{SERVER}'; exit 7"
+        with started("run", "sh", "-c", script) as server:
+            port = int(server.wait_line(r"port (\d+)")[1])
+            with fixture.connect(port, v1() + b"hello"):
+                server.wait_line(r"client 192.0.2.1 1111 b'hello'")
+            self.assertEqual(server.wait(), 7)
+
+    def test_shell_of_a_client(self):
+        """It is preloaded, with what it starts."""
+        with started("run", sys.executable, "-c", SERVER) as server:
+            port = server.wait_line(r"port (\d+)")[1]
+            done = command("connect", "--addr=192.0.2.77", "sh", "-c",
+                           f"{sys.executable} -c '{CLIENT}' {port}")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            server.wait_line(r"client 192.0.2.77 8080 b'hello'")
+
     def test_client_is_preloaded(self):
         with started("run", sys.executable, "-c", SERVER) as server:
             port = server.wait_line(r"port (\d+)")[1]
