@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/fixture/sessions.py \
 	tests/fixture/started.py \
 	tests/fixture/syslog.py \
+	tests/fixture/unix_servers.py \
 	tests/servers/README \
 	tests/servers/apache.py \
 	tests/servers/asyncio_server.py \
@@ -75,6 +76,7 @@ EXTRA_DIST += \
 	tests/servers/tinyproxy.py \
 	tests/servers/trusted_proxy.py \
 	tests/servers/unbound.py \
+	tests/servers/unix_sockets.py \
 	tests/servers/unreachable.py \
 	tests/servers/vsftpd.py \
 	tests/servers/xinetd.py
