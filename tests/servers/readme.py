@@ -72,6 +72,10 @@ class Examples(unittest.TestCase):
         fixture.need("mandoc")
         self.check(manual_examples("libproxyproto_connect.7"), 11)
 
+    def test_proxyproto_1(self):
+        fixture.need("mandoc")
+        self.check(manual_examples("proxyproto.1"), 11)
+
     def test_no_command_of_readme_is_unknown(self):
         for title, text in readme_sections():
             if title == "EXAMPLES":
