@@ -46,6 +46,7 @@ KERNELS = {
 HEADS = {
     "accept": lambda way, settings: True,
     "getpeername": lambda way, settings: way in ("epoll", "select"),
+    "LIBPROXYPROTO_UNIX": lambda way, settings: False,
     "fork": lambda way, settings: way == "forking",
     "epoll": lambda way, settings: way == "epoll-raw",
     "LIBPROXYPROTO_DEBUG": lambda way, settings: "DEBUG" in settings,
