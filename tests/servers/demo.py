@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What ./dev demo shows: a real HAProxy in front of two preloaded servers.
+"""What ./dev demo shows: a real HAProxy in front of two servers.
 
 Clients connect to HAProxy from an address that is not the proxy's, and each
 server says who it believes its client is.
@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import fixture
+from fixture.command import PROXYPROTO
 from fixture.haproxy import CLIENT, Front, HAProxy
 
 
@@ -37,15 +38,16 @@ def main():
     nc_port, web_port = fixture.free_port(), fixture.free_port()
     nc_front = Front(host, "send-proxy", (host, nc_port))
     web_front = Front(host, "send-proxy-v2", (host, web_port))
-    env = fixture.environment(fixture.SERVER_LIBRARY)
+    env = fixture.environment()
     netcat = ["nc.openbsd", "-v", "-n", "-k", "-l", host, str(nc_port)]
     http = [sys.executable, "-u", "-m", "http.server", "--bind", host,
             str(web_port)]
-    say("LD_PRELOAD=libproxyproto.so " + " ".join(netcat))
-    say("LD_PRELOAD=libproxyproto.so python3 " + " ".join(http[1:]))
+    say("proxyproto run " + " ".join(netcat))
+    say("proxyproto run python3 " + " ".join(http[1:]))
     with tempfile.TemporaryDirectory() as folder, \
-            fixture.Program(netcat, env) as nc, \
-            fixture.Program(http, env, cwd=folder) as web:
+            fixture.Program([PROXYPROTO, "run", *netcat], env) as nc, \
+            fixture.Program([PROXYPROTO, "run", *http], env,
+                            cwd=folder) as web:
         nc.wait_line("Listening on")
         web.wait_line("Serving HTTP on")
         with HAProxy(nc_front, web_front):

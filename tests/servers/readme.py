@@ -13,9 +13,13 @@ SOURCE = os.environ["PP_SRCDIR"]
 # Commands that README shows beside its EXAMPLES, by section. They build and
 # install; CI and make distcheck run them.
 OTHERS = {
-    "SYNOPSIS": ["LD_PRELOAD=libproxyproto.so COMMAND [ARGUMENT ...]",
+    "SYNOPSIS": ["proxyproto run COMMAND [ARGUMENT ...]",
+                 "proxyproto connect COMMAND [ARGUMENT ...]",
+                 "LD_PRELOAD=libproxyproto.so COMMAND [ARGUMENT ...]",
                  "LD_PRELOAD=libproxyproto_connect.so COMMAND [ARGUMENT ...]"],
-    "QUICK START": ["./dev demo", "./dev check"],
+    "QUICK START": ["./dev demo", "./dev check",
+                    "proxyproto run --trusted=192.0.2.10 COMMAND",
+                    "proxyproto check -l PORT"],
     "BUILD": ["./autogen.sh", "./configure", "make", "make check",
               "make install",
               "pkg-config --variable=preload libproxyproto",
