@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 
 # Servers that cannot be preloaded.
-EXTRA_DIST += tests/supervisor/serve.py
+EXTRA_DIST += tests/supervisor/processes.py tests/supervisor/serve.py
 if COMMAND
 if GETPEERNAME_CACHE
-TESTS += tests/supervisor/serve.py
+TESTS += tests/supervisor/processes.py tests/supervisor/serve.py
 endif
 endif

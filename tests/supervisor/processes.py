@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: ISC
+"""The processes of proxyproto run --how=supervise: what starts, ends and stays.
+
+The programs are python3's, which a supervisor serves as any other.
+"""
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import unittest
+
+import fixture
+from fixture import v1
+
+# A server: says where it listens, and each client's address to it.
+SERVER = """
+import os, signal, socket, sys
+def listen(**kwargs):
+    listener = socket.create_server(("127.0.0.1", 0), **kwargs)
+    print("port", listener.getsockname()[1], flush=True)
+    return listener
+def answer(client):
+    while True:
+        try:
+            address, port = client.getpeername()
+            client.sendall(b"%s %d %d\\n" % (address.encode(), port,
+                                            os.getpid()))
+        except InterruptedError:
+            continue  # a signal's handler that has no SA_RESTART
+        except OSError:
+            pass      # it was reset
+        client.close()
+        return
+def serve(listener, count=None):
+    while count != 0:
+        answer(listener.accept()[0])
+        if count:
+            count -= 1
+"""
+
+
+class Processes(unittest.TestCase):
+    def run_python(self, script, prefix=(), python=sys.executable,
+                   **settings):
+        program = fixture.Program(
+            [*prefix, fixture.COMMAND, "run", "--how=supervise",
+             python, "-c", SERVER + script],
+            fixture.environment(**settings))
+        self.addCleanup(program.stop)
+        return program
+
+    def run_server(self, script="serve(listen())", **kwargs):
+        program = self.run_python(script, **kwargs)
+        return program, self.port(program)
+
+    def port(self, program):
+        return int(program.wait_line(r"^port (\d+)$")[1])
+
+    def ask(self, port, data=None, address="192.0.2.1"):
+        """A client's request: (address, port, process) that served it."""
+        with fixture.connect(port, v1(address)
+                             if data is None else data) as client:
+            return self.answer(client)
+
+    def answer(self, client):
+        with client.makefile() as lines:
+            address, port, pid = lines.readline().split()
+        return address, int(port), int(pid)
+
+    def assert_served(self, port):
+        self.assertEqual(self.ask(port)[:2], ("192.0.2.1", 1111))
+
+    def supervisor(self, program):
+        return fixture.child_of(program.process.pid)
+
+    def wait_gone(self, pid):
+        def is_gone():
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                    return file.read().rpartition(")")[2].split()[0] == "Z"
+            except FileNotFoundError:
+                return True
+        fixture.wait_for(is_gone, f"process {pid} to end")
+
+
+class Status(Processes):
+    def test_exit(self):
+        for status in 0, 7, 255:
+            self.assertEqual(
+                self.run_python(f"sys.exit({status})").wait(), status)
+
+    def test_signal(self):
+        """The command's own signal is the supervisor's."""
+        for number in signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV:
+            program = self.run_python(f"os.kill(os.getpid(), {number})")
+            self.assertEqual(program.wait(), -number)
+
+    def test_not_executed(self):
+        for command, status in ("/nowhere", 127), ("/dev/null", 126):
+            done = subprocess.run(
+                [fixture.COMMAND, "run", "--how=supervise", command],
+                stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(done.returncode, status)
+            self.assertRegex(done.stderr, f"^proxyproto: {command}: ")
+
+    def test_listener_that_is_there(self):
+        """Of two supervisors the second cannot be told of calls."""
+        program = fixture.Program(
+            [fixture.COMMAND, "run", "--how=supervise", fixture.COMMAND,
+             "run", "--how=supervise", "echo", "started"])
+        self.addCleanup(program.stop)
+        self.assertEqual(program.wait(), 125)
+        self.assertRegex(program.output(),
+                         "^proxyproto: cannot supervise: something else")
+
+    def test_nothing_is_left(self):
+        program = self.run_python("pass")
+        self.assertEqual(program.wait(), 0)
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(program.process.pid, 0)
+
+
+class Signals(Processes):
+    COUNT = """
+def count(number, frame):
+    print("signal", number, flush=True)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1,
+               signal.SIGWINCH, signal.SIGRTMIN + 3):
+    signal.signal(number, count)
+print("pid", os.getpid(), os.getppid(), flush=True)
+while True:
+    signal.pause()
+"""
+
+    def test_handed_on(self):
+        program = self.run_python(self.COUNT)
+        program.wait_line("^pid ")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
+                       signal.SIGUSR1, signal.SIGWINCH, signal.SIGRTMIN + 3):
+            os.kill(program.process.pid, number)
+            program.wait_line(f"^signal {number}$")
+            self.assertEqual(
+                program.lines.count(f"signal {int(number)}"), 1)
+
+    def test_terminal(self):
+        """What a terminal sends to all is not sent twice."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.pop("LD_PRELOAD", None)
+            os.execv(fixture.COMMAND,
+                     [fixture.COMMAND, "run", "--how=supervise",
+                      sys.executable, "-c", SERVER + self.COUNT])
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        output = b""
+        while b"pid " not in output:
+            output += os.read(terminal, 4096)
+        os.write(terminal, b"\x03")
+        while b"signal 2" not in output:
+            output += os.read(terminal, 4096)
+        # what is sent on would be there before this
+        os.kill(pid, signal.SIGUSR1)
+        while b"signal 10" not in output:
+            output += os.read(terminal, 4096)
+        self.assertEqual(output.count(b"signal 2"), 1, output)
+
+    def test_stop_and_continue(self):
+        program, port = self.run_server()
+        command = self.ask(port)[2]
+        os.kill(command, signal.SIGSTOP)
+        pid, status = os.waitpid(program.process.pid, os.WUNTRACED)
+        self.assertTrue(os.WIFSTOPPED(status))
+        self.assertEqual(os.WSTOPSIG(status), signal.SIGSTOP)
+        os.kill(pid, signal.SIGCONT)
+        self.assert_served(port)
+
+    def test_killed(self):
+        """Who kills what they started kills the command."""
+        program, port = self.run_server()
+        command = self.ask(port)[2]
+        supervisor = self.supervisor(program)
+        program.process.kill()
+        self.wait_gone(command)
+        self.wait_gone(supervisor)
+
+    def test_supervisor_killed(self):
+        """Nothing lives on that cannot accept any more."""
+        program, port = self.run_server("""
+listener = listen()
+child = os.fork()
+print("child", child, flush=True)
+serve(listener)
+""")
+        child = int(program.wait_line(r"^child (\d+)$")[1])
+        self.assert_served(port)
+        os.kill(self.supervisor(program), signal.SIGKILL)
+        self.assertEqual(program.wait(), 125)
+        self.wait_gone(child)
+        self.assertIsNone(fixture.listening(port))
+
+
+class Trees(Processes):
+    DAEMON = """
+listener = listen()
+if os.fork():
+    os._exit(3)
+os.setsid()
+if os.fork():
+    os._exit(0)
+for fd in range(3):
+    os.dup2(os.open("/dev/null", os.O_RDWR), fd)
+serve(listener)
+"""
+
+    def test_daemon(self):
+        """The command ends, and its daemon goes on being served."""
+        program, port = self.run_server(self.DAEMON)
+        self.assertEqual(program.wait(), 3)
+        address, number, pid = self.ask(port)
+        self.assertEqual((address, number), ("192.0.2.1", 1111))
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            supervisor = int(file.read().rpartition(")")[2].split()[1])
+        self.assertNotEqual(supervisor, 1)
+        with fixture.connect(port) as late:
+            self.assert_served(port)
+            late.sendall(v1("192.0.2.8"))
+            self.assertEqual(self.answer(late)[0], "192.0.2.8")
+        os.kill(pid, signal.SIGKILL)
+        self.wait_gone(pid)
+        self.wait_gone(supervisor)
+
+    def test_exec(self):
+        """The settings are those of the program that was executed last."""
+        program, port = self.run_server("""
+listener = listen()
+serve(listener, 1)
+os.set_inheritable(listener.fileno(), True)
+os.environ["LIBPROXYPROTO_VERSION"] = "0"
+os.execv(sys.executable, [sys.executable, "-c", '''
+import os, socket, sys
+listener = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    client, peer = listener.accept()
+    client.sendall(("%s %d %d" % (*peer, os.getpid())).encode())
+    client.recv(1000)
+    client.close()
+''', str(listener.fileno())])
+""")
+        self.assert_served(port)
+        self.assertEqual(self.ask(port)[0], "127.0.0.1")
+
+    def test_processes(self):
+        """Children that share a listener, as they come and go."""
+        program, port = self.run_server("""
+listener = listen()
+while True:
+    if os.fork() == 0:
+        serve(listener, 1)
+        os._exit(0)
+    os.wait()
+""")
+        pids = {self.ask(port)[2] for _ in range(50)}
+        self.assertEqual(len(pids), 50)
+        # what was known of them is forgotten with them
+        self.assertLess(self.descriptors(program), 25)
+
+    def descriptors(self, program):
+        return len(os.listdir(f"/proc/{self.supervisor(program)}/fd"))
+
+    def test_fork_in_accept(self):
+        """One thread is in accept while another one forks."""
+        program, port = self.run_server("""
+import threading
+listener = listen()
+threading.Thread(target=serve, args=(listener,)).start()
+while True:
+    if os.fork() == 0:
+        serve(listener, 1)
+        os._exit(0)
+    os.wait()
+""")
+        for _ in range(50):
+            self.assert_served(port)
+
+    def test_other_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become somebody else")
+        program, port = self.run_server("""
+listener = listen()
+os.setgid(65534)
+os.setuid(65534)
+print("uid", os.getuid(), flush=True)
+serve(listener)
+""")
+        program.wait_line("^uid 65534$")
+        self.assert_served(port)
+
+    def test_unprivileged(self):
+        """An ordinary user needs nothing, but cannot gain privileges."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can become somebody else")
+        fixture.need("setpriv", "/usr/bin/python3")
+        program, port = self.run_server("""
+with open("/proc/self/status") as file:
+    print(*[line for line in file if "NoNewPrivs" in line], flush=True)
+serve(listen())
+""", prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+             "--bounding-set=-all"], python="/usr/bin/python3")
+        program.wait_line(r"^NoNewPrivs:\s1$")
+        self.assert_served(port)
+
+    def test_privileged(self):
+        """Root's set-user-ID programs keep working."""
+        if os.geteuid() != 0:
+            self.skipTest("an ordinary user cannot")
+        program = self.run_python("""
+with open("/proc/self/status") as file:
+    print(*[line for line in file if "NoNewPrivs" in line], flush=True)
+""")
+        program.wait_line(r"^NoNewPrivs:\s0$")
+
+    def test_socket_activation(self):
+        """LISTEN_PID names the command, and its listener is served."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            pid = os.fork()
+            if pid == 0:
+                os.dup2(listener.fileno(), 3)
+                os.set_inheritable(3, True)
+                os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+                os.execv(fixture.COMMAND, [
+                    fixture.COMMAND, "run", "--how=supervise",
+                    sys.executable, "-c", SERVER + """
+if os.environ["LISTEN_PID"] == str(os.getpid()):
+    serve(socket.socket(fileno=3))
+"""])
+            self.addCleanup(os.waitpid, pid, 0)
+            self.addCleanup(os.kill, pid, signal.SIGKILL)
+            self.assert_served(listener.getsockname()[1])
+
+    def test_notify(self):
+        """sd_notify(3) comes from the command: NotifyAccess=all."""
+        path = fixture.folder(self.addCleanup) + "/notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(fixture.PATIENCE)
+            self.run_python(f"""
+os.environ["NOTIFY_SOCKET"] = {path!r}
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+    sender.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+serve(listen())
+""")
+            self.assertEqual(notify.recv(100), b"READY=1")
+
+    def test_first_process(self):
+        """As process 1 it reaps, and says how the command ended."""
+        if os.geteuid() != 0:
+            self.skipTest("only root makes a process namespace here")
+        program = self.run_python("""
+for number in range(20):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os._exit(0)
+        os._exit(0)
+    os.wait()
+import time
+for _ in range(1000):
+    left = [name for name in os.listdir("/proc") if name.isdigit()]
+    if len(left) <= 3:
+        break
+    time.sleep(0.01)
+print("left", len(left), flush=True)
+os.kill(os.getpid(), 9)
+""", prefix=["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        self.assertEqual(program.wait(), 128 + 9)
+        program.wait_line("^left 3$")
+
+
+class Faults(Processes):
+    def test_thousand_threads(self):
+        program, port = self.run_server("""
+import threading
+threading.stack_size(65536)
+listener = listen(backlog=4096)
+for _ in range(1000):
+    threading.Thread(target=serve, args=(listener,)).start()
+print("all", flush=True)
+""")
+        program.wait_line("^all$")
+        supervisor = self.supervisor(program)
+        for _ in range(100):
+            self.assert_served(port)
+        before = len(os.listdir(f"/proc/{supervisor}/fd"))
+        clients = [fixture.connect(port, v1("192.0.2.1", source_port=n))
+                   for n in range(1, 1001)]
+        self.assertEqual([self.answer(client)[1] for client in clients],
+                         list(range(1, 1001)))
+        for client in clients:
+            client.close()
+        self.assertLessEqual(len(os.listdir(f"/proc/{supervisor}/fd")),
+                             before)
+
+    def test_interrupted(self):
+        """Signals that come as connections do: nobody is lost."""
+        program, port = self.run_server("""
+signal.signal(signal.SIGUSR1, lambda *_: None)
+listener = listen(backlog=4096)
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent:
+        os.kill(parent, signal.SIGUSR1)
+    os._exit(0)
+serve(listener)
+""")
+        for _ in range(500):
+            self.assert_served(port)
+
+    def test_no_descriptor(self):
+        """EMFILE is the program's; the connection is there afterwards."""
+        program, port = self.run_server("""
+import resource, select
+listener = listen()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+select.select([listener], [], [])
+resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard))
+for _ in range(3):
+    try:
+        print(listener.accept(), flush=True)
+    except OSError as error:
+        print("errno", error.errno, flush=True)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+select.select([listener], [], [])
+serve(listener)
+""")
+        self.assert_served(port)
+        self.assertEqual(program.lines.count("errno 24"), 3)
+
+    def test_listener_closed(self):
+        """A port is free at once when the program has closed its listener."""
+        program, port = self.run_server("""
+for number in range(30):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", number and port))
+    port = listener.getsockname()[1]
+    listener.listen()
+    listener.settimeout(None)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    class Over(Exception):
+        pass
+    def over(*_):
+        raise Over
+    signal.signal(signal.SIGALRM, over)
+    try:
+        listener.accept()
+    except Over:
+        pass
+    listener.close()
+print("port", port, flush=True)
+""")
+        self.assertEqual(program.wait(), 0)
+        self.assertIsNone(fixture.listening(port))
+
+    def test_reuseport(self):
+        """A late one is served by whoever the wake-up comes to."""
+        program, port = self.run_server("""
+first = listen(reuse_port=True)
+for _ in range(4):
+    if os.fork() == 0:
+        own = socket.create_server(first.getsockname(), reuse_port=True)
+        first.close()
+        own.setblocking(False)
+        import select
+        print("ready", flush=True)
+        while True:
+            select.select([own], [], [])
+            try:
+                client, _ = own.accept()
+            except BlockingIOError:
+                continue
+            answer(client)
+first.close()
+os.wait()
+""")
+        fixture.wait_for(lambda: program.lines.count("ready") == 4,
+                         "the workers")
+        for number in range(1, 30):
+            with fixture.connect(port, v1()[:10]) as late:
+                self.ask(port)
+                late.sendall(v1(source_port=number)[10:])
+                answer = fixture.read_all(late)
+                # a worker that never took EAGAIN was given a stand-in
+                self.assertEqual(answer.split()[1], b"%d" % number)
+
+
+if __name__ == "__main__":
+    fixture.main()
