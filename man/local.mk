@@ -4,6 +4,7 @@ EXTRA_DIST += man/proxyproto.1
 if COMMAND
 dist_man_MANS += man/proxyproto.1
 endif
+dist_man_MANS += man/libproxyproto_udp.7
 # These name the settings file, whose folder make knows, not configure.
 settings_pages = man/libproxyproto.7 man/libproxyproto.conf.5
 man_MANS = $(settings_pages)

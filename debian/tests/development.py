@@ -88,6 +88,9 @@ class PkgConfig(unittest.TestCase):
     def test_preload_connect_variable(self):
         self.check_preload("preload_connect", "libproxyproto_connect.so")
 
+    def test_preload_udp_variable(self):
+        self.check_preload("preload_udp", "libproxyproto_udp.so")
+
 
 class LinkedProgram(unittest.TestCase):
     def setUp(self):

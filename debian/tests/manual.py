@@ -40,6 +40,9 @@ class Manual(unittest.TestCase):
     def test_libproxyproto(self):
         self.check("libproxyproto", "LIBPROXYPROTO_MUST_USE_PROTOCOL_HEADER")
 
+    def test_libproxyproto_udp(self):
+        self.check("libproxyproto_udp", "LIBPROXYPROTO_UDP_CLIENTS")
+
     def test_libproxyproto_connect(self):
         self.check("libproxyproto_connect", "LIBPROXYPROTO_ADDR")
 

@@ -28,7 +28,11 @@
 const char pp_library[] = "libproxyproto_connect";
 #else
 #define TABLE pp_server_settings
+#ifdef PP_UDP
+const char pp_library[] = "libproxyproto_udp";
+#else
 const char pp_library[] = "libproxyproto";
+#endif
 #endif
 
 /* The settings, or what is wrong with them. */
@@ -166,7 +170,9 @@ read_file(const struct configuration *before, bool last)
 	if (read != NULL) {
 		read->settings = before->settings;
 		read->is_complete = true;
+#ifndef PP_UDP
 		read->settings.syn_cookies = pp_settings_syn_cookies();
+#endif
 		passing = pp_settings_read_file(&read->settings, &read->error);
 	}
 	if (passing != 0 && !last)
@@ -246,7 +252,7 @@ bool pp_configuration_require_valid(int fd)
 	return false;
 }
 
-#ifndef PP_CLIENT
+#if !defined(PP_CLIENT) && !defined(PP_UDP)
 /* The local address of a listener that the settings are about; or false. */
 static bool get_local(int fd, union pp_address *local)
 {

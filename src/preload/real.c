@@ -40,8 +40,10 @@ pp_real_function pp_real_get(enum pp_real index)
  * A symbol that every copy exports, and the address of this copy's own. The
  * linker would take the first copy's for an exported name.
  */
-#ifdef PP_CLIENT
+#if defined(PP_CLIENT)
 #define MARKER libproxyproto_connect_copy
+#elif defined(PP_UDP)
+#define MARKER libproxyproto_udp_copy
 #else
 #define MARKER libproxyproto_copy
 #endif

@@ -20,13 +20,16 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 /*
  * The list of functions that the library which is being compiled intercepts, a
  * file to be included (see there), and the types in it.
  */
-#ifdef PP_CLIENT
+#if defined(PP_CLIENT)
 #define PP_HOOKS "preload/client/hooks.def"
+#elif defined(PP_UDP)
+#define PP_HOOKS "preload/udp/hooks.def"
 #else
 #define PP_HOOKS "preload/server/hooks.def"
 #endif

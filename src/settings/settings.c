@@ -118,6 +118,8 @@ const struct pp_setting pp_server_settings[] = {
 	  .environment_only = true },
 	{ "CONFIG", PP_SETTINGS_FILE, "an absolute path of up to 255 bytes",
 	  PP_OTHER(parse_config), .environment_only = true },
+	{ "UDP_CLIENTS", "65536", "a number from 0 to 16777216",
+	  PP_NUMBER(udp_clients, PP_UDP_CLIENTS_MAX) },
 	{ .name = NULL },
 };
 
@@ -298,6 +300,7 @@ void pp_settings_drop(struct pp_settings *settings,
 static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"DEBUG", "MUST_USE_PROTOCOL_HEADER", "VERSION", "TRUSTED", "PORTS",
 	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "UNIX", "INETD", "CONFIG",
+	"UDP_CLIENTS",
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
 	"RAW", "SPLIT", "DELAY", "TO",
 };

@@ -16,6 +16,9 @@
 
 #define PP_SETTINGS_PREFIX "LIBPROXYPROTO_"
 
+/* The most clients that UDP_CLIENTS takes: a GiB of memory for them. */
+#define PP_UDP_CLIENTS_MAX (1u << 24)
+
 /* No table has more settings than this. */
 #define PP_SETTINGS_MAX 16
 
@@ -52,6 +55,7 @@ struct pp_settings {
 	bool ipv4_alone;		/* server: AF_INET shows no IPv6 client */
 	bool unix_listeners;		/* server: they count, too */
 	char config[256];		/* server: path of the settings file */
+	unsigned udp_clients;		/* UDP: how many are remembered */
 	/* The client's: what the header says, and how it is sent. */
 	unsigned send_version;		/* 0 none */
 	enum pp_command command;

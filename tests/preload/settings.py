@@ -28,6 +28,8 @@ SERVER = {
                 ("", "10.0.0.1/8", "localhost", "fe80::1%lo")),
     "DESTINATION": ("header or socket", ("", "1", "sockets")),
     "IPV6_ON_IPV4": ("client or proxy", ("", "yes", "clients")),
+    "UDP_CLIENTS": ("a number from 0 to 16777216",
+                    ("16777217", "", "-1", "many")),
     "PORTS": ("ports from 1 to 65535 and ranges, as 22 or 8000-8099, or all",
               ("", "0", "65536", "9-8")),
 }

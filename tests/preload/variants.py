@@ -219,7 +219,8 @@ class Variants(Build):
             for path, _, names in os.walk(root) for name in names}
         libraries = {f"usr/lib/{name}.{suffix}"
                      for name in ("libproxyproto", "libproxyproto_codec",
-                                  "libproxyproto_connect")
+                                  "libproxyproto_connect",
+                                  "libproxyproto_udp")
                      for suffix in ("la", "so", "so.0", "so.0.0.0")}
         pages = {f"usr/share/man/man{name[-1]}/{name}"
                  for name in map(manual.page_of,

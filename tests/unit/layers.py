@@ -19,7 +19,7 @@ ALLOWED = {
     "preload/server": {"", "protocol", "settings", "connection", "preload",
                        "api"},
     "preload/client": {"", "protocol", "settings", "connection", "preload"},
-    "supervisor": {"", "protocol", "settings", "connection"},
+    "preload/udp": {"", "protocol", "settings", "connection", "preload"},
     "api": {"", "protocol"},
     "supervisor": {"", "protocol", "settings", "connection"},
     "command": {"", "protocol", "settings", "connection", "supervisor",

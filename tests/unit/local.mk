@@ -8,6 +8,8 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/api.c \
 	tests/unit/api_inverse.c \
 	tests/unit/api_tlv.c \
+	tests/unit/clients.c \
+	tests/unit/datagram.c \
 	tests/unit/note.c \
 	tests/unit/destinations.c \
 	tests/unit/endpoints.c \

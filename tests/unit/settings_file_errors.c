@@ -12,7 +12,7 @@
 
 #define NAMES                                                              \
 	"debug, must_use_protocol_header, version, trusted, ports, "        \
-	"timeout, destination, ipv6_on_ipv4"
+	"timeout, destination, ipv6_on_ipv4, udp_clients"
 #define BAD_TIMEOUT                                                        \
 	" is not valid: it takes seconds from 0.001 to 3600, with a "      \
 	"fraction or without"

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clients and their proxies; see clients.h.
+ *
+ * Buckets of eight entries. A client may be in either of two, which its digest
+ * tells, and goes to the emptier one; there is a quarter more room than the
+ * limit, so that both are hardly ever full before the limit is reached.
+ *
+ * The tag of an entry is a word that has the ports and a sequence number. Who
+ * writes makes that odd first, by a compare and exchange, and even again with
+ * the new ports last. Who reads has a whole entry where the tag is even and the
+ * same before and after. Each word is stored with release and loaded with
+ * acquire, which costs nothing where most of this runs.
+ */
+#include <config.h>
+
+#include "preload/udp/clients.h"
+
+#include "connection/destinations.h"
+#include "memory.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define WAYS 8
+
+/* Below there is twice the room, as chance counts for more. */
+#define SMALL 1024
+
+/* For small tables the oldest of all goes, else the oldest of so many. */
+#define BUCKETS_SEARCHED 16
+
+/* How often an entry is looked at that is being written. */
+#define TRIES 100
+
+/* An entry but for its tag. IPv4 addresses are v4-mapped. */
+struct entry {
+	_Atomic uint64_t client[2];
+	_Atomic uint64_t proxy[2];
+	_Atomic uint32_t used;	/* the clock when it was last used */
+	_Atomic uint32_t scope;	/* the proxy's */
+};
+
+struct bucket {
+	_Atomic uint64_t tags[WAYS];
+	struct entry entries[WAYS];
+};
+
+struct pp_clients {
+	uint64_t key[2];
+	size_t mapped;
+	uint32_t limit;
+	uint32_t count_of_buckets;
+	_Atomic uint32_t count;
+	_Atomic uint32_t clock;	/* how often another entry was used */
+	_Atomic uint32_t hand;	/* where the next search for the oldest begins */
+	struct bucket buckets[];
+};
+
+_Static_assert(sizeof(struct bucket) / WAYS * 5 / 4 <= 64,
+	       "an entry takes more than 64 bytes");
+
+/*
+ * A tag: from its lowest bits the sequence number, the client's port, the local
+ * one and the proxy's. Nobody is bound to port 0: such an entry is free.
+ */
+#define TAG_BUSY UINT64_C(1)
+#define TAG_SEQUENCE UINT64_C(0xffff)
+#define TAG_KEY UINT64_C(0x0000ffffffff0000)
+#define TAG_LOCAL UINT64_C(0x0000ffff00000000)
+
+/* A client as the table has it. */
+struct client {
+	uint64_t ip[2];
+	uint64_t ports;		/* the key's part of a tag */
+	struct bucket *buckets[2];
+	unsigned places;	/* in both; they may be one and the same */
+};
+
+/* Where an entry is, and what its tag was. */
+struct place {
+	_Atomic uint64_t *tag;
+	struct entry *entry;
+	uint64_t value;
+};
+
+static uint64_t get_word(_Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_acquire);
+}
+
+static void put_word(_Atomic uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_release);
+}
+
+static void read_ip(const union pp_address *address, uint64_t ip[2])
+{
+	union pp_address mapped = *address;
+
+	pp_address_map(&mapped);
+	memcpy(ip, &mapped.in6.sin6_addr, 16);
+}
+
+static struct client client_of(struct pp_clients *clients,
+			       const union pp_address *address, in_port_t local)
+{
+	struct client client;
+	uint64_t digest;
+	const uint64_t count = clients->count_of_buckets;
+
+	read_ip(address, client.ip);
+	client.ports = (uint64_t)pp_address_port(address) << 16 |
+		       (uint64_t)local << 32;
+	digest = pp_digest(clients->key,
+			   (uint64_t[]){ client.ip[0], client.ip[1],
+					 client.ports },
+			   3);
+	client.buckets[0] =
+		&clients->buckets[(digest & UINT32_MAX) * count >> 32];
+	client.buckets[1] = &clients->buckets[(digest >> 32) * count >> 32];
+	client.places = client.buckets[0] == client.buckets[1] ? WAYS
+							       : 2 * WAYS;
+	return client;
+}
+
+static struct place place_of(struct bucket *bucket, unsigned way)
+{
+	return (struct place){ &bucket->tags[way], &bucket->entries[way],
+			       get_word(&bucket->tags[way]) };
+}
+
+static bool is_free(const struct place *place)
+{
+	return (place->value & TAG_LOCAL) == 0;
+}
+
+static bool is_of_client(const struct place *place, const struct client *client)
+{
+	return (place->value & (TAG_KEY | TAG_BUSY)) == client->ports &&
+	       get_word(&place->entry->client[0]) == client->ip[0] &&
+	       get_word(&place->entry->client[1]) == client->ip[1] &&
+	       get_word(place->tag) == place->value;
+}
+
+/* The client's entry, the nth of them where several threads made one. */
+static bool find_entry(const struct client *client, unsigned n,
+		       struct place *place)
+{
+	for (unsigned i = 0; i < client->places; i++) {
+		*place = place_of(client->buckets[i / WAYS], i % WAYS);
+		if (is_of_client(place, client) && n-- == 0)
+			return true;
+	}
+	return false;
+}
+
+static void note_first_use(struct pp_clients *clients, struct entry *entry)
+{
+	uint32_t before = atomic_fetch_add_explicit(&clients->clock, 1,
+						    memory_order_relaxed);
+
+	atomic_store_explicit(&entry->used, before + 1, memory_order_relaxed);
+}
+
+/* Only another one's use moves the clock on. */
+static void note_use(struct pp_clients *clients, struct entry *entry)
+{
+	if (atomic_load_explicit(&entry->used, memory_order_relaxed) !=
+	    atomic_load_explicit(&clients->clock, memory_order_relaxed))
+		note_first_use(clients, entry);
+}
+
+/* Only the one that it returns true to may write the entry. */
+static bool claim_entry(const struct place *place)
+{
+	uint64_t expected = place->value;
+
+	return !(expected & TAG_BUSY) &&
+	       atomic_compare_exchange_strong(place->tag, &expected,
+					      expected | TAG_BUSY);
+}
+
+static void release_entry(const struct place *place, uint64_t ports)
+{
+	put_word(place->tag,
+		 ports | ((place->value + 2) & TAG_SEQUENCE & ~TAG_BUSY));
+}
+
+/* The one that was not used for the longest time becomes *oldest. */
+static void keep_older(struct pp_clients *clients, const struct place *place,
+		       struct place *oldest)
+{
+	uint32_t now = atomic_load_explicit(&clients->clock,
+					    memory_order_relaxed);
+
+	if (is_free(place) || (place->value & TAG_BUSY))
+		return;
+	if (oldest->tag == NULL ||
+	    now - atomic_load_explicit(&place->entry->used,
+				       memory_order_relaxed) >
+		    now - atomic_load_explicit(&oldest->entry->used,
+					       memory_order_relaxed))
+		*oldest = *place;
+}
+
+/* Forgets one client, the oldest of all or of a number of them. */
+static void forget_oldest(struct pp_clients *clients)
+{
+	uint32_t count = clients->count_of_buckets, first = 0;
+	struct place oldest = { NULL, NULL, 0 };
+
+	if (count > BUCKETS_SEARCHED) {
+		first = atomic_fetch_add_explicit(&clients->hand,
+						  BUCKETS_SEARCHED,
+						  memory_order_relaxed);
+		count = BUCKETS_SEARCHED;
+	}
+	for (uint32_t i = 0; i < count * WAYS; i++) {
+		uint32_t n = (first + i / WAYS) % clients->count_of_buckets;
+		struct place place =
+			place_of(&clients->buckets[n], i % WAYS);
+
+		keep_older(clients, &place, &oldest);
+	}
+	if (oldest.tag != NULL && claim_entry(&oldest)) {
+		atomic_fetch_sub_explicit(&clients->count, 1,
+					  memory_order_relaxed);
+		release_entry(&oldest, 0);
+	}
+}
+
+/* A free place in a bucket; how many there are. */
+static unsigned find_free(struct bucket *bucket, struct place *free)
+{
+	unsigned count = 0;
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct place place = place_of(bucket, way);
+
+		if (is_free(&place) && !(place.value & TAG_BUSY)) {
+			*free = place;
+			count++;
+		}
+	}
+	return count;
+}
+
+/* The place for a new client: a free one, or the oldest of its two buckets. */
+static struct place choose_place(struct pp_clients *clients,
+				 const struct client *client)
+{
+	struct place free[2], oldest = { NULL, NULL, 0 };
+	unsigned counts[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		counts[i] = find_free(client->buckets[i], &free[i]);
+	if (counts[0] > 0 || counts[1] > 0)
+		return free[counts[1] > counts[0]];
+	for (unsigned i = 0; i < client->places; i++) {
+		struct place place =
+			place_of(client->buckets[i / WAYS], i % WAYS);
+
+		keep_older(clients, &place, &oldest);
+	}
+	return oldest;
+}
+
+/* Writes an entry that was claimed. */
+static void write_entry(struct pp_clients *clients, const struct place *place,
+			const struct client *client,
+			const union pp_address *proxy)
+{
+	uint64_t ip[2];
+
+	read_ip(proxy, ip);
+	for (unsigned i = 0; i < 2; i++) {
+		put_word(&place->entry->client[i], client->ip[i]);
+		put_word(&place->entry->proxy[i], ip[i]);
+	}
+	atomic_store_explicit(&place->entry->scope,
+			      proxy->sa.sa_family == AF_INET6
+				      ? proxy->in6.sin6_scope_id
+				      : 0,
+			      memory_order_release);
+	note_first_use(clients, place->entry);
+	release_entry(place, client->ports |
+				     (uint64_t)pp_address_port(proxy) << 48);
+}
+
+/* The same client may have been added by another thread at once. */
+static void forget_second(struct pp_clients *clients,
+			  const struct client *client)
+{
+	struct place second;
+
+	if (find_entry(client, 1, &second) && claim_entry(&second)) {
+		atomic_fetch_sub_explicit(&clients->count, 1,
+					  memory_order_relaxed);
+		release_entry(&second, 0);
+	}
+}
+
+static void add_client(struct pp_clients *clients, const struct client *client,
+		       const union pp_address *proxy)
+{
+	struct place place;
+
+	if (atomic_load_explicit(&clients->count, memory_order_relaxed) >=
+	    clients->limit)
+		forget_oldest(clients);
+	place = choose_place(clients, client);
+	if (place.tag == NULL || !claim_entry(&place))
+		return;
+	if (is_free(&place))
+		atomic_fetch_add_explicit(&clients->count, 1,
+					  memory_order_relaxed);
+	write_entry(clients, &place, client, proxy);
+	forget_second(clients, client);
+}
+
+static bool has_proxy(const struct place *place, const union pp_address *proxy)
+{
+	uint64_t ip[2];
+
+	read_ip(proxy, ip);
+	return place->value >> 48 == pp_address_port(proxy) &&
+	       get_word(&place->entry->proxy[0]) == ip[0] &&
+	       get_word(&place->entry->proxy[1]) == ip[1] &&
+	       (proxy->sa.sa_family == AF_INET ||
+		atomic_load_explicit(&place->entry->scope,
+				     memory_order_acquire) ==
+			proxy->in6.sin6_scope_id);
+}
+
+void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
+		    in_port_t local, const union pp_address *proxy)
+{
+	const struct client key = client_of(clients, client, local);
+	struct place place;
+
+	if (!find_entry(&key, 0, &place))
+		add_client(clients, &key, proxy);
+	else if (has_proxy(&place, proxy))
+		note_use(clients, place.entry);
+	else if (claim_entry(&place))
+		write_entry(clients, &place, &key, proxy);
+}
+
+/* Is an entry being written that may become the client's? */
+static bool is_awaited(const struct client *client)
+{
+	for (unsigned i = 0; i < client->places; i++) {
+		struct place place =
+			place_of(client->buckets[i / WAYS], i % WAYS);
+
+		if ((place.value & TAG_BUSY) &&
+		    (place.value & TAG_KEY) == client->ports)
+			return true;
+	}
+	return false;
+}
+
+/* Reads the proxy of an entry. False where that was changed meanwhile. */
+static bool read_proxy(const struct place *place, union pp_address *proxy)
+{
+	const uint64_t ip[2] = { get_word(&place->entry->proxy[0]),
+				 get_word(&place->entry->proxy[1]) };
+
+	memset(proxy, 0, sizeof(*proxy));
+	proxy->in6.sin6_family = AF_INET6;
+	proxy->in6.sin6_port = (in_port_t)(place->value >> 48);
+	memcpy(&proxy->in6.sin6_addr, ip, sizeof(ip));
+	proxy->in6.sin6_scope_id = atomic_load_explicit(&place->entry->scope,
+							memory_order_acquire);
+	return get_word(place->tag) == place->value;
+}
+
+bool pp_clients_find(struct pp_clients *clients,
+		     const union pp_address *client, in_port_t local,
+		     union pp_address *proxy)
+{
+	const struct client key = client_of(clients, client, local);
+	union pp_address found;
+	struct place place;
+
+	/* whoever writes may be waiting for the one that reads: not for ever */
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		if (!find_entry(&key, 0, &place)) {
+			if (!is_awaited(&key))
+				return false;
+		} else if (read_proxy(&place, &found)) {
+			note_use(clients, place.entry);
+			pp_address_unmap(&found);
+			*proxy = found;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct pp_clients *pp_clients_make(unsigned limit, const uint64_t key[2])
+{
+	uint32_t more = limit < SMALL ? limit : limit / 4;
+	uint32_t buckets = (limit + more) / WAYS + 1;
+	size_t size = sizeof(struct pp_clients) +
+		      buckets * sizeof(struct bucket);
+	struct pp_clients *clients = pp_memory_map(size);
+
+	if (clients == NULL)
+		return NULL;
+	memcpy(clients->key, key, sizeof(clients->key));
+	clients->mapped = size;
+	clients->limit = limit;
+	clients->count_of_buckets = buckets;
+	return clients;
+}
+
+unsigned pp_clients_count(const struct pp_clients *clients)
+{
+	return atomic_load_explicit(&clients->count, memory_order_relaxed);
+}
+
+void pp_clients_free(struct pp_clients *clients)
+{
+	munmap(clients, clients->mapped);
+}

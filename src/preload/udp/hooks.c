@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The hooks of libproxyproto_udp.so by which a program receives. Those by which
+ * it sends are in route.c, and those that tell what a descriptor is in
+ * sockets.c. All else passes at the cost of a load or two.
+ */
+#include <config.h>
+
+#include "preload/configuration.h"
+#include "preload/real.h"
+#include "preload/udp/buffers.h"
+#include "preload/udp/receive.h"
+#include "preload/udp/sockets.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stddef.h>
+
+/* What systemd passes begins with this one. */
+#define FIRST_PASSED 3
+
+__attribute__((constructor)) static void start_library(void)
+{
+	if (!pp_configuration_start())
+		return;
+	pp_buffers_start();
+	pp_udp_sockets_start();
+	pthread_atfork(NULL, NULL, pp_udp_sockets_in_child);
+}
+
+/* Is it ours, with a message that the kernel would take? */
+static bool is_ours(uint64_t word, const struct msghdr *message, int flags)
+{
+	/* the queue of errors has what was sent */
+	if (!pp_udp_is_served(word) || (flags & MSG_ERRQUEUE) ||
+	    message->msg_iovlen > IOV_MAX || (int)message->msg_namelen < 0)
+		return false;
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		if ((ssize_t)message->msg_iov[i].iov_len < 0 ||
+		    (message->msg_iov[i].iov_base == NULL &&
+		     message->msg_iov[i].iov_len > 0))
+			return false;
+	return true;
+}
+
+/* Bytes and nothing else. False where it is the kernel's. */
+static bool receive_bytes(uint64_t word, int fd, struct iovec *parts,
+			  size_t count, int flags, ssize_t *result)
+{
+	const struct pp_udp_call call = { .fd = fd,
+					  .flags = flags,
+					  .word = word };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+
+	return is_ours(word, &message, flags) &&
+	       pp_udp_receive(&call, &message, result);
+}
+
+PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
+			   struct sockaddr *address, socklen_t *length)
+{
+	const struct pp_udp_call call = {
+		.fd = fd,
+		.flags = flags,
+		.word = address == NULL ? pp_udp_ask_inherited(fd, 0)
+					: pp_udp_ask(fd)
+	};
+	struct iovec part = { bytes, size };
+	struct msghdr message = { .msg_name = address,
+				  .msg_iov = &part,
+				  .msg_iovlen = 1 };
+	ssize_t result;
+
+	if (!pp_udp_is_served(call.word) ||
+	    (address != NULL && length == NULL))
+		return real_recvfrom(fd, bytes, size, flags, address, length);
+	if (address != NULL)
+		message.msg_namelen = *length;
+	if (!is_ours(call.word, &message, flags) ||
+	    !pp_udp_receive(&call, &message, &result))
+		return real_recvfrom(fd, bytes, size, flags, address, length);
+	if (address != NULL && result >= 0)
+		*length = message.msg_namelen;
+	return result;
+}
+
+PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
+{
+	const uint64_t word = pp_udp_ask_inherited(fd, 0);
+	struct iovec part = { bytes, size };
+	ssize_t result;
+
+	if (pp_udp_is_served(word) &&
+	    receive_bytes(word, fd, &part, 1, flags, &result))
+		return result;
+	return real_recv(fd, bytes, size, flags);
+}
+
+/* To read nothing is no call for a datagram. */
+PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
+{
+	const uint64_t word = pp_udp_ask_inherited(fd, FIRST_PASSED);
+	struct iovec part = { bytes, size };
+	ssize_t result;
+
+	if (pp_udp_is_served(word) && size > 0 &&
+	    receive_bytes(word, fd, &part, 1, 0, &result))
+		return result;
+	return real_read(fd, bytes, size);
+}
+
+static bool is_empty(const struct iovec *parts, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (parts[i].iov_len > 0)
+			return false;
+	return true;
+}
+
+PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+	const uint64_t word = pp_udp_ask_inherited(fd, FIRST_PASSED);
+	ssize_t result;
+
+	if (pp_udp_is_served(word) && count > 0 && count <= IOV_MAX &&
+	    !is_empty(parts, count) &&
+	    receive_bytes(word, fd, (struct iovec *)(uintptr_t)parts,
+			  (size_t)count, 0, &result))
+		return result;
+	return real_readv(fd, parts, count);
+}
+
+#ifdef HAVE___RECV_CHK
+ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
+
+/* What is too large the C library ends the program for. */
+PP_EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room,
+			     int flags)
+{
+	if (size > room)
+		return real___recv_chk(fd, bytes, size, room, flags);
+	return recv(fd, bytes, size, flags);
+}
+#endif
+
+#ifdef HAVE___RECVFROM_CHK
+ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags,
+		       struct sockaddr *address, socklen_t *length);
+
+PP_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room,
+				 int flags, struct sockaddr *address,
+				 socklen_t *length)
+{
+	if (size > room)
+		return real___recvfrom_chk(fd, bytes, size, room, flags,
+					   address, length);
+	return recvfrom(fd, bytes, size, flags, address, length);
+}
+#endif
+
+#ifdef HAVE___READ_CHK
+ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
+
+PP_EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room)
+{
+	if (size > room)
+		return real___read_chk(fd, bytes, size, room);
+	return read(fd, bytes, size);
+}
+#endif
+
+typedef ssize_t pp_recvmsg(int fd, struct msghdr *message, int flags);
+
+static ssize_t receive_message(pp_recvmsg *function, int fd,
+			       struct msghdr *message, int flags)
+{
+	struct pp_udp_call call = { .fd = fd,
+				    .flags = flags,
+				    .recvmsg = function };
+	ssize_t result;
+
+	if (message == NULL)
+		return function(fd, message, flags);
+	call.word = message->msg_name == NULL ? pp_udp_ask_inherited(fd, 0)
+					      : pp_udp_ask(fd);
+	if (pp_udp_is_served(call.word) && is_ours(call.word, message, flags) &&
+	    pp_udp_receive(&call, message, &result))
+		return result;
+	return function(fd, message, flags);
+}
+
+PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	return receive_message(real_recvmsg, fd, message, flags);
+}
+
+static int receive_messages(pp_recvmmsg *function, int fd,
+			    struct mmsghdr *messages, unsigned count,
+			    pp_mmsg_flags flags, struct timespec *timeout)
+{
+	const struct pp_udp_call call = { .fd = fd,
+					  .flags = (int)flags,
+					  .word = pp_udp_ask(fd) };
+	unsigned ours = 0;
+	int result;
+
+	if (!pp_udp_is_served(call.word) || messages == NULL)
+		return function(fd, messages, count, flags, timeout);
+	/* up to a message that the kernel would say an error to */
+	while (ours < count && ours < IOV_MAX &&
+	       is_ours(call.word, &messages[ours].msg_hdr, (int)flags))
+		ours++;
+	if (ours > 0 && pp_udp_receive_many(&call, function, messages, ours,
+					    timeout, &result))
+		return result;
+	return function(fd, messages, count, flags, timeout);
+}
+
+PP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
+		       pp_mmsg_flags flags, struct timespec *timeout)
+{
+	return receive_messages(real_recvmmsg, fd, messages, count, flags,
+				timeout);
+}
+
+/* With 64 bits of time, which the real ones convert. */
+#ifdef HAVE___RECVMSG64
+ssize_t __recvmsg64(int fd, struct msghdr *message, int flags);
+
+PP_EXPORT ssize_t __recvmsg64(int fd, struct msghdr *message, int flags)
+{
+	return receive_message(real___recvmsg64, fd, message, flags);
+}
+#endif
+
+#ifdef HAVE___RECVMMSG64
+int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+		 pp_mmsg_flags flags, struct timespec *timeout);
+
+PP_EXPORT int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count,
+			   pp_mmsg_flags flags, struct timespec *timeout)
+{
+	return receive_messages(real___recvmmsg64, fd, messages, count, flags,
+				timeout);
+}
+#endif

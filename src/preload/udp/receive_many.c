@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/* Many datagrams by one call; see receive.h. */
+#include <config.h>
+
+#include "preload/udp/receive.h"
+
+#include "preload/udp/buffers.h"
+#include "preload/udp/sockets.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/* A call for more is made in several. */
+#define MANY 64
+
+/* Not a power of two: their first bytes would compete for the same cache. */
+#define STRIDE (PP_DATAGRAM_MAX + 320)
+
+/* What the kernel fills in. */
+struct many {
+	struct mmsghdr messages[MANY];
+	struct iovec parts[MANY];
+	union pp_address peers[MANY];
+	uint8_t bytes[MANY][STRIDE];
+};
+
+_Static_assert(sizeof(struct many) <= PP_BUFFER_MANY_SIZE,
+	       "a buffer is too small");
+
+/* A call for up to MANY datagrams, and how far it is. */
+struct batch {
+	const struct pp_udp_call *call;
+	pp_recvmmsg *function;
+	struct mmsghdr *messages;	/* the program's */
+	unsigned count;
+	int flags;
+	struct timespec *timeout;
+	struct many *many;
+};
+
+static int receive_whole(const struct batch *batch, int flags)
+{
+	struct many *many = batch->many;
+
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct msghdr *message = &many->messages[i].msg_hdr;
+
+		many->parts[i] =
+			(struct iovec){ many->bytes[i], PP_DATAGRAM_MAX };
+		*message = batch->messages[i].msg_hdr;
+		message->msg_name = &many->peers[i];
+		message->msg_namelen = sizeof(many->peers[i]);
+		message->msg_iov = &many->parts[i];
+		message->msg_iovlen = 1;
+	}
+	return batch->function(batch->call->fd, many->messages, batch->count,
+			       flags, batch->timeout);
+}
+
+/* What came behind a datagram that was dropped moves to its message. */
+static void move_control(struct msghdr *to, const struct msghdr *from)
+{
+	size_t size = from->msg_controllen;
+
+	to->msg_flags = from->msg_flags;
+	if (to->msg_control != from->msg_control && size > to->msg_controllen) {
+		to->msg_flags |= MSG_CTRUNC;
+		size = 0;
+	}
+	if (to->msg_control != from->msg_control && size > 0)
+		memmove(to->msg_control, from->msg_control, size);
+	to->msg_controllen = size;
+}
+
+/* Writes datagram i into the program's message n. */
+static void deliver_one(const struct batch *batch, unsigned i, unsigned n,
+			const struct pp_datagram *datagram, size_t size)
+{
+	const struct many *many = batch->many;
+	const union pp_address *peer = &many->peers[i];
+	struct mmsghdr *to = &batch->messages[n];
+	union pp_address shown;
+	size_t copied;
+
+	pp_address_on_socket(&shown,
+			     datagram->client.sa.sa_family != AF_UNSPEC
+				     ? &datagram->client
+				     : peer,
+			     peer->sa.sa_family);
+	move_control(&to->msg_hdr, &many->messages[i].msg_hdr);
+	copied = pp_udp_deliver(&to->msg_hdr, &shown,
+				many->bytes[i] + datagram->header, size);
+	to->msg_len = (unsigned)(batch->call->flags & MSG_TRUNC ? size
+								: copied);
+}
+
+/* Delivers those of count that are good; returns how many. */
+static unsigned deliver_batch(const struct batch *batch, unsigned count)
+{
+	const struct many *many = batch->many;
+	struct pp_datagram datagram;
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		size_t size = many->messages[i].msg_len;
+
+		if (pp_udp_judge(batch->call, &many->peers[i], many->bytes[i],
+				 size, &datagram))
+			deliver_one(batch, i, good++, &datagram,
+				    size - datagram.header);
+		else if (batch->flags & MSG_PEEK)
+			pp_udp_discard(batch->call->fd);
+	}
+	return good;
+}
+
+/* The last that was dropped, emptied; see end_dropped of receive.c. */
+static int deliver_emptied(const struct batch *batch, unsigned last)
+{
+	static const struct pp_datagram nothing = {
+		.client.sa.sa_family = AF_UNSPEC
+	};
+
+	deliver_one(batch, last, 0, &nothing, 0);
+	return 1;
+}
+
+/*
+ * Receives a batch: returns how many the program gets, and in *filled how many
+ * the kernel gave in the end.
+ */
+static bool receive_batch(const struct batch *batch, int *result,
+			  unsigned *filled)
+{
+	int flags = batch->flags & ~MSG_TRUNC;
+	unsigned dropped = 0, last = 0;
+
+	for (;;) {
+		int asked = flags | pp_udp_flags();
+		enum pp_udp_surprise surprise;
+		int got = receive_whole(batch, asked);
+
+		*result = got;
+		if (got == 0)
+			return true;
+		if (got < 0) {
+			surprise = pp_udp_surprise(batch->call->fd,
+						   asked & ~batch->flags);
+			if (surprise == PP_UDP_AGAIN)
+				continue;
+			if (surprise == PP_UDP_NO_SOCKET && dropped == 0)
+				return false;
+			if (dropped > 0 &&
+			    (errno == EAGAIN || errno == EWOULDBLOCK) &&
+			    pp_udp_blocks(batch->call))
+				*result = deliver_emptied(batch, last);
+			return true;
+		}
+		*filled = (unsigned)got;
+		*result = (int)deliver_batch(batch, (unsigned)got);
+		if (*result > 0)
+			return true;
+		last = (unsigned)got - 1;
+		dropped += (unsigned)got;
+		if (dropped >= PP_UDP_DROPS) {
+			*result = deliver_emptied(batch, last);
+			return true;
+		}
+		flags |= MSG_DONTWAIT;
+	}
+}
+
+static bool is_over(const struct timespec *timeout)
+{
+	return timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
+}
+
+/* Receives batch by batch, until one is not full. */
+static bool receive_all(struct batch *batch, unsigned count, int *result)
+{
+	unsigned received = 0, filled;
+	bool served;
+
+	do {
+		unsigned rest = count - received;
+
+		batch->count = rest < MANY ? rest : MANY;
+		filled = 0;
+		served = receive_batch(batch, result, &filled);
+		if (!served || *result < 0)
+			break;
+		received += (unsigned)*result;
+		batch->messages += *result;
+		if (batch->flags & MSG_WAITFORONE)
+			batch->flags |= MSG_DONTWAIT;
+	} while (filled == MANY && *result == MANY && received < count &&
+		 !is_over(batch->timeout));
+	if (received == 0)
+		return served;
+	*result = (int)received;
+	return true;
+}
+
+bool pp_udp_receive_many(const struct pp_udp_call *call, pp_recvmmsg *function,
+			 struct mmsghdr *messages, unsigned count,
+			 struct timespec *timeout, int *result)
+{
+	struct batch batch = { .call = call,
+			       .function = function,
+			       .messages = messages,
+			       .flags = call->flags,
+			       .timeout = timeout };
+	struct pp_buffer buffer;
+	int error = errno;
+	bool served;
+
+	if (!pp_buffer_take(&buffer, PP_BUFFER_MANY)) {
+		*result = -1;
+		return true;
+	}
+	batch.many = buffer.memory;
+	served = receive_all(&batch, count < IOV_MAX ? count : IOV_MAX, result);
+	pp_buffer_give(&buffer);
+	if (served && *result >= 0)
+		errno = error;
+	return served;
+}

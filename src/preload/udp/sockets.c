@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC */
+/* Which descriptors are served, and the hooks that tell; see sockets.h. */
+#include <config.h>
+
+#include "preload/udp/sockets.h"
+
+#include "connection/report.h"
+#include "memory.h"
+#include "preload/configuration.h"
+#include "preload/real.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_UDPLITE
+#define IPPROTO_UDPLITE 136
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+_Atomic(_Atomic uint64_t *) pp_udp_chunks[PP_UDP_CHUNKS];
+
+/* The process that the table is of: a child of vfork(2) has no other. */
+static _Atomic pid_t owner;
+
+int pp_udp_inherited = STDERR_FILENO + 1;
+
+bool pp_udp_is_on(void)
+{
+	return pp_configuration()->versions & PP_VERSION_2;
+}
+
+static _Atomic uint64_t *find_word(int fd, bool make)
+{
+	const unsigned number = (unsigned)fd;
+	_Atomic(_Atomic uint64_t *) *at;
+	_Atomic uint64_t *chunk, *made;
+
+	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
+		return NULL;
+	at = &pp_udp_chunks[number / PP_UDP_CHUNK];
+	chunk = atomic_load_explicit(at, memory_order_acquire);
+	if (chunk == NULL && make) {
+		made = pp_memory_map(PP_UDP_CHUNK * sizeof(*made));
+		if (made == NULL)
+			return NULL;
+		if (atomic_compare_exchange_strong(at, &chunk, made))
+			chunk = made;
+		else
+			munmap(made, PP_UDP_CHUNK * sizeof(*made));
+	}
+	return chunk == NULL ? NULL : &chunk[number % PP_UDP_CHUNK];
+}
+
+static void set_word(int fd, uint64_t value)
+{
+	_Atomic uint64_t *word = find_word(fd, value != 0);
+
+	if (word != NULL &&
+	    atomic_load_explicit(word, memory_order_relaxed) != value)
+		atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* May this process write to the table? One system call. */
+static bool is_owner(void)
+{
+	return atomic_load_explicit(&owner, memory_order_relaxed) == getpid();
+}
+
+static int socket_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
+		return -1;
+	return value;
+}
+
+static bool is_udp_socket(int fd)
+{
+	int protocol = socket_option(fd, SO_PROTOCOL);
+
+	return (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) &&
+	       pp_is_internet_socket(fd);
+}
+
+/* In debug mode, the first time: that the library is at work, and how. */
+static void report_served(int fd, const union pp_address *local)
+{
+	static _Atomic bool is_reported;
+	const struct pp_settings *settings = pp_configuration();
+	char at[PP_ADDRESS_TEXT], list[360];
+
+	if (!settings->debug || atomic_exchange(&is_reported, true))
+		return;
+	pp_settings_list(pp_server_settings, settings, list, sizeof(list));
+	pp_report(pp_library, "fd %d: %s, version %s, %s %s: %s", fd,
+		  pp_address_text(local, at, sizeof(at)), PACKAGE_VERSION,
+		  settings->has_file ? "settings file" : "no settings file",
+		  settings->config, list);
+}
+
+/* What a UDP socket is: served where it is bound to a port that counts. */
+static uint64_t examine_socket(int fd)
+{
+	const struct pp_settings *settings = pp_configuration();
+	union pp_address local = { .sa.sa_family = AF_UNSPEC };
+	socklen_t length = sizeof(local);
+	const int off = 0;
+	uint64_t word = PP_UDP_SERVED;
+
+	if (!pp_udp_is_on() || real_getsockname(fd, &local.sa, &length) != 0 ||
+	    !pp_family_is_internet(local.sa.sa_family) ||
+	    pp_address_port(&local) == 0 ||
+	    (settings->ports.at != NULL &&
+	     !pp_ports_have(&settings->ports, ntohs(pp_address_port(&local)))))
+		return PP_UDP_OTHER;
+	/* several datagrams as one would be several headers in one */
+	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
+	if (local.sa.sa_family == AF_INET6)
+		word |= PP_UDP_INET6;
+	report_served(fd, &local);
+	return word | (uint64_t)pp_address_port(&local) << 16;
+}
+
+uint64_t pp_udp_ask_again(int fd)
+{
+	int error = errno;
+	uint64_t word = PP_UDP_OTHER;
+
+	if (is_udp_socket(fd) && pp_configuration_require_valid(fd))
+		word = examine_socket(fd);
+	if (is_owner())
+		set_word(fd, word);
+	errno = error;
+	return word;
+}
+
+uint64_t pp_udp_ask(int fd)
+{
+	uint64_t word = pp_udp_word(fd);
+
+	if ((word & PP_UDP_KIND) != PP_UDP_UNKNOWN || !pp_udp_is_on())
+		return word;
+	return pp_udp_ask_again(fd);
+}
+
+void pp_udp_sockets_start(void)
+{
+	const char *count = getenv("LISTEN_FDS");
+
+	atomic_store(&owner, getpid());
+	if (count != NULL && getauxval(AT_SECURE) == 0) {
+		int number = atoi(count);
+
+		if (number > 0 && number < INT_MAX / 2)
+			pp_udp_inherited += number;
+	}
+}
+
+void pp_udp_sockets_in_child(void)
+{
+	atomic_store(&owner, getpid());
+}
+
+/* A fresh socket is bound by nobody, whatever its number was before. */
+PP_EXPORT int socket(int family, int type, int protocol)
+{
+	int fd = real_socket(family, type, protocol);
+	bool udp = pp_family_is_internet(family) &&
+		   (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_DGRAM;
+	uint64_t word;
+
+	if (fd < 0)
+		return fd;
+	word = pp_udp_word(fd);
+	if ((udp ? word != PP_UDP_OTHER : word != PP_UDP_UNKNOWN) &&
+	    is_owner())
+		set_word(fd, udp ? PP_UDP_OTHER : PP_UDP_UNKNOWN);
+	return fd;
+}
+
+/* Settings that cannot be used are told of before a datagram is judged. */
+PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int error = errno, result;
+	bool udp = pp_is_internet_socket(fd) && is_udp_socket(fd);
+
+	errno = error;
+	if (udp && !pp_configuration_require_valid(fd))
+		return -1;
+	result = real_bind(fd, address, length);
+	if (result == 0 && udp && is_owner()) {
+		set_word(fd, examine_socket(fd));
+		errno = error;
+	}
+	return result;
+}
+
+/* Several datagrams in one are not told apart, nor what begins within one. */
+PP_EXPORT int setsockopt(int fd, int level, int name, const void *value,
+			 socklen_t length)
+{
+	if (level == IPPROTO_UDP && name == UDP_GRO && value != NULL &&
+	    length >= sizeof(int) && *(const int *)value != 0 &&
+	    pp_udp_is_on()) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	if (level == SOL_SOCKET && name == SO_PEEK_OFF && value != NULL &&
+	    length >= sizeof(int) && *(const int *)value >= 0 &&
+	    pp_udp_is_served(pp_udp_word(fd))) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return real_setsockopt(fd, level, name, value, length);
+}
+
+/* Nothing is known of these any more. */
+static void forget_range(unsigned first, unsigned last)
+{
+	for (unsigned i = first / PP_UDP_CHUNK;
+	     i < PP_UDP_CHUNKS && i <= last / PP_UDP_CHUNK; i++) {
+		unsigned begin = i * PP_UDP_CHUNK;
+
+		if (atomic_load(&pp_udp_chunks[i]) == NULL)
+			continue;
+		for (unsigned n = 0; n < PP_UDP_CHUNK; n++)
+			if (begin + n >= first && begin + n <= last)
+				set_word((int)(begin + n), PP_UDP_UNKNOWN);
+	}
+}
+
+PP_EXPORT int close(int fd)
+{
+	int error = errno;
+
+	/* before: afterwards the number may be another thread's */
+	if (pp_udp_word(fd) != PP_UDP_UNKNOWN && is_owner())
+		set_word(fd, PP_UDP_UNKNOWN);
+	errno = error;
+	return real_close(fd);
+}
+
+#ifdef HAVE_CLOSE_RANGE
+#define CLOEXEC (1 << 2) /* CLOSE_RANGE_CLOEXEC: they are not closed now */
+int close_range(unsigned first, unsigned last, int flags);
+
+PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	if (!(flags & CLOEXEC) && first <= last && is_owner())
+		forget_range(first, last);
+	return real_close_range(first, last, flags);
+}
+#endif
+
+#ifdef HAVE_CLOSEFROM
+void closefrom(int first);
+
+PP_EXPORT void closefrom(int first)
+{
+	if (is_owner())
+		forget_range(first < 0 ? 0 : (unsigned)first, INT_MAX);
+	real_closefrom(first);
+}
+#endif
+
+/* A duplicate is what it is a duplicate of. */
+static int follow_duplicate(int fd, int number)
+{
+	if (number >= 0 && number != fd &&
+	    pp_udp_word(fd) != pp_udp_word(number) && is_owner())
+		set_word(number, pp_udp_word(fd));
+	return number;
+}
+
+PP_EXPORT int dup(int fd)
+{
+	return follow_duplicate(fd, real_dup(fd));
+}
+
+PP_EXPORT int dup2(int fd, int number)
+{
+	return follow_duplicate(fd, real_dup2(fd, number));
+}
+
+PP_EXPORT int dup3(int fd, int number, int flags)
+{
+	return follow_duplicate(fd, real_dup3(fd, number, flags));
+}
+
+PP_EXPORT int chroot(const char *path)
+{
+	pp_configuration_complete();
+	return real_chroot(path);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is known of each descriptor, by its number, in one word.
+ *
+ * A number is known by bind(2), and one that this process did not bind by the
+ * first call that asks for a sender. It is forgotten by close(2) and follows
+ * dup(2); socket(2) begins anew. Where a program closes by raw system calls,
+ * the number may be another's by now: see MSG_OOB in receive.c.
+ */
+#ifndef PP_PRELOAD_UDP_SOCKETS_H
+#define PP_PRELOAD_UDP_SOCKETS_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a number is: the lowest bits of its word. */
+enum pp_udp_kind {
+	PP_UDP_UNKNOWN,	/* nobody asked */
+	PP_UDP_OTHER,	/* nothing that is served */
+	PP_UDP_SERVED,	/* a bound UDP socket, on a port that counts */
+};
+#define PP_UDP_KIND UINT64_C(3)
+#define PP_UDP_INET6 UINT64_C(4)	/* served: of AF_INET6 */
+
+#define PP_UDP_CHUNK 1024
+#define PP_UDP_CHUNKS 1024
+
+/* Numbers beyond are not served. */
+extern _Atomic(_Atomic uint64_t *) pp_udp_chunks[PP_UDP_CHUNKS];
+
+/* The word of a number, 0 where nothing is known. */
+static inline uint64_t pp_udp_word(int fd)
+{
+	const unsigned number = (unsigned)fd;
+	_Atomic uint64_t *chunk;
+
+	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
+		return 0;
+	chunk = atomic_load_explicit(&pp_udp_chunks[number / PP_UDP_CHUNK],
+				     memory_order_acquire);
+	return chunk == NULL
+		       ? 0
+		       : atomic_load_explicit(&chunk[number % PP_UDP_CHUNK],
+					      memory_order_relaxed);
+}
+
+static inline bool pp_udp_is_served(uint64_t word)
+{
+	return (word & PP_UDP_KIND) == PP_UDP_SERVED;
+}
+
+static inline in_port_t pp_udp_port(uint64_t word)
+{
+	return (in_port_t)(word >> 16);
+}
+
+/* Does the library apply to datagrams at all? */
+bool pp_udp_is_on(void);
+
+/*
+ * The word of a number, asked for where it is not known: two or three system
+ * calls. Keeps errno.
+ */
+uint64_t pp_udp_ask(int fd);
+
+/* Descriptors below were there before this program. */
+extern int pp_udp_inherited;
+
+/*
+ * For calls that tell of no sender, which are those of streams and files, too:
+ * asks only for what was inherited, from the first number on that is given.
+ */
+static inline uint64_t pp_udp_ask_inherited(int fd, int first)
+{
+	return fd >= first && fd < pp_udp_inherited ? pp_udp_ask(fd)
+						    : pp_udp_word(fd);
+}
+
+/* Asks anew, as the kernel said what it does not say of a UDP socket. */
+uint64_t pp_udp_ask_again(int fd);
+
+/* For the library's constructor. */
+void pp_udp_sockets_start(void);
+void pp_udp_sockets_in_child(void);
+
+#endif

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: ISC
+"""What a program sends to a client goes through the client's proxy."""
+import os
+import socket
+import unittest
+
+import fixture
+from fixture.udp import Shapes, call, sender, udp
+
+# A program that answers: how, and what it does in between, is filled in.
+PROGRAM = """
+import os, socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+print("port", server.getsockname()[1], flush=True)
+"""
+
+
+class Answers(unittest.TestCase):
+    def check(self, shapes, proxy, client, *to):
+        """A client's datagram, and the answer, to the proxy that it took."""
+        shapes.send(proxy, udp(*client) + b"hello")
+        shapes.ask(call("recvfrom"))
+        self.assertEqual(shapes.ask("send 3 %s %d" % (to or client)),
+                         "send: 3 0")
+        self.assertEqual(proxy.recvfrom(99)[0], b"aaa")
+
+    def test_families(self):
+        """The socket's, the proxy's and the client's."""
+        for host, proxies in (("127.0.0.1", ("127.0.0.1",)),
+                              ("::", ("127.0.0.1", "::1")),
+                              ("::1", ("::1",))):
+            for via in proxies:
+                for client in "192.0.2.1", "2001:db8::1":
+                    with self.subTest((host, via, client)), Shapes(
+                            host) as shapes, sender(via) as proxy:
+                        self.check(shapes, proxy, (client, 7))
+
+    def test_v4_mapped(self):
+        with Shapes("::") as shapes, sender() as proxy:
+            self.check(shapes, proxy, ("192.0.2.1", 7),
+                       "::ffff:192.0.2.1", 7)
+
+    def test_the_last_proxy(self):
+        with Shapes() as shapes, sender() as one, sender() as two:
+            for proxy in one, two, one, one, two:
+                self.check(shapes, proxy, ("192.0.2.1", 7))
+
+    def test_others_are_answered_directly(self):
+        with Shapes() as shapes, sender() as proxy, sender() as other:
+            self.check(shapes, proxy, ("192.0.2.1", 7))
+            shapes.send(other, b"hello")
+            shapes.ask(call("recvfrom"))
+            shapes.ask("send 4 127.0.0.1 %d" % other.getsockname()[1])
+            self.assertEqual(other.recv(99), b"aaaa")
+
+    def ask_direct(self, shapes, direct):
+        """Who is sent to at that address: a client that is no more known."""
+        shapes.ask("send 5 %s %d" % direct.getsockname())
+
+    def test_the_oldest_is_forgotten(self):
+        with Shapes(UDP_CLIENTS=2) as shapes, sender() as proxy:
+            clients = [sender() for _ in range(3)]
+            for client in clients:
+                self.check(shapes, proxy, client.getsockname())
+            self.ask_direct(shapes, clients[0])
+            self.assertEqual(clients[0].recv(99), b"aaaaa")
+            for client in clients[1:]:
+                self.ask_direct(shapes, client)
+                self.assertEqual(proxy.recv(99), b"aaaaa")
+            for client in clients:
+                client.close()
+
+    def test_none_is_remembered(self):
+        with Shapes(UDP_CLIENTS=0) as shapes, sender() as proxy, \
+                sender() as client:
+            shapes.send(proxy, udp(*client.getsockname()) + b"hello")
+            self.assertIn("result=5", shapes.ask(call("recvfrom")))
+            self.ask_direct(shapes, client)
+            self.assertEqual(client.recv(99), b"aaaaa")
+
+
+class Programs(unittest.TestCase):
+    def run_program(self, text, talk, **settings):
+        with fixture.Program(["python3", "-c", PROGRAM + text],
+                             fixture.environment(fixture.UDP_LIBRARY,
+                                                 **settings)) as program:
+            port = int(program.wait_line(r"port (\d+)")[1])
+            with sender() as proxy:
+                proxy.connect(("127.0.0.1", port))
+                talk(proxy)
+            self.assertEqual(program.wait(), 0)
+
+    def check_answer(self, text):
+        """Of the one that has come from 192.0.2.1."""
+        def talk(proxy):
+            proxy.send(udp() + b"hello")
+            self.assertEqual(proxy.recv(99), b"answer 192.0.2.1 1111")
+        self.run_program(text, talk)
+
+    def test_sendmsg(self):
+        self.check_answer("""
+_, _, _, client = server.recvmsg(99)
+server.sendmsg([b"answer ", b"%s %d" % (client[0].encode(), client[1])], [],
+               0, client)
+""")
+
+    def test_forked_child(self):
+        """It knows whom its parent knew."""
+        self.check_answer("""
+_, client = server.recvfrom(99)
+if os.fork() == 0:
+    server.sendto(b"answer %s %d" % (client[0].encode(), client[1]), client)
+    os._exit(0)
+os.wait()
+""")
+
+    def test_duplicates(self):
+        self.check_answer("""
+two = os.dup2(server.fileno(), 77)
+server.close()
+two = socket.socket(fileno=two)
+_, client = two.recvfrom(99)
+two.sendto(b"answer %s %d" % (client[0].encode(), client[1]), client)
+""")
+
+    def test_inherited(self):
+        """A program that was executed with the socket."""
+        self.check_answer("""
+os.set_inheritable(server.fileno(), True)
+os.execvp("python3", ["python3", "-c", '''
+import socket
+server = socket.socket(fileno=%d)
+_, client = server.recvfrom(99)
+server.sendto(b"answer %%s %%d" %% (client[0].encode(), client[1]), client)
+''' % server.fileno()])
+""")
+
+    def test_by_systemd(self):
+        """Nobody asks for the sender, nor is there a bind."""
+        def talk(proxy):
+            proxy.send(udp() + b"hello")
+            proxy.send(udp() + b"again")
+            self.assertEqual(proxy.recv(99), b"hello again")
+        self.run_program("""
+os.set_inheritable(os.dup2(server.fileno(), 3), True)
+os.environ["LISTEN_FDS"] = "1"
+os.execvp("python3", ["python3", "-c", '''
+import os, socket
+read = os.read(3, 99)
+server = socket.socket(fileno=3)
+server.sendto(read + b" " + server.recv(99), ("192.0.2.1", 1111))
+'''])
+""", talk)
+
+    def test_bad_setting(self):
+        for name, value in ("TRUSTED", "10.0.0.1/8"), ("UDP_CLIENTS", "many"):
+            with fixture.Program(
+                    ["python3", "-c", PROGRAM],
+                    fixture.environment(fixture.UDP_LIBRARY,
+                                        **{name: value})) as program:
+                program.wait_line(r"libproxyproto_udp: LIBPROXYPROTO_" + name)
+                program.wait_line("Invalid argument")
+                self.assertNotEqual(program.wait(), 0)
+
+    def test_gro_is_refused(self):
+        self.run_program("""
+try:
+    server.setsockopt(17, 104, 1)
+except OSError as error:
+    assert error.errno == 92, error
+else:
+    assert False
+server.setsockopt(17, 104, 0)
+""", lambda proxy: None)
+
+
+class OtherNumbers(unittest.TestCase):
+    """A number that is another's, as it was closed by a raw system call."""
+
+    def check(self, make):
+        text = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def other(make):
+    number = server.fileno()
+    fds = make()
+    libc.syscall(3, number)
+    assert libc.syscall(33, fds[0].fileno(), number) == number
+    return number, fds[1]
+def tcp():
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    return listener.accept()[0], client
+def pair(kind):
+    return lambda: socket.socketpair(socket.AF_UNIX, kind)
+def pipe():
+    return [os.fdopen(fd, mode, 0) for fd, mode in zip(os.pipe(), ("rb", "wb"))]
+number, end = other(%s)
+for size in 10, 3, 70000:
+    os.write(end.fileno(), bytes(range(10)) + b"left")
+    assert os.read(number, size) == (bytes(range(10)) + b"left")[:size]
+    if size < 14 and %s:
+        assert os.read(number, 99) == (bytes(range(10)) + b"left")[size:]
+server.detach()
+""" % (make, "STREAM" not in make and "DGRAM" not in make
+              and "SEQ" not in make or "STREAM" in make)
+        if os.uname().machine != "x86_64":
+            self.skipTest("numbers of its system calls")
+        with fixture.Program(
+                ["python3", "-c", PROGRAM + text],
+                fixture.environment(fixture.UDP_LIBRARY)) as program:
+            self.assertEqual(program.wait(), 0, program.lines)
+
+    def test_tcp(self):
+        self.check("tcp")
+
+    def test_unix(self):
+        for kind in "STREAM", "DGRAM", "SEQPACKET":
+            self.check(f"pair(socket.SOCK_{kind})")
+
+    def test_pipe(self):
+        self.check("pipe")
+
+
+if __name__ == "__main__":
+    fixture.main()

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: ISC
+# The UDP library.
+check_PROGRAMS += tests/udp/shapes
+tests_udp_shapes_SOURCES = tests/udp/shapes.c
+tests_udp_shapes_CFLAGS = $(AM_CFLAGS) -Wno-frame-larger-than
+EXTRA_DIST += tests/fixture/udp.py
+EXTRA_DIST += tests/udp/answers.py
+EXTRA_DIST += tests/udp/shapes.py
+EXTRA_DIST += tests/udp/trust.py
+TESTS += tests/udp/answers.py
+TESTS += tests/udp/shapes.py
+TESTS += tests/udp/trust.py

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/* Clients of datagrams, and their proxies. */
+#include <config.h>
+
+#include "preload/udp/clients.h"
+
+#include "suites.h"
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t key[2] = { 7, 8 };
+static struct pp_clients *clients;
+#define PORT 53
+
+static void begin(unsigned limit)
+{
+	clients = pp_clients_make(limit, key);
+	ck_assert_ptr_nonnull(clients);
+}
+
+static void end(void)
+{
+	pp_clients_free(clients);
+}
+
+/* The nth client, and the nth proxy. */
+static union pp_address client_of(unsigned n)
+{
+	union pp_address address = { .in.sin_family = AF_INET };
+
+	address.in.sin_addr.s_addr = htonl(0x0a000000 + n / 7);
+	address.in.sin_port = htons((uint16_t)(1000 + n % 7));
+	return address;
+}
+
+static union pp_address proxy_of(unsigned n)
+{
+	union pp_address address = { .in6.sin6_family = AF_INET6 };
+
+	memcpy(&address.in6.sin6_addr, &n, sizeof(n));
+	address.in6.sin6_addr.s6_addr[15] = (uint8_t)n;
+	address.in6.sin6_port = (in_port_t)n;
+	address.in6.sin6_scope_id = n;
+	return address;
+}
+
+static void put(unsigned n, unsigned proxy)
+{
+	const union pp_address client = client_of(n);
+	const union pp_address through = proxy_of(proxy);
+
+	pp_clients_put(clients, &client, PORT, &through);
+}
+
+static bool has(unsigned n, unsigned proxy)
+{
+	const union pp_address client = client_of(n);
+	const union pp_address through = proxy_of(proxy);
+	union pp_address found;
+
+	return pp_clients_find(clients, &client, PORT, &found) &&
+	       pp_address_equal(&found, &through);
+}
+
+SUITE_AROUND("clients", NULL, end);
+
+TEST(the_last_proxy)
+{
+	begin(8);
+	ck_assert(!has(1, 1));
+	put(1, 1);
+	put(2, 2);
+	ck_assert(has(1, 1));
+	ck_assert(has(2, 2));
+	put(1, 3);
+	ck_assert(has(1, 3));
+	ck_assert_uint_eq(pp_clients_count(clients), 2);
+}
+
+TEST(families_and_ports)
+{
+	const union pp_address inet = address_of("192.0.2.1", 7);
+	const union pp_address mapped = address_of("::ffff:192.0.2.1", 7);
+	const union pp_address other = address_of("192.0.2.1", 8);
+	const union pp_address proxy = address_of("192.0.2.10", 99);
+	union pp_address found = other;
+
+	begin(8);
+	pp_clients_put(clients, &inet, PORT, &proxy);
+	ck_assert(pp_clients_find(clients, &mapped, PORT, &found));
+	assert_address(&found, "192.0.2.10", 99);
+	ck_assert(!pp_clients_find(clients, &mapped, PORT + 1, &found));
+	ck_assert(!pp_clients_find(clients, &other, PORT, &found));
+	assert_address(&found, "192.0.2.10", 99);
+}
+
+/* In a small table it is the oldest of all that goes. */
+TEST(oldest_goes)
+{
+	for (unsigned limit = 1; limit <= 100; limit++) {
+		begin(limit);
+		for (unsigned n = 0; n < limit; n++)
+			put(n, n);
+		HOLDS(has(0, 0), "%u", limit); /* is used by that */
+		put(limit, limit);
+		HOLDS(pp_clients_count(clients) == limit, "%u", limit);
+		HOLDS(limit == 1 || has(0, 0), "%u", limit);
+		HOLDS(!has(1, 1) || limit == 1, "%u", limit);
+		for (unsigned n = 2; n <= limit; n++)
+			HOLDS(has(n, n), "%u: %u", limit, n);
+		if (limit < 100)
+			end();
+	}
+}
+
+/* All have room up to the limit, and never more than that. */
+TEST(default_limit)
+{
+	unsigned known = 0;
+
+	begin(65536);
+	for (unsigned n = 0; n < 65536; n++)
+		put(n, n);
+	for (unsigned n = 0; n < 65536; n++)
+		known += has(n, n);
+	ck_assert_uint_ge(known, 65450);
+	for (unsigned n = 65536; n < 500000; n++)
+		put(n, n);
+	ck_assert_uint_le(pp_clients_count(clients), 65536);
+	ck_assert_uint_ge(pp_clients_count(clients), 65000);
+	known = 0;
+	for (unsigned n = 500000 - 16384; n < 500000; n++)
+		known += has(n, n);
+	ck_assert_uint_ge(known, 16000);
+}
+
+/* Who keeps coming stays, however many others come. */
+TEST(flood)
+{
+	unsigned lost = 0;
+
+	begin(4000);
+	for (unsigned n = 0; n < 100000; n++) {
+		put(1000000 + n, n);
+		if (n % 100 == 0) {
+			lost += n > 0 && !has(n / 100 % 10, 5);
+			put(n / 100 % 10, 5);
+		}
+	}
+	ck_assert_uint_le(lost, 10);
+	ck_assert_uint_le(pp_clients_count(clients), 4000);
+}
+
+static _Atomic bool is_over;
+static _Atomic unsigned wrong;
+
+/* A client's proxy has its number, or that and a thousand. */
+static void *put_all(void *argument)
+{
+	const unsigned step = *(const unsigned *)argument;
+
+	for (unsigned i = 0; i < 200000; i++) {
+		unsigned n = i * step % 300;
+
+		put(n, i % 2 == 0 ? n : n + 1000);
+	}
+	return NULL;
+}
+
+static void *find_all(void *argument)
+{
+	const union pp_address none = { .sa.sa_family = AF_UNSPEC };
+
+	(void)argument;
+	for (unsigned i = 0; !atomic_load(&is_over); i++) {
+		const unsigned n = i % 300;
+		const union pp_address client = client_of(n);
+		const union pp_address one = proxy_of(n), two = proxy_of(n + 1000);
+		union pp_address found = none;
+
+		if (pp_clients_find(clients, &client, PORT, &found) &&
+		    !pp_address_equal(&found, &one) &&
+		    !pp_address_equal(&found, &two))
+			atomic_fetch_add(&wrong, 1);
+	}
+	return NULL;
+}
+
+/* Never one half of an entry and one half of another. */
+TEST(threads)
+{
+	const unsigned steps[] = { 1, 7 };
+	pthread_t writers[2], reader;
+
+	begin(200);
+	atomic_store(&is_over, false);
+	pthread_create(&reader, NULL, find_all, NULL);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_create(&writers[i], NULL, put_all,
+			       (void *)(uintptr_t)&steps[i]);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(writers[i], NULL);
+	atomic_store(&is_over, true);
+	pthread_join(reader, NULL);
+	ck_assert_uint_eq(atomic_load(&wrong), 0);
+	ck_assert_uint_le(pp_clients_count(clients), 202);
+}
