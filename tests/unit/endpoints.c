@@ -97,6 +97,9 @@ TEST(what_is_in_a_list)
 /* And where in the list the bad one is, so that nothing is guessed at. */
 TEST(what_is_bad)
 {
+	static const char too_long[] =
+		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]/128/128/128"
+		"/128/128/128/128:80";
 	static const char *const bad[] = {
 		"localhost", "localhost:80", "80", "127.0.0.1:", "127.0.0.1:0",
 		"127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:9-8",
@@ -106,8 +109,7 @@ TEST(what_is_bad)
 		"[::1]/:80", "[::1]/129", "[2001:db8::]/16:80", "[::1/128]/128",
 		"[::1%lo]:80", "[[::1]]:80", "**", "*:", ":", "*/8", "*80",
 		"all:80", "everyone", "127.0.0.1:all",
-		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]/128/128/128"
-		"/128/128/128/128:80",
+		too_long,
 	};
 	struct pp_bytes endpoints = { NULL, 0, 0 };
 	char list[200];
