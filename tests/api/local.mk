@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 # Programs that use <proxyproto.h>: linked, behind HAProxy, in other languages.
-EXTRA_DIST += examples/Makefile examples/common_name.c examples/health_check.c
 EXTRA_DIST += tests/api/show_header.c
 EXTRA_DIST += tests/api/health.py tests/api/languages.py \
 	tests/api/manual.py tests/api/tls.py

@@ -5,6 +5,7 @@ Each is built out of tree from a copy of the sources in a folder of its own,
 since those here may be configured or read-only.
 """
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,12 +20,26 @@ CLIENT = "192.0.2.1", 1111
 # Made by autogen.sh or a distribution, beside what is written by hand.
 NEEDED = ("COPYING", "ChangeLog", "Makefile.am", "Makefile.in", "NEWS",
           "README", "aclocal.m4", "autogen.sh", "bench", "build-aux",
-          "config.h.in", "configure", "configure.ac", "doc",
+          "config.h.in", "configure", "configure.ac", "doc", "examples",
           "libproxyproto-codec.pc.in", "libproxyproto.pc.in", "m4", "man",
           "src", "tests")
 # Made by a build in the source tree: make would take it for its own.
 BUILT = shutil.ignore_patterns("__pycache__", "*.o", "*.lo", "*.la", ".libs",
                                ".deps", ".dirstamp", *manual.BUILT)
+
+
+def named(text):
+    """What a document names: pages and files of ours, by their base names; and
+    documents, from where they are."""
+    text = text.replace("\\-", "-").replace("\\&", "")
+    pages = (re.findall(r"^\.Xr ((?:lib)?proxyproto\S*) (\d)", text, re.M)
+             + re.findall(r"\b((?:lib)?proxyproto[\w.]*)\((\d)\)", text))
+    files = re.findall(r"\b(?:lib)?proxyproto[\w-]*\.(?:so|h|pc)\b", text)
+    # one page may say only where another is
+    pages += re.findall(r"^\.so man3/(\w+)\.(\d)$", text, re.M)
+    return ({".".join(page) for page in pages} | set(files),
+            {*re.findall(r"^\.It Pa (examples/\S+)", text, re.M),
+             *re.findall(r"\bdoc/(\w+\.md)\b", text)})
 
 
 class Build(unittest.TestCase):
@@ -146,7 +161,8 @@ class Variants(Build):
     def test_musl(self):
         """The libraries and the programs under them, built for musl."""
         fixture.need("musl-gcc")
-        folder, _ = self.build("musl", "CC=musl-gcc")
+        # libseccomp is the C library's of this machine
+        folder, _ = self.build("musl", "--disable-command", "CC=musl-gcc")
         probes = folder + "/probes"
         os.mkdir(probes)
         subprocess.run(["musl-gcc", "-pthread", "-o", probes + "/calls",
@@ -210,6 +226,21 @@ class Variants(Build):
                 program.wait_line("accepted")
         self.assertEqual(os.path.getsize(folder + "/data"), 0)
 
+    def check_named(self, installed):
+        """What README and the pages name of ours is there."""
+        paths = [self.tree + "/README", *(
+            f"{self.tree}/man/{name}"
+            for name in os.listdir(self.tree + "/man") if name != "local.mk")]
+        files = {os.path.basename(path) for path in installed}
+        documents = {path.removeprefix("usr/share/doc/libproxyproto/")
+                     for path in installed}
+        for path in paths:
+            with self.subTest(path), open(path, encoding="utf-8") as file:
+                names, among_documents = named(file.read())
+                self.assertTrue(names)
+                self.assertLessEqual(names, files)
+                self.assertLessEqual(among_documents, documents)
+
     def test_installed_files(self):
         folder, _ = self.build("install")
         root = folder + "/root"
@@ -225,16 +256,27 @@ class Variants(Build):
         pages = {f"usr/share/man/man{name[-1]}/{name}"
                  for name in map(manual.page_of,
                                  os.listdir(self.tree + "/man"))
-                 if name[-2:] in (".3", ".5", ".7")}
-        documents = {f"usr/share/doc/libproxyproto/{name}"
-                     for name in os.listdir(self.tree + "/doc")}
+                 if name[-2:] in (".1", ".3", ".5", ".7")}
+        examples = {"doc/libproxyproto.conf.example",
+                    *(f"examples/{name}"
+                      for name in os.listdir(self.tree + "/examples"))}
+        documents = {f"doc/{name}" for name in os.listdir(self.tree + "/doc")}
         self.assertLessEqual({"usr/share/man/man7/libproxyproto.7",
                               "usr/share/man/man7/libproxyproto_connect.7"},
                              pages)
+        documents = {"usr/share/doc/libproxyproto/"
+                     + path.removeprefix("doc/")
+                     for path in documents - examples} | {
+            "usr/share/doc/libproxyproto/examples/" + os.path.basename(path)
+            for path in examples}
         self.assertEqual(libraries | pages | documents | {
+            "usr/bin/proxyproto",
             "usr/include/proxyproto.h",
+            "usr/share/bash-completion/completions/proxyproto",
+            "usr/share/zsh/site-functions/_proxyproto",
             "usr/lib/pkgconfig/libproxyproto-codec.pc",
             "usr/lib/pkgconfig/libproxyproto.pc"}, installed)
+        self.check_named(installed)
         self.run_quietly("make", "uninstall", "DESTDIR=" + root, cwd=folder)
         self.assertEqual([names for _, _, names in os.walk(root) if names],
                          [])
