@@ -113,7 +113,9 @@ static bool is_other_descriptor(int fd, const char *link, void *context)
 	return !search->is_found;
 }
 
-/* Checks all that listen on the port. Returns how many there are. */
+/*
+ * Checks all that listen on the port, but for supervisors, which hold what they
+ * serve. Returns how many there are. */
 static unsigned check_port(struct request *request, unsigned *hidden)
 {
 	pid_t *pids = pp_processes();
@@ -130,7 +132,9 @@ static unsigned check_port(struct request *request, unsigned *hidden)
 					    &search))
 			*hidden += pp_process_read(pids[i], &process) &&
 				   !process.is_kernel;
-		else if (search.is_found)
+		else if (search.is_found &&
+			 pp_process_read(pids[i], &process) &&
+			 !pp_check_is_supervisor(&process))
 			count += check_process(request, pids[i]);
 	}
 	free(pids);

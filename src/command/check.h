@@ -77,6 +77,9 @@ bool pp_check_process(struct pp_check *check, pid_t pid);
 int pp_check_command_line(struct pp_check *check, const char *command,
 			  const char *how);
 
+/* Is it one of proxyproto run, which serves what is below it? */
+bool pp_check_is_supervisor(const struct pp_process *process);
+
 /* Adds a slip, or a reason. */
 void pp_check_slip(struct pp_check *check, bool prevents, const char *name,
 		   const char *advice, const char *format, ...)

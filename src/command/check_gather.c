@@ -58,7 +58,17 @@ static bool is_no_notifier(int fd, const char *link, void *context)
 	return !*(bool *)context;
 }
 
-/* The ancestor of our name that has one; 0 where there is none. */
+bool pp_check_is_supervisor(const struct pp_process *process)
+{
+	bool has_notifier = false;
+
+	return strcmp(process->name, "proxyproto") == 0 &&
+	       (!pp_process_descriptors(process->pid, is_no_notifier,
+					&has_notifier) ||
+		has_notifier);
+}
+
+/* The nearest one above it; 0 where there is none. */
 static pid_t find_supervisor(const struct pp_process *process)
 {
 	static struct pp_process ancestor;
@@ -66,12 +76,7 @@ static pid_t find_supervisor(const struct pp_process *process)
 
 	while (process->has_filter && pid > 0 &&
 	       pp_process_read(pid, &ancestor)) {
-		bool has_notifier = false;
-
-		if (strcmp(ancestor.name, "proxyproto") == 0 &&
-		    (!pp_process_descriptors(pid, is_no_notifier,
-					     &has_notifier) ||
-		     has_notifier))
+		if (pp_check_is_supervisor(&ancestor))
 			return pid;
 		pid = ancestor.parent;
 	}

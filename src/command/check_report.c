@@ -86,7 +86,8 @@ static void print_libraries(const struct pp_check *check)
 			 (int)check->supervisor);
 		print_line("supervisor", text);
 	}
-	if (check->process.pid != 0 && check->library_count == 0)
+	if (check->process.pid != 0 && check->library_count == 0 &&
+	    check->supervisor == 0)
 		print_line("library", "not loaded");
 }
 

@@ -211,6 +211,51 @@ if os.fork() == 0:
         self.assertNotIn("\033", self.on_terminal(TERM="dumb"))
 
 
+class Supervised(Case):
+    """proxyproto run --how=supervise serves it from outside."""
+
+    def supervised(self, *options):
+        program = fixture.Program(
+            [PROXYPROTO, "run", "--how=supervise", *options, sys.executable,
+             "-c", SERVER, "pass"], fixture.environment(),
+            stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        return program.wait_line(r"ready (\d+)")[1]
+
+    def test_served_and_safe(self):
+        status, told = checked(
+            "-l", self.supervised("--trusted=127.0.0.1", "--timeout=7"))
+        self.assertEqual((status, names(told), told["by"]),
+                         (0, [], "supervise"))
+        self.assertEqual(told["libraries"], [])
+        with open(f"/proc/{told['supervisor']}/comm", encoding="ascii") as name:
+            self.assertEqual(name.read(), "proxyproto\n")
+        self.assertNotIn("seccomp", names(told, "reasons"))
+        self.assertIn({"name": "TIMEOUT", "value": "7", "from": "environment",
+                       "section": None}, told["settings"])
+
+    def test_settings_that_the_process_has_lost(self):
+        """The supervisor's count."""
+        program = fixture.Program(
+            [PROXYPROTO, "run", "--how=supervise", "env", "-i",
+             sys.executable, "-c", SERVER, "pass"],
+            fixture.environment(TRUSTED="127.0.0.1"), stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        status, told = checked("-l", program.wait_line(r"ready (\d+)")[1])
+        self.assertEqual((status, names(told)), (0, []))
+
+    def test_supervisor_that_holds_the_listener(self):
+        """It is not one of those that are served."""
+        port = int(self.supervised("--trusted=127.0.0.1"))
+        with fixture.connect(port), fixture.connect(port, b"PROXY "):
+            status, told = checked("-l", str(port))
+        self.assertEqual((status, told["by"]), (0, "supervise"))
+
+    def test_trusts_everyone(self):
+        status, told = checked("-l", self.supervised())
+        self.assertEqual((status, names(told)), (2, ["trusts-everyone"]))
+
+
 class Settings(Case):
     def test_trusts_everyone(self):
         told = self.check(self.program(), 2, "trusts-everyone")

@@ -152,6 +152,18 @@ class Many(Case):
         for each in told["sockets"]:
             self.assertEqual(each["processes"], process)
 
+    def test_supervised(self):
+        """As many of one that the supervisor serves."""
+        server, port = self.server(
+            MANY, how=[PROXYPROTO, "run", "--how=supervise"],
+            env=fixture.environment())
+        told = self.check_many(server, port)
+        for each in told["sockets"]:
+            if each["state"] != "listen":
+                (process,) = each["processes"]
+                self.assertEqual(process["name"], os.path.basename(
+                    sys.executable)[:15])
+
 
 class Shown(Case):
     def test_listener(self):
