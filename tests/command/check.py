@@ -158,6 +158,16 @@ class Served(Case):
         told = self.check(self.program(TRUSTED=many), 0)
         self.assertIn(many, [setting["value"] for setting in told["settings"]])
 
+    def test_name_of_a_link(self):
+        """It is told as it is, whatever bytes it has, and however long."""
+        for name, shown in (
+                (b"a server with a long name", "a server with a long name"),
+                (b'se"r\\v\xc3\xa9\xffr\n', 'se"r\\v\u00e9\ufffdr\n')):
+            path = os.path.join(os.fsencode(self.folder()), name)
+            os.symlink(os.path.realpath(fixture.probe("calls")), path)
+            told = self.check(self.program(argv=[path], **SAFE), 0)
+            self.assertEqual(told["name"], shown)
+
     def test_port(self):
         calls = self.program(**SAFE)
         status, told = checked("-l", str(self.listener.port))
@@ -214,10 +224,10 @@ if os.fork() == 0:
 class Supervised(Case):
     """proxyproto run --how=supervise serves it from outside."""
 
-    def supervised(self, *options):
+    def supervised(self, *options, **settings):
         program = fixture.Program(
             [PROXYPROTO, "run", "--how=supervise", *options, sys.executable,
-             "-c", SERVER, "pass"], fixture.environment(),
+             "-c", SERVER, "pass"], fixture.environment(**settings),
             stdin=subprocess.PIPE)
         self.addCleanup(program.stop)
         return program.wait_line(r"ready (\d+)")[1]
@@ -236,20 +246,17 @@ class Supervised(Case):
 
     def test_settings_that_the_process_has_lost(self):
         """The supervisor's count."""
-        program = fixture.Program(
-            [PROXYPROTO, "run", "--how=supervise", "env", "-i",
-             sys.executable, "-c", SERVER, "pass"],
-            fixture.environment(TRUSTED="127.0.0.1"), stdin=subprocess.PIPE)
-        self.addCleanup(program.stop)
-        status, told = checked("-l", program.wait_line(r"ready (\d+)")[1])
+        port = self.supervised("env", "-i", TRUSTED="127.0.0.1")
+        status, told = checked("-l", port)
         self.assertEqual((status, names(told)), (0, []))
 
-    def test_supervisor_that_holds_the_listener(self):
-        """It is not one of those that are served."""
-        port = int(self.supervised("--trusted=127.0.0.1"))
-        with fixture.connect(port), fixture.connect(port, b"PROXY "):
-            status, told = checked("-l", str(port))
-        self.assertEqual((status, told["by"]), (0, "supervise"))
+    def test_settings_of_both(self):
+        """The process's own count."""
+        port = self.supervised("env", "LIBPROXYPROTO_TIMEOUT=5", TIMEOUT="7",
+                               TRUSTED="127.0.0.1")
+        _, told = checked("-l", port)
+        self.assertIn({"name": "TIMEOUT", "value": "5", "from": "environment",
+                       "section": None}, told["settings"])
 
     def test_trusts_everyone(self):
         status, told = checked("-l", self.supervised())

@@ -74,7 +74,7 @@ class Case(unittest.TestCase):
         """A server of so many, and its port."""
         server = self.stack.enter_context(fixture.Program(
             [*how, sys.executable, "-c", SERVER, host, str(count)],
-            env or fixture.environment(fixture.SERVER_LIBRARY),
+            env or fixture.environment(fixture.SERVER_LIBRARY, TIMEOUT=3600),
             stdin=subprocess.PIPE))
         return server, int(server.wait_line(r"port (\d+)")[1])
 
@@ -349,6 +349,19 @@ class Follow(Case):
             server.stop()
             show.wait_line("^- listen")
             show.wait_line(r"^- (established|close-wait) +192\.0\.2\.1:1111")
+
+    def test_waits_for_its_header(self):
+        """Its peer is shown, and its client as soon as that is told."""
+        server, port = self.server(1)
+        client = self.dial(port, v1()[:9])
+        with started("show", "-f", "--json", "-l", str(port)) as show:
+            peer = told_of(client)
+            show.wait_line(f'"(there|new)", .*"client": "{peer}"')
+            client.sendall(v1()[9:] + b"x")
+            server.wait_line("accepted")
+            show.wait_line(f'"gone", .*"client": "{peer}"')
+            show.wait_line('"new", .*"client": "192.0.2.1:1111", '
+                           f'"proxy": "{peer}"')
 
     def test_ends_where_nobody_reads(self):
         with subprocess.Popen([PROXYPROTO, "show", "-f"], text=True,
