@@ -51,6 +51,9 @@ extern const struct pp_subcommand pp_header_command;
 extern const struct pp_subcommand pp_decode_command;
 extern const struct pp_subcommand pp_show_command;
 
+/* What main was given. */
+extern char **pp_own_arguments;
+
 /* All of them, ended by NULL. */
 extern const struct pp_subcommand *const pp_subcommands[];
 

@@ -4,6 +4,7 @@
 
 #include "command/library.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,40 +48,78 @@ bool pp_library_path(enum pp_library library, char path[static PATH_MAX],
 	return error->text[0] == '\0';
 }
 
-/* Whether the list has the path. */
-static bool list_has_path(const char *list, const char *path)
+/* Is it the library, of whatever folder and version? */
+static bool entry_is_library(const char *entry, size_t length,
+			     enum pp_library library)
 {
-	while (list[0] != '\0') {
-		size_t length = strcspn(list, ENDS);
+	const size_t name_length = strlen(names[library]);
+	const char *base = memrchr(entry, '/', length);
 
-		if (strlen(path) == length && memcmp(list, path, length) == 0)
-			return true;
+	if (base != NULL)
+		length -= (size_t)(++base - entry);
+	else
+		base = entry;
+	return length >= name_length &&
+	       memcmp(base, names[library], name_length) == 0 &&
+	       (length == name_length || base[name_length] == '.');
+}
+
+/*
+ * The entries of LD_PRELOAD that are not the library, behind a first one where
+ * there is one; to be freed. NULL without memory.
+ */
+static char *make_list(const char *first, enum pp_library library)
+{
+	const char *list = getenv("LD_PRELOAD");
+	char *made;
+
+	if (list == NULL)
+		list = "";
+	made = malloc(strlen(first) + strlen(list) + 2);
+	if (made == NULL)
+		return NULL;
+	strcpy(made, first);
+	while (list[0] != '\0') {
+		const size_t length = strcspn(list, ENDS);
+
+		if (length > 0 && !entry_is_library(list, length, library)) {
+			if (made[0] != '\0')
+				strcat(made, ":");
+			strncat(made, list, length);
+		}
 		list += length + strspn(list + length, ENDS);
 	}
-	return false;
+	return made;
 }
 
 bool pp_library_preload(enum pp_library library,
 			struct pp_settings_error *error)
 {
-	const char *list = getenv("LD_PRELOAD");
 	char path[PATH_MAX];
-	char *longer;
-	bool done;
+	char *list;
 
 	if (!pp_library_path(library, path, error))
 		return false;
-	if (list == NULL || list[0] == '\0')
-		done = setenv("LD_PRELOAD", path, 1) == 0;
-	else if (list_has_path(list, path))
-		done = true;
-	else if (asprintf(&longer, "%s:%s", path, list) < 0)
-		done = false;
-	else {
-		done = setenv("LD_PRELOAD", longer, 1) == 0;
-		free(longer);
-	}
-	if (!done)
+	list = make_list(path, library);
+	if (list == NULL || setenv("LD_PRELOAD", list, 1) != 0)
 		pp_settings_fail(error, "LD_PRELOAD: %s", strerror(errno));
-	return done;
+	free(list);
+	return error->text[0] == '\0';
+}
+
+bool pp_library_drop(enum pp_library library)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *list = make_list("", library);
+	bool dropped = before != NULL && list != NULL &&
+		       strlen(list) < strlen(before) &&
+		       setenv("LD_PRELOAD", list, 1) == 0;
+
+	free(list);
+	return dropped;
+}
+
+bool pp_library_is_loaded(void)
+{
+	return dlsym(RTLD_DEFAULT, "proxyproto_version") != NULL;
 }

@@ -22,10 +22,20 @@ bool pp_library_path(enum pp_library library, char path[static PATH_MAX],
 		     struct pp_settings_error *error);
 
 /*
- * Puts a library into LD_PRELOAD, ahead of what is there, unless it is there
- * already. False where that fails, and a line in *error.
+ * Puts a library into LD_PRELOAD, ahead of what is there. Another copy of it
+ * there gives way: two would look for a header one behind the other. False
+ * where that fails, and a line in *error.
  */
 bool pp_library_preload(enum pp_library library,
 			struct pp_settings_error *error);
+
+/*
+ * Takes a library out of LD_PRELOAD. Returns whether that has changed, be it
+ * only in the way that entries are parted.
+ */
+bool pp_library_drop(enum pp_library library);
+
+/* Is the server library loaded into this process itself? */
+bool pp_library_is_loaded(void);
 
 #endif

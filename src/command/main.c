@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+char **pp_own_arguments;
+
 const struct pp_subcommand *const pp_subcommands[] = {
 	&pp_run_command,
 	&pp_connect_command,
@@ -101,7 +103,10 @@ static int run_subcommand(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-	int status = run_subcommand(argc, argv);
+	int status;
+
+	pp_own_arguments = argv;
+	status = run_subcommand(argc, argv);
 
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return pp_complain(NULL, "standard output: %s",

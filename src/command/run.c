@@ -91,6 +91,28 @@ static int run_preloaded(const struct task *task, char *argv[])
 	return execute(task, argv);
 }
 
+/*
+ * What is supervised must not have the library as well, which would look for a
+ * header behind the one that is gone; nor must the supervisor. Begins anew
+ * where the loader has loaded it into this process. False where it cannot be
+ * left out, which was told.
+ */
+static bool leave_library_out(const struct task *task)
+{
+	if (pp_library_drop(task->library)) {
+		execv("/proc/self/exe", pp_own_arguments);
+		pp_complain(task->subcommand, "/proc/self/exe: %s",
+			    strerror(errno));
+		return false;
+	}
+	if (task->library != PP_LIBRARY_SERVER || !pp_library_is_loaded())
+		return true;
+	pp_complain(task->subcommand, "/etc/ld.so.preload has "
+		    "libproxyproto.so: nothing can be supervised beside it; "
+		    "--how=preload leaves COMMAND to that");
+	return false;
+}
+
 static int run_supervised(const struct task *task, char *argv[])
 {
 	const struct pp_supervise how = {
@@ -101,6 +123,8 @@ static int run_supervised(const struct task *task, char *argv[])
 		return pp_complain(task->subcommand, "%s: this version does "
 				   "not supervise clients: it takes "
 				   "--how=preload", argv[0]);
+	if (!leave_library_out(task))
+		return PP_EXIT_OWN;
 	return pp_supervise(argv, &how);
 }
 

@@ -93,11 +93,26 @@ class Run(unittest.TestCase):
         done = command("run", "--how=preload", "sh", "-c", "echo $LD_PRELOAD",
                        env=fixture.environment(other))
         self.assertEqual(done.stdout, f"{fixture.SERVER_LIBRARY}:{other}\n")
-        once = done.stdout.strip()
-        done = command("run", "--how=preload", PROXYPROTO, "run",
-                       "--how=preload", "sh", "-c", "echo $LD_PRELOAD",
-                       env=fixture.environment(other))
-        self.assertEqual(done.stdout.strip(), once)
+
+    def test_a_copy_gives_way(self):
+        """Of the library itself: two would take a header each."""
+        other = os.path.join(fixture.probe(".libs"), "beside.so")
+        for there in ("libproxyproto.so", "/nonexistent/libproxyproto.so.0",
+                      fixture.SERVER_LIBRARY):
+            done = command("run", "--how=preload", sys.executable, "-c",
+                           "import os; print(os.environ['LD_PRELOAD'])",
+                           env=fixture.environment(f"{there} {other}"))
+            self.assertEqual(done.stdout, f"{fixture.SERVER_LIBRARY}:{other}\n")
+
+    def test_supervised_without_the_library(self):
+        """It takes one header off, not what looks like a second one."""
+        with started("run", "sh", "-c", f"{sys.executable} -c '{SERVER}'",
+                     env=fixture.environment(fixture.SERVER_LIBRARY,
+                                             MUST_USE_PROTOCOL_HEADER=1)
+                     ) as server:
+            port = int(server.wait_line(r"port (\d+)")[1])
+            with fixture.connect(port, v1() + v1("192.0.2.9")):
+                server.wait_line(r"client 192.0.2.1 1111 b'PROXY TCP4")
 
 
 class Mistakes(unittest.TestCase):
