@@ -5,7 +5,7 @@
  *
  *	sandboxed WAY ADDRESS CALL...
  *
- * WAY is how it waits for connections: epoll, epoll-raw (registered by the bare
+ * ADDRESS is one of the internet, or the path of a Unix socket. WAY is how it waits for connections: epoll, epoll-raw (registered by the bare
  * system call, and non-blocking), poll, poll-many (beside 70 descriptors that
  * are none), select, blocking (a signal handler runs now and then), threads
  * (four of them block in accept) or forking (each connection is a child's).
@@ -39,6 +39,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MOST 128	/* calls that may be named, and then some */
@@ -60,6 +61,7 @@ static const struct {
 	CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(rt_sigtimedwait)
 	CALL(sched_yield) CALL(sendmsg)
 	CALL(set_robust_list) CALL(setsockopt) CALL(shutdown) CALL(socket)
+	CALL(socketpair)
 	CALL(timerfd_create) CALL(timerfd_gettime) CALL(timerfd_settime)
 	CALL(write) CALL(writev)
 #ifdef SYS_epoll_wait
@@ -155,8 +157,10 @@ static void serve_client(int fd, const struct sockaddr_storage *client)
 
 	if (client->ss_family == AF_INET)
 		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-	else
+	else if (client->ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+	else
+		strcpy(text, "unix");
 	to.iov_len = strlen(text);
 	if (recvmsg(fd, &message, 0) > 0)
 		sendmsg(fd, &reply, MSG_NOSIGNAL);
@@ -303,6 +307,19 @@ static void start_way(const char *way)
 		signal(SIGCHLD, SIG_IGN);
 }
 
+static void start_listening_unix(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	if (bind(listener, (const void *)&name, sizeof(name)) != 0 ||
+	    listen(listener, 64) != 0)
+		die(path);
+	puts("port 0");
+	fflush(stdout);
+}
+
 static void start_listening(const char *address)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST,
@@ -332,7 +349,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	wait = choose_wait(argv[1]);
-	start_listening(argv[2]);
+	if (argv[2][0] == '/')
+		start_listening_unix(argv[2]);
+	else
+		start_listening(argv[2]);
 	start_way(argv[1]);
 	confine(argv + 3);
 	for (;;) {

@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -46,7 +47,7 @@ KERNELS = {
 HEADS = {
     "accept": lambda way, settings: True,
     "getpeername": lambda way, settings: way in ("epoll", "select"),
-    "LIBPROXYPROTO_UNIX": lambda way, settings: False,
+    "LIBPROXYPROTO_UNIX": lambda way, settings: "UNIX" in settings,
     "fork": lambda way, settings: way == "forking",
     "epoll": lambda way, settings: way == "epoll-raw",
     "LIBPROXYPROTO_DEBUG": lambda way, settings: "DEBUG" in settings,
@@ -118,6 +119,12 @@ class Server(fixture.Program):
             raise unittest.SkipTest("the kernel refuses seccomp")
 
     def connect(self, data, source=GOOD_FROM):
+        if self.host.startswith("/"):
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(fixture.PATIENCE)
+            client.connect(self.host)
+            client.sendall(data)
+            return client
         return fixture.connect(self.port, data, self.host,
                                None if ":" in self.host else source)
 
@@ -202,6 +209,31 @@ class Sandboxed(unittest.TestCase):
             with self.subTest(way), Server(way, {}, "::1") as server:
                 self.check_all(server, {})
 
+    def check_unix(self, server):
+        self.check_client(server, v1("192.0.2.5") + b"x", "192.0.2.5")
+        self.check_client(server, b"PROXY TCP9\r\n", None)
+        with server.connect(v1("192.0.2.6")[:20]) as late:
+            self.check_client(server, v1("192.0.2.5") + b"x", "192.0.2.5")
+            late.sendall(v1("192.0.2.6")[20:] + b"x")
+            self.assertIn(told(late), ("192.0.2.6", "unix"))
+
+    def unix_server(self, way, before=()):
+        folder = fixture.folder(self.addCleanup)
+        return Server(way, {"UNIX": "yes"}, folder + "/socket", before)
+
+    def test_unix(self):
+        for way in "epoll", "poll", "select", "blocking", "threads":
+            with self.subTest(way), self.unix_server(way) as server:
+                self.check_unix(server)
+
+    def unix_calls(self):
+        with tempfile.NamedTemporaryFile("r") as trace, self.unix_server(
+                "poll", ("strace", "-f", "-qq", "-o", trace.name)) as server:
+            self.check_unix(server)
+            text = trace.read()
+        text = text[text.index("seccomp("):]
+        return set(re.findall(r"^\d+ +(\w+)\(", text, re.M))
+
     def test_each_call_of_the_page_is_made(self):
         """By some server, one that has no such call of its own."""
         fixture.need("strace")
@@ -218,6 +250,7 @@ class Sandboxed(unittest.TestCase):
             for head, applies in HEADS.items():
                 if applies(way, settings):
                     made[head] |= calls - set(WAYS[way])
+        made["LIBPROXYPROTO_UNIX"] = self.unix_calls()
         for head, names in listed().items():
             # where two threads meet, which they need not
             names = [name for name in names if name != "sched_yield"]
