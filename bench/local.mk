@@ -2,8 +2,9 @@
 # Benchmarks: built by `make bench-programs`, run by `./dev bench`. They report
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/measure.h bench/parts.py \
-	bench/report.py bench/rounds.py bench/run.py bench/servers.py
-bench_programs = bench/note bench/echo bench/load bench/parse bench/start
+	bench/report.py bench/rounds.py bench/run.py bench/servers.py bench/udp.py
+bench_programs = bench/note bench/echo bench/load bench/parse bench/start \
+	bench/udp
 EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions
 check_PROGRAMS += bench/once
@@ -22,6 +23,9 @@ bench_parse_SOURCES = bench/parse.c
 bench_parse_LDADD = libproxyproto_codec.la
 bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
+bench_udp_SOURCES = bench/udp.c
+bench_udp_CFLAGS = $(bench_programs_cflags)
+bench_udp_LDADD = libproxyproto-protocol.la
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs

@@ -14,6 +14,7 @@ from fixture import callgrind
 from fixture.namespaces import Namespace
 import report
 import servers
+import udp
 from rounds import BUILT, Figures, cpu_of, ratios, run_load, take_turns
 
 CONNECTIONS = 50
@@ -271,4 +272,4 @@ def scaling(options):
 
 PARTS = {"throughput": throughput, "rate": rate, "calls": calls,
          "memory": memory, "start": start, "instructions": instructions,
-         "stall": stall, "proxy": proxy, "scaling": scaling}
+         "stall": stall, "proxy": proxy, "scaling": scaling, "udp": udp.udp}

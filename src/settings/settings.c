@@ -83,6 +83,15 @@ static bool parse_choice(const char *value, const char *allowed, bool *to)
 	return *to || is_word(value, allowed, (size_t)(middle - allowed));
 }
 
+/* "spp" is of datagrams, and none of the versions. */
+static bool parse_versions(const char *value, struct pp_settings *settings)
+{
+	settings->spp = strcasecmp(value, "spp") == 0;
+	settings->versions = PP_VERSION_NONE;
+	return settings->spp || pp_number(value, strlen(value), PP_VERSION_BOTH,
+					  &settings->versions);
+}
+
 static bool parse_config(const char *value, struct pp_settings *settings)
 {
 	size_t length = strlen(value);
@@ -97,8 +106,8 @@ const struct pp_setting pp_server_settings[] = {
 	{ "DEBUG", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(debug) },
 	{ "MUST_USE_PROTOCOL_HEADER", "0", PP_SETTINGS_BOOLEAN,
 	  PP_BOOLEAN(must_use) },
-	{ "VERSION", "3", "0 (off), 1, 2 or 3 (both)",
-	  PP_NUMBER(versions, PP_VERSION_BOTH) },
+	{ "VERSION", "3", "0 (off), 1, 2, 3 (both) or spp",
+	  PP_OTHER(parse_versions) },
 	{ "TRUSTED", PP_NETWORKS_EVERYONE,
 	  "addresses and networks, no bit set beyond the prefix length, as "
 	  "192.0.2.1, 10.0.0.0/8 or 2001:db8::/32, or " PP_NETWORKS_EVERYONE,

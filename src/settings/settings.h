@@ -48,6 +48,7 @@ struct pp_settings {
 	bool must_use;
 	bool inetd;			/* server */
 	unsigned versions;		/* server: enum pp_versions */
+	bool spp;			/* UDP: Simple Proxy Protocol instead */
 	int timeout;			/* milliseconds */
 	struct pp_bytes trusted;	/* server: proxies that are believed */
 	struct pp_bytes ports;		/* server: local ports that count */

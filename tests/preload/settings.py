@@ -16,7 +16,7 @@ BOOLEAN = "1, yes, true, on, 0, no, false, off or nothing"
 SERVER = {
     "DEBUG": (BOOLEAN, ("2", "maybe", "yes ", " ", "-1", "o")),
     "MUST_USE_PROTOCOL_HEADER": (BOOLEAN, ("2", "truth", "ON!")),
-    "VERSION": ("0 (off), 1, 2 or 3 (both)",
+    "VERSION": ("0 (off), 1, 2, 3 (both) or spp",
                 ("4", "-1", "", "01", "1.0", "v1", " 1", "99999999999")),
     "TIMEOUT": ("seconds from 0.001 to 3600, with a fraction or without",
                 ("0", "", "3600.001", "-1", "1e3", "0x10", "3s", "nan",

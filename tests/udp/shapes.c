@@ -11,6 +11,7 @@
  *	nonblocking 0|1
  *	ready			whether there is something to receive
  *	send SIZE ADDRESS PORT	by sendto
+ *	sendmany COUNT ADDRESS PORT	by sendmmsg, a number each
  *
  * NAME and CONTROL are the room for them, NAME -1 for a NULL pointer.
  */
@@ -255,6 +256,30 @@ static void send_to(const char *text, int port, size_t size)
 	printf(" %d\n", errno);
 }
 
+static void send_many(const char *text, int port, unsigned count)
+{
+	struct mmsghdr headers[MESSAGES];
+	unsigned long length = 0;
+	int sent;
+
+	parse_address(text, port);
+	memset(headers, 0, sizeof(headers));
+	for (unsigned n = 0; n < count && n < MESSAGES; n++) {
+		messages[n].parts[0].iov_base = memory + 4 * n;
+		messages[n].parts[0].iov_len = 3;
+		snprintf((char *)memory + 4 * n, 4, "%03u", n);
+		headers[n].msg_hdr.msg_name = &address;
+		headers[n].msg_hdr.msg_namelen = address_length;
+		headers[n].msg_hdr.msg_iov = messages[n].parts;
+		headers[n].msg_hdr.msg_iovlen = 1;
+	}
+	errno = 0;
+	sent = sendmmsg(server, headers, count, 0);
+	for (int n = 0; n < sent; n++)
+		length += headers[n].msg_len;
+	printf("sendmany: %d %d %lu\n", sent, errno, length);
+}
+
 static void obey(char *line)
 {
 	static struct shape shape;
@@ -279,6 +304,9 @@ static void obey(char *line)
 		printf("ready: %d\n", poll(&state, 1, 0));
 	} else if (sscanf(line, "send %d %63s %d", &value, text, &name) == 3) {
 		send_to(text, name, (size_t)value);
+	} else if (sscanf(line, "sendmany %d %63s %d", &value, text, &name) ==
+		   3) {
+		send_many(text, name, (unsigned)value);
 	} else if (sscanf(line, "%15s %n", way, &at) == 1 &&
 		   parse_shape(line + at, &shape)) {
 		receive(way, &shape);

@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool has_edges;
 static const uint64_t key[2] = { 7, 8 };
 static struct pp_clients *clients;
 #define PORT 53
 
 static void begin(unsigned limit)
 {
-	clients = pp_clients_make(limit, key);
+	clients = pp_clients_make(limit, has_edges, key);
 	ck_assert_ptr_nonnull(clients);
 }
 
@@ -49,22 +50,41 @@ static union pp_address proxy_of(unsigned n)
 	return address;
 }
 
+/* With an edge that differs from its proxy. */
+static struct pp_route route_of(unsigned n)
+{
+	struct pp_route route = { proxy_of(n), { .sa.sa_family = AF_UNSPEC } };
+
+	if (has_edges) {
+		route.proxy.in6.sin6_scope_id = 0;
+		route.edge = client_of(n + 5);
+	}
+	return route;
+}
+
+static bool is_same(const struct pp_route *a, const struct pp_route *b)
+{
+	return pp_address_equal(&a->proxy, &b->proxy) &&
+	       (has_edges ? pp_address_equal(&a->edge, &b->edge)
+			  : a->edge.sa.sa_family == AF_UNSPEC);
+}
+
 static void put(unsigned n, unsigned proxy)
 {
 	const union pp_address client = client_of(n);
-	const union pp_address through = proxy_of(proxy);
+	const struct pp_route route = route_of(proxy);
 
-	pp_clients_put(clients, &client, PORT, &through);
+	pp_clients_put(clients, &client, PORT, &route);
 }
 
 static bool has(unsigned n, unsigned proxy)
 {
 	const union pp_address client = client_of(n);
-	const union pp_address through = proxy_of(proxy);
-	union pp_address found;
+	const struct pp_route route = route_of(proxy);
+	struct pp_route found;
 
 	return pp_clients_find(clients, &client, PORT, &found) &&
-	       pp_address_equal(&found, &through);
+	       is_same(&found, &route);
 }
 
 SUITE_AROUND("clients", NULL, end);
@@ -87,16 +107,17 @@ TEST(families_and_ports)
 	const union pp_address inet = address_of("192.0.2.1", 7);
 	const union pp_address mapped = address_of("::ffff:192.0.2.1", 7);
 	const union pp_address other = address_of("192.0.2.1", 8);
-	const union pp_address proxy = address_of("192.0.2.10", 99);
-	union pp_address found = other;
+	const struct pp_route route = { address_of("192.0.2.10", 99),
+					{ .sa.sa_family = AF_UNSPEC } };
+	struct pp_route found = { other, other };
 
 	begin(8);
-	pp_clients_put(clients, &inet, PORT, &proxy);
+	pp_clients_put(clients, &inet, PORT, &route);
 	ck_assert(pp_clients_find(clients, &mapped, PORT, &found));
-	assert_address(&found, "192.0.2.10", 99);
+	assert_address(&found.proxy, "192.0.2.10", 99);
+	ck_assert_int_eq(found.edge.sa.sa_family, AF_UNSPEC);
 	ck_assert(!pp_clients_find(clients, &mapped, PORT + 1, &found));
 	ck_assert(!pp_clients_find(clients, &other, PORT, &found));
-	assert_address(&found, "192.0.2.10", 99);
 }
 
 /* In a small table it is the oldest of all that goes. */
@@ -174,25 +195,22 @@ static void *put_all(void *argument)
 
 static void *find_all(void *argument)
 {
-	const union pp_address none = { .sa.sa_family = AF_UNSPEC };
-
 	(void)argument;
 	for (unsigned i = 0; !atomic_load(&is_over); i++) {
 		const unsigned n = i % 300;
 		const union pp_address client = client_of(n);
-		const union pp_address one = proxy_of(n), two = proxy_of(n + 1000);
-		union pp_address found = none;
+		const struct pp_route one = route_of(n);
+		const struct pp_route two = route_of(n + 1000);
+		struct pp_route found;
 
 		if (pp_clients_find(clients, &client, PORT, &found) &&
-		    !pp_address_equal(&found, &one) &&
-		    !pp_address_equal(&found, &two))
+		    !is_same(&found, &one) && !is_same(&found, &two))
 			atomic_fetch_add(&wrong, 1);
 	}
 	return NULL;
 }
 
-/* Never one half of an entry and one half of another. */
-TEST(threads)
+static void run_threads(void)
 {
 	const unsigned steps[] = { 1, 7 };
 	pthread_t writers[2], reader;
@@ -209,4 +227,40 @@ TEST(threads)
 	pthread_join(reader, NULL);
 	ck_assert_uint_eq(atomic_load(&wrong), 0);
 	ck_assert_uint_le(pp_clients_count(clients), 202);
+}
+
+/* Never one half of an entry and one half of another. */
+TEST(threads)
+{
+	run_threads();
+}
+
+TEST(edges)
+{
+	has_edges = true;
+	begin(8);
+	put(1, 1);
+	put(2, 2);
+	put(1, 3);
+	ck_assert(has(1, 3));
+	ck_assert(has(2, 2));
+	end();
+	run_threads();
+}
+
+TEST(shared_proxies)
+{
+	const union pp_address client = client_of(1);
+	const union pp_address one = proxy_of(1), two = proxy_of(2);
+
+	begin(100);
+	put(1, 1);
+	put(2, 2);
+	ck_assert(!pp_clients_share(clients, &client, PORT, &one));
+	put(3, 1);
+	ck_assert(pp_clients_share(clients, &client, PORT, &one));
+	ck_assert(!pp_clients_share(clients, &client, PORT + 1, &one));
+	put(3, 2);
+	ck_assert(!pp_clients_share(clients, &client, PORT, &one));
+	ck_assert(pp_clients_share(clients, &client, PORT, &two));
 }

@@ -358,8 +358,8 @@ TEST(the_message)
 {
 	ck_assert(!take(pp_server_settings, "VERSION", "4"));
 	ck_assert_str_eq(error.text, "LIBPROXYPROTO_VERSION=\"4\" is not "
-				     "valid: it takes 0 (off), 1, 2 or 3 "
-				     "(both)");
+				     "valid: it takes 0 (off), 1, 2, 3 "
+				     "(both) or spp");
 }
 
 TEST(the_first_message_stays)

@@ -17,7 +17,7 @@
 	" is not valid: it takes seconds from 0.001 to 3600, with a "      \
 	"fraction or without"
 #define BAD_VERSION                                                        \
-	" is not valid: it takes 0 (off), 1, 2 or 3 (both)"
+	" is not valid: it takes 0 (off), 1, 2, 3 (both) or spp"
 #define BAD_BOOLEAN                                                        \
 	" is not valid: it takes 1, yes, true, on, 0, no, false, off or "  \
 	"nothing"

@@ -38,7 +38,7 @@ struct entry {
 	_Atomic uint64_t client[2];
 	_Atomic uint64_t proxy[2];
 	_Atomic uint32_t used;	/* the clock when it was last used */
-	_Atomic uint32_t scope;	/* the proxy's */
+	_Atomic uint32_t scope;	/* the proxy's; or the edge's port */
 };
 
 struct bucket {
@@ -49,6 +49,7 @@ struct bucket {
 struct pp_clients {
 	uint64_t key[2];
 	size_t mapped;
+	_Atomic uint64_t *edges; /* two words each entry, or NULL */
 	uint32_t limit;
 	uint32_t count_of_buckets;
 	_Atomic uint32_t count;
@@ -81,6 +82,7 @@ struct client {
 struct place {
 	_Atomic uint64_t *tag;
 	struct entry *entry;
+	_Atomic uint64_t *edge;	/* or NULL */
 	uint64_t value;
 };
 
@@ -124,9 +126,14 @@ static struct client client_of(struct pp_clients *clients,
 	return client;
 }
 
-static struct place place_of(struct bucket *bucket, unsigned way)
+static struct place place_of(struct pp_clients *clients, struct bucket *bucket,
+			     unsigned way)
 {
+	size_t n = (size_t)(bucket - clients->buckets) * WAYS + way;
+
 	return (struct place){ &bucket->tags[way], &bucket->entries[way],
+			       clients->edges == NULL ? NULL
+						      : clients->edges + 2 * n,
 			       get_word(&bucket->tags[way]) };
 }
 
@@ -144,11 +151,12 @@ static bool is_of_client(const struct place *place, const struct client *client)
 }
 
 /* The client's entry, the nth of them where several threads made one. */
-static bool find_entry(const struct client *client, unsigned n,
-		       struct place *place)
+static bool find_entry(struct pp_clients *clients, const struct client *client,
+		       unsigned n, struct place *place)
 {
 	for (unsigned i = 0; i < client->places; i++) {
-		*place = place_of(client->buckets[i / WAYS], i % WAYS);
+		*place = place_of(clients, client->buckets[i / WAYS],
+				 i % WAYS);
 		if (is_of_client(place, client) && n-- == 0)
 			return true;
 	}
@@ -208,7 +216,7 @@ static void keep_older(struct pp_clients *clients, const struct place *place,
 static void forget_oldest(struct pp_clients *clients)
 {
 	uint32_t count = clients->count_of_buckets, first = 0;
-	struct place oldest = { NULL, NULL, 0 };
+	struct place oldest = { .tag = NULL };
 
 	if (count > BUCKETS_SEARCHED) {
 		first = atomic_fetch_add_explicit(&clients->hand,
@@ -219,7 +227,7 @@ static void forget_oldest(struct pp_clients *clients)
 	for (uint32_t i = 0; i < count * WAYS; i++) {
 		uint32_t n = (first + i / WAYS) % clients->count_of_buckets;
 		struct place place =
-			place_of(&clients->buckets[n], i % WAYS);
+			place_of(clients, &clients->buckets[n], i % WAYS);
 
 		keep_older(clients, &place, &oldest);
 	}
@@ -231,12 +239,13 @@ static void forget_oldest(struct pp_clients *clients)
 }
 
 /* A free place in a bucket; how many there are. */
-static unsigned find_free(struct bucket *bucket, struct place *free)
+static unsigned find_free(struct pp_clients *clients, struct bucket *bucket,
+			  struct place *free)
 {
 	unsigned count = 0;
 
 	for (unsigned way = 0; way < WAYS; way++) {
-		struct place place = place_of(bucket, way);
+		struct place place = place_of(clients, bucket, way);
 
 		if (is_free(&place) && !(place.value & TAG_BUSY)) {
 			*free = place;
@@ -250,42 +259,56 @@ static unsigned find_free(struct bucket *bucket, struct place *free)
 static struct place choose_place(struct pp_clients *clients,
 				 const struct client *client)
 {
-	struct place free[2], oldest = { NULL, NULL, 0 };
+	struct place free[2], oldest = { .tag = NULL };
 	unsigned counts[2];
 
 	for (unsigned i = 0; i < 2; i++)
-		counts[i] = find_free(client->buckets[i], &free[i]);
+		counts[i] = find_free(clients, client->buckets[i], &free[i]);
 	if (counts[0] > 0 || counts[1] > 0)
 		return free[counts[1] > counts[0]];
 	for (unsigned i = 0; i < client->places; i++) {
 		struct place place =
-			place_of(client->buckets[i / WAYS], i % WAYS);
+			place_of(clients, client->buckets[i / WAYS],
+				 i % WAYS);
 
 		keep_older(clients, &place, &oldest);
 	}
 	return oldest;
 }
 
+/* A proxy's scope; or where there are edges the port of that. */
+static uint32_t third_number(const struct place *place,
+			     const struct pp_route *route)
+{
+	if (place->edge != NULL)
+		return pp_address_port(&route->edge);
+	return route->proxy.sa.sa_family == AF_INET6
+		       ? route->proxy.in6.sin6_scope_id
+		       : 0;
+}
+
 /* Writes an entry that was claimed. */
 static void write_entry(struct pp_clients *clients, const struct place *place,
 			const struct client *client,
-			const union pp_address *proxy)
+			const struct pp_route *route)
 {
-	uint64_t ip[2];
+	uint64_t ip[2], edge[2] = { 0 };
 
-	read_ip(proxy, ip);
+	read_ip(&route->proxy, ip);
+	if (place->edge != NULL)
+		read_ip(&route->edge, edge);
 	for (unsigned i = 0; i < 2; i++) {
 		put_word(&place->entry->client[i], client->ip[i]);
 		put_word(&place->entry->proxy[i], ip[i]);
+		if (place->edge != NULL)
+			put_word(&place->edge[i], edge[i]);
 	}
-	atomic_store_explicit(&place->entry->scope,
-			      proxy->sa.sa_family == AF_INET6
-				      ? proxy->in6.sin6_scope_id
-				      : 0,
+	atomic_store_explicit(&place->entry->scope, third_number(place, route),
 			      memory_order_release);
 	note_first_use(clients, place->entry);
-	release_entry(place, client->ports |
-				     (uint64_t)pp_address_port(proxy) << 48);
+	release_entry(place,
+		      client->ports |
+			      (uint64_t)pp_address_port(&route->proxy) << 48);
 }
 
 /* The same client may have been added by another thread at once. */
@@ -294,7 +317,7 @@ static void forget_second(struct pp_clients *clients,
 {
 	struct place second;
 
-	if (find_entry(client, 1, &second) && claim_entry(&second)) {
+	if (find_entry(clients, client, 1, &second) && claim_entry(&second)) {
 		atomic_fetch_sub_explicit(&clients->count, 1,
 					  memory_order_relaxed);
 		release_entry(&second, 0);
@@ -302,7 +325,7 @@ static void forget_second(struct pp_clients *clients,
 }
 
 static void add_client(struct pp_clients *clients, const struct client *client,
-		       const union pp_address *proxy)
+		       const struct pp_route *route)
 {
 	struct place place;
 
@@ -315,44 +338,49 @@ static void add_client(struct pp_clients *clients, const struct client *client,
 	if (is_free(&place))
 		atomic_fetch_add_explicit(&clients->count, 1,
 					  memory_order_relaxed);
-	write_entry(clients, &place, client, proxy);
+	write_entry(clients, &place, client, route);
 	forget_second(clients, client);
 }
 
-static bool has_proxy(const struct place *place, const union pp_address *proxy)
+static bool has_ip(_Atomic uint64_t *words, const union pp_address *address)
 {
 	uint64_t ip[2];
 
-	read_ip(proxy, ip);
-	return place->value >> 48 == pp_address_port(proxy) &&
-	       get_word(&place->entry->proxy[0]) == ip[0] &&
-	       get_word(&place->entry->proxy[1]) == ip[1] &&
-	       (proxy->sa.sa_family == AF_INET ||
-		atomic_load_explicit(&place->entry->scope,
-				     memory_order_acquire) ==
-			proxy->in6.sin6_scope_id);
+	read_ip(address, ip);
+	return get_word(&words[0]) == ip[0] && get_word(&words[1]) == ip[1];
+}
+
+static bool has_route(const struct place *place, const struct pp_route *route)
+{
+	return place->value >> 48 == pp_address_port(&route->proxy) &&
+	       has_ip(place->entry->proxy, &route->proxy) &&
+	       (place->edge == NULL || has_ip(place->edge, &route->edge)) &&
+	       atomic_load_explicit(&place->entry->scope,
+				    memory_order_acquire) ==
+		       third_number(place, route);
 }
 
 void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
-		    in_port_t local, const union pp_address *proxy)
+		    in_port_t local, const struct pp_route *route)
 {
 	const struct client key = client_of(clients, client, local);
 	struct place place;
 
-	if (!find_entry(&key, 0, &place))
-		add_client(clients, &key, proxy);
-	else if (has_proxy(&place, proxy))
+	if (!find_entry(clients, &key, 0, &place))
+		add_client(clients, &key, route);
+	else if (has_route(&place, route))
 		note_use(clients, place.entry);
 	else if (claim_entry(&place))
-		write_entry(clients, &place, &key, proxy);
+		write_entry(clients, &place, &key, route);
 }
 
 /* Is an entry being written that may become the client's? */
-static bool is_awaited(const struct client *client)
+static bool is_awaited(struct pp_clients *clients, const struct client *client)
 {
 	for (unsigned i = 0; i < client->places; i++) {
 		struct place place =
-			place_of(client->buckets[i / WAYS], i % WAYS);
+			place_of(clients, client->buckets[i / WAYS],
+				 i % WAYS);
 
 		if ((place.value & TAG_BUSY) &&
 		    (place.value & TAG_KEY) == client->ports)
@@ -361,58 +389,92 @@ static bool is_awaited(const struct client *client)
 	return false;
 }
 
-/* Reads the proxy of an entry. False where that was changed meanwhile. */
-static bool read_proxy(const struct place *place, union pp_address *proxy)
+static void write_address(_Atomic uint64_t *words, in_port_t port,
+			  uint32_t scope, union pp_address *address)
 {
-	const uint64_t ip[2] = { get_word(&place->entry->proxy[0]),
-				 get_word(&place->entry->proxy[1]) };
+	const uint64_t ip[2] = { get_word(&words[0]), get_word(&words[1]) };
 
-	memset(proxy, 0, sizeof(*proxy));
-	proxy->in6.sin6_family = AF_INET6;
-	proxy->in6.sin6_port = (in_port_t)(place->value >> 48);
-	memcpy(&proxy->in6.sin6_addr, ip, sizeof(ip));
-	proxy->in6.sin6_scope_id = atomic_load_explicit(&place->entry->scope,
-							memory_order_acquire);
+	memset(address, 0, sizeof(*address));
+	address->in6.sin6_family = AF_INET6;
+	address->in6.sin6_port = port;
+	memcpy(&address->in6.sin6_addr, ip, sizeof(ip));
+	address->in6.sin6_scope_id = scope;
+	pp_address_unmap(address);
+}
+
+/* Reads an entry. False where that was changed meanwhile. */
+static bool read_route(const struct place *place, struct pp_route *route)
+{
+	const uint32_t third = atomic_load_explicit(&place->entry->scope,
+						    memory_order_acquire);
+
+	write_address(place->entry->proxy, (in_port_t)(place->value >> 48),
+		      place->edge == NULL ? third : 0, &route->proxy);
+	route->edge.sa.sa_family = AF_UNSPEC;
+	if (place->edge != NULL)
+		write_address(place->edge, (in_port_t)third, 0, &route->edge);
 	return get_word(place->tag) == place->value;
 }
 
 bool pp_clients_find(struct pp_clients *clients,
 		     const union pp_address *client, in_port_t local,
-		     union pp_address *proxy)
+		     struct pp_route *route)
 {
 	const struct client key = client_of(clients, client, local);
-	union pp_address found;
 	struct place place;
 
 	/* whoever writes may be waiting for the one that reads: not for ever */
 	for (unsigned tries = 0; tries < TRIES; tries++) {
-		if (!find_entry(&key, 0, &place)) {
-			if (!is_awaited(&key))
+		if (!find_entry(clients, &key, 0, &place)) {
+			if (!is_awaited(clients, &key))
 				return false;
-		} else if (read_proxy(&place, &found)) {
+		} else if (read_route(&place, route)) {
 			note_use(clients, place.entry);
-			pp_address_unmap(&found);
-			*proxy = found;
 			return true;
 		}
 	}
 	return false;
 }
 
-struct pp_clients *pp_clients_make(unsigned limit, const uint64_t key[2])
+bool pp_clients_share(struct pp_clients *clients,
+		      const union pp_address *client, in_port_t local,
+		      const union pp_address *proxy)
 {
-	uint32_t more = limit < SMALL ? limit : limit / 4;
+	const struct client key = client_of(clients, client, local);
+
+	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
+		struct place place = place_of(
+			clients, &clients->buckets[i / WAYS], i % WAYS);
+
+		if (!(place.value & TAG_BUSY) &&
+		    (place.value & TAG_LOCAL) == (key.ports & TAG_LOCAL) &&
+		    place.value >> 48 == pp_address_port(proxy) &&
+		    has_ip(place.entry->proxy, proxy) &&
+		    !is_of_client(&place, &key))
+			return true;
+	}
+	return false;
+}
+
+struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
+				   const uint64_t key[2])
+{
+	/* a quarter more than so many would be more than 64 bytes each */
+	uint32_t more = limit < SMALL ? limit : has_edges ? 0 : limit / 4;
 	uint32_t buckets = (limit + more) / WAYS + 1;
 	size_t size = sizeof(struct pp_clients) +
 		      buckets * sizeof(struct bucket);
-	struct pp_clients *clients = pp_memory_map(size);
+	size_t edges = has_edges ? buckets * WAYS * 2 * sizeof(uint64_t) : 0;
+	struct pp_clients *clients = pp_memory_map(size + edges);
 
 	if (clients == NULL)
 		return NULL;
 	memcpy(clients->key, key, sizeof(clients->key));
-	clients->mapped = size;
+	clients->mapped = size + edges;
 	clients->limit = limit;
 	clients->count_of_buckets = buckets;
+	if (has_edges)
+		clients->edges = (void *)((char *)clients + size);
 	return clients;
 }
 

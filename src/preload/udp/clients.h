@@ -16,28 +16,37 @@
 
 struct pp_clients;
 
+/* Where a client is. */
+struct pp_route {
+	union pp_address proxy;	/* whom its datagrams come from */
+	/* with Simple Proxy Protocol, where it sends to; else AF_UNSPEC */
+	union pp_address edge;
+};
+
 /*
  * An empty table for so many clients, at most 64 bytes each (of less than a
- * thousand, 96); the key is a
- * secret, so that nobody can choose clients that get in each other's way. NULL
- * without memory.
+ * thousand, 96), with edges or without. The key is a secret, so that nobody can
+ * choose clients that get in each other's way. NULL without memory.
  */
-struct pp_clients *pp_clients_make(unsigned limit, const uint64_t key[2]);
+struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
+				   const uint64_t key[2]);
 
 /*
- * The client came through this proxy to the local port (in network order).
- * Neither address is AF_UNSPEC; v4-mapped ones are IPv4.
+ * The client came by this route to the local port (in network order). No
+ * address is v4-mapped; where there are edges scopes are left out.
  */
 void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
-		    in_port_t local, const union pp_address *proxy);
+		    in_port_t local, const struct pp_route *route);
 
-/*
- * The proxy of a client of that local port. False where none is known, of which
- * *proxy is left alone. An IPv4 one is AF_INET.
- */
+/* The route of a client of that local port; false where none is known. */
 bool pp_clients_find(struct pp_clients *clients,
 		     const union pp_address *client, in_port_t local,
-		     union pp_address *proxy);
+		     struct pp_route *route);
+
+/* Has another client this one's proxy? Looks at all of them. */
+bool pp_clients_share(struct pp_clients *clients,
+		      const union pp_address *client, in_port_t local,
+		      const union pp_address *proxy);
 
 /* How many there are, for tests. */
 unsigned pp_clients_count(const struct pp_clients *clients);

@@ -5,6 +5,7 @@
 #include "preload/udp/datagram.h"
 
 #include "protocol/header.h"
+#include "protocol/spp.h"
 
 #include <sys/socket.h>
 
@@ -57,6 +58,16 @@ static bool judge_header(const uint8_t *bytes, struct pp_header *header,
 	}
 }
 
+/* With Simple Proxy Protocol alone. */
+static bool judge_spp(const struct pp_settings *settings, const uint8_t *bytes,
+		      size_t size, struct pp_datagram *datagram)
+{
+	if (!pp_spp_parse(bytes, size, &datagram->client, &datagram->edge))
+		return judge_bare(settings, datagram, "no header");
+	datagram->header = PP_SPP_LENGTH;
+	return true;
+}
+
 bool pp_datagram_judge(const struct pp_settings *settings,
 		       const union pp_address *peer, const uint8_t *bytes,
 		       size_t size, struct pp_datagram *datagram)
@@ -65,9 +76,12 @@ bool pp_datagram_judge(const struct pp_settings *settings,
 
 	datagram->header = 0;
 	datagram->client.sa.sa_family = AF_UNSPEC;
+	datagram->edge.sa.sa_family = AF_UNSPEC;
 	datagram->reason = NULL;
 	if (!pp_networks_have(&settings->trusted, peer))
 		return judge_bare(settings, datagram, "not trusted");
+	if (settings->spp)
+		return judge_spp(settings, bytes, size, datagram);
 	/* a few bytes like its first, as SIP's CR LF CR LF, are none */
 	if (size < SIGNATURE)
 		return judge_bare(settings, datagram, "no header");

@@ -21,6 +21,8 @@ struct pp_datagram {
 	size_t header;
 	/* Who sent it; AF_UNSPEC where that is who the kernel names. */
 	union pp_address client;
+	/* With Simple Proxy Protocol, where it sent it to; else AF_UNSPEC. */
+	union pp_address edge;
 	/* Why there is no client, or why it is dropped; a constant text. */
 	const char *reason;
 };

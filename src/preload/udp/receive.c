@@ -7,6 +7,7 @@
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/udp/buffers.h"
+#include "preload/udp/connected.h"
 #include "preload/udp/route.h"
 #include "preload/udp/sockets.h"
 
@@ -76,6 +77,20 @@ static void report_datagram(const struct pp_udp_call *call,
 		  what, who);
 }
 
+/* Is it of another client than the one that the socket is connected to? */
+static bool is_of_other(const struct pp_udp_call *call,
+			const struct pp_datagram *datagram)
+{
+	union pp_address connected, client = datagram->client;
+
+	if (!(call->word & PP_UDP_CONNECTED) ||
+	    client.sa.sa_family == AF_UNSPEC ||
+	    !pp_connected_client(call->fd, &connected))
+		return false;
+	pp_address_unmap(&client);
+	return !pp_address_equal(&client, &connected);
+}
+
 bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 		  const uint8_t *bytes, size_t size,
 		  struct pp_datagram *datagram)
@@ -83,11 +98,15 @@ bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 	const struct pp_settings *settings = pp_configuration();
 	bool good = pp_datagram_judge(settings, peer, bytes, size, datagram);
 
+	if (good && is_of_other(call, datagram)) {
+		datagram->reason = "the socket is connected to another client";
+		good = false;
+	}
 	if (settings->debug)
 		report_datagram(call, peer, datagram, good);
 	if (good && datagram->client.sa.sa_family != AF_UNSPEC)
 		pp_route_learn(&datagram->client, pp_udp_port(call->word),
-			       peer);
+			       &(struct pp_route){ *peer, datagram->edge });
 	return good;
 }
 

@@ -3,21 +3,30 @@
 #ifndef PP_PRELOAD_UDP_ROUTE_H
 #define PP_PRELOAD_UDP_ROUTE_H
 
+#include "preload/udp/clients.h"
 #include "protocol/address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* The client came through the proxy to that local port. Keeps errno. */
+/* The client came by that route to the local port. Keeps errno. */
 void pp_route_learn(const union pp_address *client, in_port_t local,
-		    const union pp_address *proxy);
+		    const struct pp_route *route);
 
 /*
- * Where what a program sends to an address has to go, by a descriptor of that
- * word: false where that is the address itself. Keeps errno.
+ * Who is sent to at an address by a descriptor of that word, and by which
+ * route. False where that is no client, and the kernel goes to the address.
  */
 bool pp_route_find(uint64_t word, const struct sockaddr *address,
-		   socklen_t length, union pp_address *to);
+		   socklen_t length, union pp_address *client,
+		   struct pp_route *route);
+
+/* Do other clients of the socket have the same proxy, address and port? */
+bool pp_route_is_shared(uint64_t word, const union pp_address *client,
+			const struct pp_route *route);
+
+/* Is there any client to be sent to? */
+bool pp_route_any(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
+#include "preload/udp/connected.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -32,7 +33,9 @@ int pp_udp_inherited = STDERR_FILENO + 1;
 
 bool pp_udp_is_on(void)
 {
-	return pp_configuration()->versions & PP_VERSION_2;
+	const struct pp_settings *settings = pp_configuration();
+
+	return settings->spp || (settings->versions & PP_VERSION_2);
 }
 
 static _Atomic uint64_t *find_word(int fd, bool make)
@@ -63,7 +66,21 @@ static void set_word(int fd, uint64_t value)
 
 	if (word != NULL &&
 	    atomic_load_explicit(word, memory_order_relaxed) != value)
-		atomic_store_explicit(word, value, memory_order_relaxed);
+		atomic_store_explicit(word, value, memory_order_release);
+}
+
+void pp_udp_set_flags(int fd, uint64_t word, uint64_t mask, uint64_t flags)
+{
+	_Atomic uint64_t *at = find_word(fd, false);
+	uint64_t before;
+
+	if (at == NULL)
+		return;
+	before = atomic_load_explicit(at, memory_order_relaxed);
+	while (((before ^ word) & ~mask) == 0 &&
+	       !atomic_compare_exchange_weak(at, &before,
+					     (before & ~mask) | flags))
+		;
 }
 
 /* May this process write to the table? One system call. */
@@ -82,7 +99,7 @@ static int socket_option(int fd, int option)
 	return value;
 }
 
-static bool is_udp_socket(int fd)
+bool pp_udp_is_udp(int fd)
 {
 	int protocol = socket_option(fd, SO_PROTOCOL);
 
@@ -134,7 +151,7 @@ uint64_t pp_udp_ask_again(int fd)
 	int error = errno;
 	uint64_t word = PP_UDP_OTHER;
 
-	if (is_udp_socket(fd) && pp_configuration_require_valid(fd))
+	if (pp_udp_is_udp(fd) && pp_configuration_require_valid(fd))
 		word = examine_socket(fd);
 	if (is_owner())
 		set_word(fd, word);
@@ -190,7 +207,7 @@ PP_EXPORT int socket(int family, int type, int protocol)
 PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int error = errno, result;
-	bool udp = pp_is_internet_socket(fd) && is_udp_socket(fd);
+	bool udp = pp_is_internet_socket(fd) && pp_udp_is_udp(fd);
 
 	errno = error;
 	if (udp && !pp_configuration_require_valid(fd))
@@ -274,9 +291,15 @@ PP_EXPORT void closefrom(int first)
 /* A duplicate is what it is a duplicate of. */
 static int follow_duplicate(int fd, int number)
 {
-	if (number >= 0 && number != fd &&
-	    pp_udp_word(fd) != pp_udp_word(number) && is_owner())
-		set_word(number, pp_udp_word(fd));
+	const uint64_t word = pp_udp_word(fd);
+
+	if (number < 0 || number == fd ||
+	    (word == PP_UDP_UNKNOWN && pp_udp_word(number) == word) ||
+	    !is_owner())
+		return number;
+	if (word & PP_UDP_CONNECTED)
+		pp_connected_copy(fd, number);
+	set_word(number, word);
 	return number;
 }
 

@@ -24,6 +24,7 @@ enum pp_udp_kind {
 };
 #define PP_UDP_KIND UINT64_C(3)
 #define PP_UDP_INET6 UINT64_C(4)	/* served: of AF_INET6 */
+#define PP_UDP_CONNECTED UINT64_C(8)	/* served: to a client; connected.h */
 
 #define PP_UDP_CHUNK 1024
 #define PP_UDP_CHUNKS 1024
@@ -44,7 +45,7 @@ static inline uint64_t pp_udp_word(int fd)
 	return chunk == NULL
 		       ? 0
 		       : atomic_load_explicit(&chunk[number % PP_UDP_CHUNK],
-					      memory_order_relaxed);
+					      memory_order_acquire);
 }
 
 static inline bool pp_udp_is_served(uint64_t word)
@@ -81,6 +82,12 @@ static inline uint64_t pp_udp_ask_inherited(int fd, int first)
 
 /* Asks anew, as the kernel said what it does not say of a UDP socket. */
 uint64_t pp_udp_ask_again(int fd);
+
+/* Is it a UDP socket, whatever was known of it? */
+bool pp_udp_is_udp(int fd);
+
+/* Changes flags of a number that still has that word, but for its flags. */
+void pp_udp_set_flags(int fd, uint64_t word, uint64_t mask, uint64_t flags);
 
 /* For the library's constructor. */
 void pp_udp_sockets_start(void);
