@@ -19,7 +19,7 @@ man/libproxyproto.conf.5: $(srcdir)/man/libproxyproto.conf.5.in Makefile
 	$(make_page) $(srcdir)/man/libproxyproto.conf.5.in >$@-t && mv $@-t $@
 dist_doc_DATA = doc/benchmark.md doc/benchmark-rate.png \
 	doc/benchmark-scaling.png doc/benchmark-throughput.png \
-	doc/compatibility.md
+	doc/compatibility.md doc/deployment.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = doc/libproxyproto.conf.example \
 	examples/Makefile examples/common_name.c examples/health_check.c

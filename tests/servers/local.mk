@@ -19,6 +19,7 @@ TESTS += \
 	tests/servers/nginx.py \
 	tests/servers/readme.py
 EXTRA_DIST += \
+	tests/fixture/described.py \
 	tests/fixture/evidence.py \
 	tests/fixture/ftp.py \
 	tests/fixture/haproxy.py \
@@ -32,21 +33,28 @@ EXTRA_DIST += \
 	tests/fixture/syslog.py \
 	tests/fixture/unix_servers.py \
 	tests/servers/README \
+	tests/servers/admin_agents.py \
 	tests/servers/apache.py \
 	tests/servers/asyncio_server.py \
 	tests/servers/clients.py \
 	tests/servers/demo.py \
+	tests/servers/deployment.py \
 	tests/servers/dnsmasq.py \
+	tests/servers/directories_and_proxies.py \
+	tests/servers/dns_over_tcp.py \
 	tests/servers/dovecot.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
 	tests/servers/exim.py \
+	tests/servers/file_servers.py \
 	tests/servers/haproxy_itself.py \
 	tests/servers/health.py \
+	tests/servers/hello.c \
 	tests/servers/http_server.py \
 	tests/servers/inetd.py \
 	tests/servers/java.py \
 	tests/servers/lighttpd.py \
+	tests/servers/mail_filters.py \
 	tests/servers/manual.py \
 	tests/servers/mariadb.py \
 	tests/servers/matrix.py \
@@ -64,6 +72,8 @@ EXTRA_DIST += \
 	tests/servers/postgresql.py \
 	tests/servers/proftpd.py \
 	tests/servers/pureftpd.py \
+	tests/servers/queues_and_logs.py \
+	tests/servers/rack_and_psgi.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
 	tests/servers/ruby.py \
@@ -72,6 +82,7 @@ EXTRA_DIST += \
 	tests/servers/socket_server.py \
 	tests/servers/sshd.py \
 	tests/servers/tcpserver.py \
+	tests/servers/telephony_and_chat.py \
 	tests/servers/tell_client.py \
 	tests/servers/tinyproxy.py \
 	tests/servers/trusted_proxy.py \
@@ -79,4 +90,5 @@ EXTRA_DIST += \
 	tests/servers/unix_sockets.py \
 	tests/servers/unreachable.py \
 	tests/servers/vsftpd.py \
+	tests/servers/wsgi.py \
 	tests/servers/xinetd.py

@@ -190,7 +190,7 @@ class Settings(unittest.TestCase):
     def test_no_document_names_another_variable(self):
         known = {*table("server"), *table("client")}
         for path in ("README", "NEWS", "ChangeLog",
-                     "doc/libproxyproto.conf.example",
+                     "doc/deployment.md", "doc/libproxyproto.conf.example",
                      *map(manual.path, ALL_PAGES)):
             with self.subTest(path):
                 text = re.sub("^[.]Dt .*", "", read(path), flags=re.M)
