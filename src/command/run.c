@@ -119,10 +119,6 @@ static int run_supervised(const struct task *task, char *argv[])
 		.connect = task->library == PP_LIBRARY_CLIENT,
 	};
 
-	if (how.connect)
-		return pp_complain(task->subcommand, "%s: this version does "
-				   "not supervise clients: it takes "
-				   "--how=preload", argv[0]);
 	if (!leave_library_out(task))
 		return PP_EXIT_OWN;
 	return pp_supervise(argv, &how);

@@ -5,6 +5,7 @@
 #include "connection/send.h"
 
 #include "connection/clock.h"
+#include "connection/report.h"
 #include "protocol/tlv.h"
 
 #include <arpa/inet.h>
@@ -217,4 +218,54 @@ int pp_send_rest(int fd, const struct pp_send_way *way, const void *bytes,
 	set_option(fd, TCP_CORK, cork);
 	set_option(fd, TCP_NODELAY, nodelay);
 	return error;
+}
+
+bool pp_outgoing_is_to_nobody(const union pp_address *to)
+{
+	union pp_address plain = *to;
+
+	pp_address_unmap(&plain);
+	if (plain.sa.sa_family == AF_INET)
+		return plain.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&plain.in6.sin6_addr);
+}
+
+void pp_outgoing_find_destination(union pp_address *to,
+				  const union pp_address *own)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	union pp_address bound = *own;
+
+	pp_address_unmap(to);
+	if (!pp_outgoing_is_to_nobody(to))
+		return;
+	pp_address_unmap(&bound);
+	if (to->sa.sa_family == AF_INET6 && bound.sa.sa_family != AF_INET) {
+		to->in6.sin6_addr = in6addr_loopback;
+		return;
+	}
+	in.sin_port = pp_address_port(to);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (to->sa.sa_family == AF_INET && bound.sa.sa_family == AF_INET &&
+	    !pp_outgoing_is_to_nobody(&bound))
+		in.sin_addr = bound.in.sin_addr;
+	to->in = in;
+}
+
+void pp_report_sent(const char *who, const struct pp_settings *settings,
+		    int fd, size_t length, const struct pp_stated *stated,
+		    int error)
+{
+	char from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
+	const char *what = "raw";
+
+	if (settings->raw.at == NULL)
+		what = settings->send_version == 1 ? "v1" : "v2";
+	pp_report(who,
+		  "connect: fd %d: %s header of %zu bytes: client %s, "
+		  "destination %s: %s",
+		  fd, what, length,
+		  pp_address_text(&stated->source, from, sizeof(from)),
+		  pp_address_text(&stated->destination, to, sizeof(to)),
+		  error == 0 ? "sent" : strerror(-error));
 }

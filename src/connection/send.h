@@ -66,4 +66,22 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 			  const union pp_address *connected, uint8_t *bytes,
 			  size_t size, struct pp_stated *stated);
 
+/* Is it the address of nobody (0.0.0.0, ::), of whatever port? */
+bool pp_outgoing_is_to_nobody(const union pp_address *to);
+
+/*
+ * Where a connection gets to: not v4-mapped, and from the address of nobody to
+ * the one that its socket is bound to, or else to the loopback address.
+ */
+void pp_outgoing_find_destination(union pp_address *to,
+				  const union pp_address *own);
+
+/*
+ * For debug mode: a header of that length was sent on the connection fd, or not
+ * (-errno).
+ */
+void pp_report_sent(const char *who, const struct pp_settings *settings,
+		    int fd, size_t length, const struct pp_stated *stated,
+		    int error);
+
 #endif

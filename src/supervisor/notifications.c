@@ -5,6 +5,7 @@
 #include "supervisor/notifications.h"
 
 #include "supervisor/accept.h"
+#include "supervisor/connect.h"
 #include "supervisor/loop.h"
 #include "supervisor/names.h"
 #include "supervisor/pending.h"
@@ -89,7 +90,10 @@ static void deal_with(const struct pp_call *call)
 	case PP_CALL_GETSOCKNAME:
 		pp_get_name(call);
 		break;
-	default:
+	case PP_CALL_CONNECT:
+		pp_connect(call);
+		break;
+	case PP_CALL_NONE:
 		pp_answer_continue(call);
 	}
 }

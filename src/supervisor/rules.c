@@ -21,11 +21,14 @@ static const char prefix[] = PP_SETTINGS_PREFIX;
 #define ENTRIES (4 * PP_SETTINGS_MAX)
 
 static char *const *own_environment;
+static const struct pp_setting *table;
 static struct pp_rules *known;
 
-void pp_rules_begin(char *const *environment)
+void pp_rules_begin(char *const *environment,
+		    const struct pp_setting *own_table)
 {
 	own_environment = environment;
+	table = own_table;
 }
 
 /* A text that grows. */
@@ -185,10 +188,15 @@ static void read_rules(struct pp_rules *rules)
 {
 	char *entries[ENTRIES + 1];
 
-	pp_settings_defaults(pp_server_settings, &rules->settings);
+	pp_settings_defaults(table, &rules->settings);
 	make_environment(rules, entries);
-	pp_settings_environment(pp_server_settings, entries, &rules->settings,
+	pp_settings_environment(table, entries, &rules->settings,
 				&rules->error);
+	if (table == pp_client_settings) {
+		/* they have no file */
+		pp_settings_agree(&rules->settings, &rules->error);
+		return;
+	}
 	rules->settings.syn_cookies = pp_settings_syn_cookies();
 	if (rules->error.text[0] == '\0')
 		pp_settings_read_file_at("", rules->key, &rules->settings,
@@ -242,7 +250,9 @@ bool pp_rules_are_valid(struct pp_rules *rules)
 	if (rules->error.text[0] == '\0')
 		return true;
 	if (!rules->is_reported)
-		pp_report("libproxyproto", "%s", rules->error.text);
+		pp_report(table == pp_client_settings ? "libproxyproto_connect"
+						      : "libproxyproto",
+			  "%s", rules->error.text);
 	rules->is_reported = true;
 	return false;
 }

@@ -21,8 +21,8 @@ struct pp_rules {
 	char key[];		/* the program's name, the settings of its own */
 };
 
-/* Remembers the supervisor's environment. */
-void pp_rules_begin(char *const *environment);
+/* Remembers the supervisor's environment, and whose settings these are. */
+void pp_rules_begin(char *const *environment, const struct pp_setting *table);
 
 /* Those of a process. NULL without memory. */
 struct pp_rules *pp_rules_of(pid_t tgid);

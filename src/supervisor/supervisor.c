@@ -164,7 +164,8 @@ _Noreturn void pp_supervisor_run(const struct pp_run *command, int channel)
 		send_news(PP_NEWS_FAILED, 0);
 		_exit(PP_SUPERVISE_FAILED);
 	}
-	pp_rules_begin(environ);
+	pp_rules_begin(environ, command->how->connect ? pp_client_settings
+						      : pp_server_settings);
 	rules = pp_rules_of(getpid());
 	is_debugging = rules != NULL && rules->settings.debug;
 	put_nothing_on(STDIN_FILENO);

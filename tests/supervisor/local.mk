@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 
 # Servers that cannot be preloaded.
-EXTRA_DIST += tests/supervisor/processes.py tests/supervisor/serve.py
+EXTRA_DIST += tests/supervisor/connect.py tests/supervisor/processes.py \
+	tests/supervisor/serve.py
 if COMMAND
 if GETPEERNAME_CACHE
-TESTS += tests/supervisor/processes.py tests/supervisor/serve.py
+TESTS += tests/supervisor/connect.py tests/supervisor/processes.py \
+	tests/supervisor/serve.py
 endif
 endif

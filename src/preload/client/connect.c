@@ -108,23 +108,6 @@ static int begin_with_header(struct header *header, int fd,
 	return 0;
 }
 
-static void report_sent(const struct header *header, int fd, int error)
-{
-	const struct pp_settings *settings = pp_configuration();
-	char from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
-	const char *what = "raw";
-
-	if (settings->raw.at == NULL)
-		what = settings->send_version == 1 ? "v1" : "v2";
-	pp_report(pp_library,
-	       "connect: fd %d: %s header of %zu bytes: client %s, "
-	       "destination %s: %s",
-	       fd, what, header->length,
-	       pp_address_text(&header->stated.source, from, sizeof(from)),
-	       pp_address_text(&header->stated.destination, to, sizeof(to)),
-	       error == 0 ? "sent" : strerror(-error));
-}
-
 /*
  * Where a connection is under way, waits for it and sends what is left, if
  * anything is, and in debug mode tells of it. No cancellation point; keeps
@@ -140,7 +123,8 @@ static void end_header(struct header *header, int fd, bool under_way)
 		error = pp_send_rest(fd, &way, header->bytes, header->length,
 				     header->taken);
 	if (under_way && pp_configuration()->debug)
-		report_sent(header, fd, error);
+		pp_report_sent(pp_library, pp_configuration(), fd,
+			       header->length, &header->stated, error);
 	free_bytes(header);
 	pthread_setcancelstate(cancel, NULL);
 	errno = before;
@@ -207,38 +191,14 @@ static bool is_closed_tcp(int fd)
 	       (state.revents & POLLHUP);
 }
 
-static bool is_any(const union pp_address *address)
-{
-	if (address->sa.sa_family == AF_INET)
-		return address->in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-}
-
-/*
- * Where the kernel gets to from the address of nobody: to the one that the
- * socket is bound to, or else to the loopback address.
- */
 static void find_destination(int fd, union pp_address *to)
 {
 	union pp_address own = { .sa.sa_family = AF_UNSPEC };
 	socklen_t length = sizeof(own);
-	struct sockaddr_in in = { .sin_family = AF_INET };
 
-	pp_address_unmap(to);
-	if (!is_any(to))
-		return;
-	real_getsockname(fd, &own.sa, &length);
-	pp_address_unmap(&own);
-	if (to->sa.sa_family == AF_INET6 && own.sa.sa_family != AF_INET) {
-		to->in6.sin6_addr = in6addr_loopback;
-		return;
-	}
-	in.sin_port = pp_address_port(to);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (to->sa.sa_family == AF_INET && own.sa.sa_family == AF_INET &&
-	    !is_any(&own))
-		in.sin_addr = own.in.sin_addr;
-	to->in = in;
+	if (pp_outgoing_is_to_nobody(to))
+		real_getsockname(fd, &own.sa, &length);
+	pp_outgoing_find_destination(to, &own);
 }
 
 /*
