@@ -124,17 +124,6 @@ static int run_supervised(const struct task *task, char *argv[])
 	return pp_supervise(argv, &how);
 }
 
-/*
- * Is a program of that kind preloaded? Of clients also those that start others:
- * these cannot be supervised, and most of what they start can be preloaded.
- */
-static bool is_preloaded(const struct task *task, enum pp_program_kind kind)
-{
-	return kind == PP_PROGRAM_DYNAMIC ||
-	       (kind == PP_PROGRAM_STARTER &&
-		task->library == PP_LIBRARY_CLIENT);
-}
-
 /* Why a program is run by one means or the other, for debug mode. */
 static void tell_means(const struct task *task,
 		       const struct pp_program *program)
@@ -145,8 +134,8 @@ static void tell_means(const struct task *task,
 		return;
 	fprintf(stderr, "proxyproto: %s: %s: %s%s%s %s\n",
 		task->subcommand->name,
-		is_preloaded(task, program->kind) ? "preloaded"
-						  : "supervised",
+		program->kind == PP_PROGRAM_DYNAMIC ? "preloaded"
+						    : "supervised",
 		program->path, is_script ? ": its interpreter " : "",
 		is_script ? program->judged : "", program->reason);
 }
@@ -164,7 +153,7 @@ static int run_by_kind(const struct task *task, char *argv[])
 				   "--how=supervise says what to do",
 				   program.path, program.reason);
 	tell_means(task, &program);
-	if (is_preloaded(task, program.kind))
+	if (program.kind == PP_PROGRAM_DYNAMIC)
 		return run_preloaded(task, argv);
 	return run_supervised(task, argv);
 }

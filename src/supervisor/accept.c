@@ -175,8 +175,9 @@ static struct pp_note note_of(const struct pp_waiting *connection)
 
 static void report_outcome(const struct arrival *arrival, const char *outcome)
 {
-	pp_report_outcome(settings_of(arrival), "accept", -1,
-			  &arrival->at.proxy, outcome,
+	/* the program has no number for it: this one is ours */
+	pp_report_outcome(settings_of(arrival), "accept",
+			  arrival->at.receive.fd, &arrival->at.proxy, outcome,
 			  arrival->at.decision.reason);
 }
 

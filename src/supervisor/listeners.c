@@ -147,7 +147,8 @@ static void examine(struct pp_listener *listener, int fd,
 
 	listener->rules = rules;
 	getsockname(fd, &listener->address.sa, &length);
-	listener->is_ours = pp_is_tcp_socket(fd) &&
+	listener->is_ours = rules->settings.versions != PP_VERSION_NONE &&
+			    pp_is_tcp_socket(fd) &&
 			    pp_admission_has_port(&rules->settings, fd);
 	if (listener->is_ours)
 		pp_admission_defer_accept(&rules->settings, fd);

@@ -67,8 +67,8 @@ void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 	waiting->receive.keep = waiting->rules->settings.debug;
 	pp_receive_keep(&waiting->receive, peeked);
 	if (!pp_note_write_header(waiting->receive.fd, &waiting->proxy, header))
-		pp_report_outcome(&waiting->rules->settings, "accept", -1,
-				  &waiting->proxy, "not remembered",
+		pp_report_outcome(&waiting->rules->settings, "accept",
+				  waiting->receive.fd, &waiting->proxy, "not remembered",
 				  "its socket takes no note");
 	if (header->source.sa.sa_family != AF_UNSPEC &&
 	    !pp_is_proxy_shown(&waiting->rules->settings, &header->source,
@@ -79,8 +79,8 @@ void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 /* The program has never heard of it. */
 static void close_refused(struct pp_waiting *waiting)
 {
-	pp_report_outcome(&waiting->rules->settings, "accept", -1,
-			  &waiting->proxy, "dropped",
+	pp_report_outcome(&waiting->rules->settings, "accept",
+			  waiting->receive.fd, &waiting->proxy, "dropped",
 			  waiting->decision.reason);
 	if (waiting->pending != NULL)
 		pp_pending_join_listener(waiting->pending);

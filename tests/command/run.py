@@ -51,7 +51,7 @@ class Run(unittest.TestCase):
             self.assertEqual(server.wait(), 7)
 
     def test_shell_of_a_client(self):
-        """It is preloaded, with what it starts."""
+        """It is supervised, with what it starts."""
         with started("run", sys.executable, "-c", SERVER) as server:
             port = server.wait_line(r"port (\d+)")[1]
             done = command("connect", "--addr=192.0.2.77", "sh", "-c",

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
 
 # Servers that cannot be preloaded.
-EXTRA_DIST += tests/supervisor/connect.py tests/supervisor/processes.py \
+EXTRA_DIST += tests/supervisor/connect.py tests/supervisor/preload.py \
+	tests/supervisor/processes.py \
 	tests/supervisor/serve.py
 if COMMAND
 if GETPEERNAME_CACHE
-TESTS += tests/supervisor/connect.py tests/supervisor/processes.py \
+TESTS += tests/supervisor/connect.py tests/supervisor/preload.py \
+	tests/supervisor/processes.py \
 	tests/supervisor/serve.py
 endif
 endif
