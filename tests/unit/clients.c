@@ -226,7 +226,8 @@ static void run_threads(void)
 	atomic_store(&is_over, true);
 	pthread_join(reader, NULL);
 	ck_assert_uint_eq(atomic_load(&wrong), 0);
-	ck_assert_uint_le(pp_clients_count(clients), 202);
+	/* whoever meets another may leave one too many, for the next to mend */
+	ck_assert_uint_le(pp_clients_count(clients), 210);
 }
 
 /* Never one half of an entry and one half of another. */

@@ -324,13 +324,19 @@ static void forget_second(struct pp_clients *clients,
 	}
 }
 
+static bool is_full(const struct pp_clients *clients)
+{
+	return atomic_load_explicit(&clients->count, memory_order_relaxed) >=
+	       clients->limit;
+}
+
 static void add_client(struct pp_clients *clients, const struct client *client,
 		       const struct pp_route *route)
 {
 	struct place place;
 
-	if (atomic_load_explicit(&clients->count, memory_order_relaxed) >=
-	    clients->limit)
+	/* twice: threads that met here have left one too many */
+	for (unsigned i = 0; i < 2 && is_full(clients); i++)
 		forget_oldest(clients);
 	place = choose_place(clients, client);
 	if (place.tag == NULL || !claim_entry(&place))
