@@ -3,19 +3,19 @@
 import unittest
 
 import fixture
-from fixture.described import DescribedCase
+from fixture.described import DescribedCase, OnlyIPv4Case
 
 
-class Munin(DescribedCase, unittest.TestCase):
+class Munin(OnlyIPv4Case, unittest.TestCase):
     program = "munin-node"
     packages = ("munin-node",)
     tells = "log, allow"
-    # that of Perl's IO::Socket::INET ends the process
-    takes_ipv6_on_ipv4 = False
     test_behind_haproxy_on_ipv6 = None
     request = "version\nquit\n"
     log = r'CONNECT TCP Peer: "\[@client@\]:@client_port@"'
     log_in = "munin.log"
+    # a process for each, and it takes its time
+    test_beside_stalled_clients_where_a_header_must_be = None
     command = "munin-node --config @folder@/munin.conf"
     files = {"munin.conf": """
 host @host@

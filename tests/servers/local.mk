@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
 	tests/servers/nginx_stream.py \
+	tests/servers/opensmtpd.py \
 	tests/servers/perl_inet.py \
 	tests/servers/ngircd.py \
 	tests/servers/node.py \

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""What looks at mail, and other ways to take it in."""
+"""What looks at mail, and a server that is an application's part."""
 import unittest
 
 import fixture
-from fixture.described import DescribedCase
+from fixture.described import DescribedCase, OnlyIPv4Case
 
 
 class Spamd(DescribedCase, unittest.TestCase):
@@ -22,12 +22,10 @@ class Spamd(DescribedCase, unittest.TestCase):
              "init.pre": "loadplugin Mail::SpamAssassin::Plugin::Check\n"}
 
 
-class Postgrey(DescribedCase, unittest.TestCase):
+class Postgrey(OnlyIPv4Case, unittest.TestCase):
     program = "postgrey"
     packages = ("postgrey",)
     tells = "log"
-    # that of Perl's IO::Socket::INET ends the process
-    takes_ipv6_on_ipv4 = False
     log = r'CONNECT TCP Peer: "\[?@client@\]?:@client_port@"'
     request = ("request=smtpd_access_policy\nprotocol_state=RCPT\n"
                "client_address=192.0.2.1\nclient_name=@word@\n"
@@ -57,21 +55,6 @@ async def main():
     server = await loop.create_server(lambda: SMTP(Tell()), "@host@", @port@)
     await server.serve_forever()
 asyncio.run(main())
-"""}
-
-
-class OpenSMTPD(DescribedCase, unittest.TestCase):
-    program = "OpenSMTPD"
-    packages = ("opensmtpd",)
-    layer = "opensmtpd"     # it conflicts with Postfix
-    tells = "log"
-    request = "QUIT\r\n"
-    log = r"smtp connected address=(IPv6:)?@client@ host"
-    command = "smtpd -d -f @folder@/smtpd.conf"
-    files = {"smtpd.conf": """
-listen on @host@ port @port@
-action "local" mbox
-match for local action "local"
 """}
 
 

@@ -3,7 +3,8 @@
 import unittest
 
 import fixture
-from fixture.described import HTTP, HTTP_ANSWER, HTTP_TELLS, DescribedCase
+from fixture.described import (HTTP, HTTP_ANSWER, HTTP_TELLS, DescribedCase,
+                               OnlyIPv4Case)
 
 RACK = """
 run lambda { |env|
@@ -58,7 +59,7 @@ server.start
 """}
 
 
-class Starman(DescribedCase, unittest.TestCase):
+class Starman(OnlyIPv4Case, unittest.TestCase):
     program = "Starman, Net::Server::PreFork"
     packages = ("starman",)
     files = {"app.psgi": PSGI}
@@ -66,9 +67,7 @@ class Starman(DescribedCase, unittest.TestCase):
     answer = HTTP_ANSWER
     tells = HTTP_TELLS
     command = "starman --workers 2 --listen @address@ app.psgi"
-    # that of Perl's IO::Socket::INET ends the process
-    takes_ipv6_on_ipv4 = False
-    note = "its --listen takes no IPv6 address"
+    note = "its --listen takes no IPv6 address; " + OnlyIPv4Case.note
     test_behind_haproxy_on_ipv6 = None
 
 
