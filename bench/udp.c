@@ -64,7 +64,7 @@ static void say_port(int fd)
 	fflush(stdout);
 }
 
-static int serve_one(void)
+static void serve_one(void)
 {
 	int fd = make_socket(SOCK_DGRAM, false, 0);
 	static char bytes[SIZE];
@@ -82,7 +82,7 @@ static int serve_one(void)
 	}
 }
 
-static int serve_many(void)
+static void serve_many(void)
 {
 	int fd = make_socket(SOCK_DGRAM, false, 0);
 	static char bytes[MANY][SIZE];
@@ -112,7 +112,7 @@ static int serve_many(void)
 }
 
 /* One client behind each port of the load's. */
-static int run_hop(int port)
+static void run_hop(int port)
 {
 	int front = make_socket(SOCK_DGRAM, false, 0), count = 1;
 	struct pollfd states[SOCKETS + 1] = { { front, POLLIN, 0 } };
@@ -236,10 +236,9 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (argc == 3 && strcmp(what, "serve") == 0)
-		return strcmp(argv[2], "one") == 0 ? serve_one()
-						   : serve_many();
+		strcmp(argv[2], "one") == 0 ? serve_one() : serve_many();
 	if (argc == 3 && strcmp(what, "hop") == 0)
-		return run_hop(atoi(argv[2]));
+		run_hop(atoi(argv[2]));
 	if (argc == 6 && strcmp(what, "load") == 0)
 		return run_load(atoi(argv[2]), argv[3],
 				(size_t)atoi(argv[4]), atof(argv[5]));

@@ -158,7 +158,7 @@ class Bad(CallsCase):
         told = self.told(calls)
         self.assertEqual(len(told), 1)
         self.assertIn('VERSION="1?2??[31m999', told[0])
-        self.assertTrue(told[0].endswith("3 (both)"))
+        self.assertTrue(told[0].endswith("3 (both) or spp"))
 
     def test_others_are_not_disturbed(self):
         with tempfile.TemporaryDirectory() as folder:
