@@ -29,6 +29,7 @@ static const struct pp_setting_help settings_help[] = {
 	{ "DESTINATION", "WORD", "which local address getsockname tells" },
 	{ "IPV6_ON_IPV4", "WORD", "whom an IPv6 client on IPv4 is shown as" },
 	{ "UNIX", NULL, "Unix sockets that COMMAND listens on, too" },
+	{ "UDP_CLIENTS", "NUMBER", "how many libproxyproto_udp.so knows" },
 	{ "INETD", NULL,
 	  "COMMAND is started by inetd once a connection" },
 	{ "CONFIG", "FILE", "another settings file" },

@@ -113,13 +113,26 @@ static bool leave_library_out(const struct task *task)
 	return false;
 }
 
+/* Whether the settings can be had from a supervisor; told where not. */
+static bool check_supervised(const struct task *task, const char *command)
+{
+	const struct pp_settings *settings = &task->chosen.settings;
+
+	if (!settings->inetd && !settings->unix_listeners)
+		return true;
+	pp_complain(task->subcommand, "--%s: %s would be supervised, which has "
+		    "no such setting: it takes --how=preload",
+		    settings->inetd ? "inetd" : "unix", command);
+	return false;
+}
+
 static int run_supervised(const struct task *task, char *argv[])
 {
 	const struct pp_supervise how = {
 		.connect = task->library == PP_LIBRARY_CLIENT,
 	};
 
-	if (!leave_library_out(task))
+	if (!check_supervised(task, argv[0]) || !leave_library_out(task))
 		return PP_EXIT_OWN;
 	return pp_supervise(argv, &how);
 }

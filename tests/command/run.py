@@ -148,6 +148,15 @@ class Mistakes(unittest.TestCase):
         self.check('connect: --port="70000" is not valid: it takes a port',
                    "connect", "--port=70000")
 
+    def test_not_of_the_supervisor(self):
+        """What it does not do is not left undone silently."""
+        for option in "inetd", "unix":
+            self.check(f"run: --{option}: echo would be supervised, which has "
+                       "no such setting: it takes --how=preload", "run",
+                       "--how=supervise", f"--{option}")
+            done = command("run", f"--{option}", "--how=preload", "echo")
+            self.assertEqual(done.returncode, 0)
+
     def test_environment(self):
         self.check('run: LIBPROXYPROTO_VERSION="4" is not valid', "run",
                    env=fixture.environment(VERSION=4))
