@@ -133,6 +133,14 @@ class Rows(CallsCase):
                            (self.servers[mode], self.listeners[mode], header,
                             bytewise))
 
+    def test_one_header_alone(self):
+        """What a second proxy says behind it is data."""
+        listener, calls = self.listeners[0], self.servers[0]
+        for second in v1("192.0.2.9"), v2("192.0.2.9"):
+            self.assertEqual(
+                self.serve(calls, listener, v1() + second, False)[1:],
+                (("192.0.2.1", 1111), second + PAYLOAD))
+
     def test_stated(self):
         for name, (_, stated), turn in self.each(STATED):
             with self.subTest(name):
