@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define PP_HOOK(type, name, parameters, arguments) #name,
+#define PP_HOOK_AS(type, name, symbol, parameters, arguments) #symbol,
 #define PP_CALL PP_HOOK
 static const char *const names[] = {
 #include PP_HOOKS

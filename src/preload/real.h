@@ -34,6 +34,21 @@
 #define PP_HOOKS "preload/server/hooks.def"
 #endif
 
+/*
+ * 32-bit programs of glibc have a time_t of 32 or of 64 bits, and functions for
+ * each: headers name select so, or __select64, in callers and here. The library
+ * is compiled for 64 bits, and knows the others as real_select32 and so on.
+ */
+#ifdef HAVE___SELECT64
+struct pp_timespec32 {
+	int32_t tv_sec, tv_nsec;
+};
+
+struct pp_timeval32 {
+	int32_t tv_sec, tv_usec;
+};
+#endif
+
 /* Two C libraries, two types; musl's off_t has 64 bits everywhere. */
 #ifdef __GLIBC__
 typedef int pp_mmsg_flags;
@@ -44,6 +59,7 @@ typedef off_t pp_offset;
 #endif
 
 #define PP_HOOK(type, name, parameters, arguments) PP_REAL_##name,
+#define PP_HOOK_AS(type, name, symbol, parameters, arguments) PP_REAL_##name,
 #define PP_CALL PP_HOOK
 enum pp_real {
 #include PP_HOOKS
@@ -84,6 +100,8 @@ bool pp_real_resolve(void);
 		}                                                          \
 		return function arguments;                                 \
 	}
+#define PP_HOOK_AS(type, name, symbol, parameters, arguments) \
+	PP_HOOK(type, name, parameters, arguments)
 #define PP_CALL PP_HOOK
 #include PP_HOOKS
 

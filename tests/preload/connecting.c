@@ -246,10 +246,10 @@ static void edges(void)
 
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 	tell("wait", epoll_wait(epoll, &event, 1, 0));
-	tell("events", event.events);
+	tell("events", (long)event.events);
 	do_connect("connect", fd);
 	tell("wait", epoll_wait(epoll, &event, 1, -1));
-	tell("events", event.events);
+	tell("events", (long)event.events);
 	tell("wait", epoll_wait(epoll, &event, 1, 100));
 	tell_error(fd);
 	tell("send", send(fd, "data", 4, MSG_NOSIGNAL));

@@ -401,7 +401,7 @@ int main(int argc, char **argv)
 		answer(STDIN_FILENO, argv[2], NULL);
 		return 0;
 	}
-	if (argc != 2 || atol(argv[1]) < 1 || atol(argv[1]) > UINT32_MAX / 2) {
+	if (argc != 2 || atol(argv[1]) < 1 || atol(argv[1]) > INT32_MAX / 2) {
 		fprintf(stderr, "usage: identity COUNT\n");
 		return 2;
 	}
@@ -418,5 +418,5 @@ int main(int argc, char **argv)
 	       "%ld spawns\n",
 	       counts->right, counts->wrong, counts->lost, counts->moved,
 	       counts->forks, counts->spawns);
-	return counts->right != clients;
+	return counts->right != (long)clients;
 }

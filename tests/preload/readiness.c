@@ -211,7 +211,8 @@ static void print_sets(const struct call *call)
 static void select_twice(const struct call *call)
 {
 	const struct timespec time = { .tv_sec = call->micro.tv_sec,
-				       .tv_nsec = call->micro.tv_usec * 1000 };
+				       .tv_nsec = (long)call->micro.tv_usec *
+						  1000 };
 	struct call copy = *call;
 	struct timeval *left = &copy.micro;
 

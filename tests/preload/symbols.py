@@ -37,6 +37,8 @@ def hooks(side):
         return set()
     source = ("#include <config.h>\n"
               "#define PP_HOOK(type, name, parameters, arguments) @name@\n"
+              "#define PP_HOOK_AS(type, name, symbol, parameters, arguments)"
+              " @symbol@\n"
               f'#include "preload/{side}/hooks.def"\n')
     text = subprocess.run(
         ["cc", "-E", "-P", "-I", os.environ.get("PP_BUILDDIR", "."), "-I",

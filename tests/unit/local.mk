@@ -52,8 +52,8 @@ tests_unit_unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread \
 	-Wno-frame-larger-than
 tests_unit_unit_LDADD = libproxyproto-core.la $(CHECK_LIBS)
 # System calls of the core that a test can answer itself: see support.h.
-tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=munmap \
-	-Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=getauxval
+tests_unit_unit_LDFLAGS = -Wl,--wrap=mmap -Wl,--wrap=mmap64 \
+	-Wl,--wrap=munmap -Wl,--wrap=poll -Wl,--wrap=recv -Wl,--wrap=getauxval
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/unit

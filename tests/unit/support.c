@@ -233,7 +233,14 @@ void *(*fake_mmap)(size_t size);
 int (*fake_poll)(struct pollfd *fds, nfds_t count, int timeout);
 ssize_t (*fake_recv)(int fd, void *bytes, size_t size, int flags);
 
-/* The names that the linker's --wrap has for calls and what they went to. */
+/*
+ * The names that the linker's --wrap has for calls and what they went to. On 32
+ * bit it is mmap64 that the core calls, as config.h has headers name it.
+ */
+#if defined(_FILE_OFFSET_BITS) && defined(__GLIBC__)
+#define __real_mmap __real_mmap64
+#define __wrap_mmap __wrap_mmap64
+#endif
 void *__real_mmap(void *address, size_t size, int protection, int flags,
 		  int fd, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags,

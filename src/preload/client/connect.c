@@ -384,11 +384,14 @@ PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 	return result;
 }
 
-/* With 64 bits of time, which what is sent has none of: the same in glibc. */
+/*
+ * Where time_t can have 64 bits glibc has these by two names each. They are the
+ * same: what is sent has no time in it. Those above have the names for 64 bits.
+ */
 #ifdef HAVE___SENDMSG64
-PP_EXPORT ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags)
-	__attribute__((alias("sendmsg")));
-PP_EXPORT int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
-			   pp_mmsg_flags flags)
-	__attribute__((alias("sendmmsg")));
+PP_EXPORT ssize_t sendmsg32(int fd, const struct msghdr *message, int flags)
+	__asm__("sendmsg") __attribute__((alias("__sendmsg64")));
+PP_EXPORT int sendmmsg32(int fd, struct mmsghdr *messages, unsigned count,
+			 pp_mmsg_flags flags)
+	__asm__("sendmmsg") __attribute__((alias("__sendmmsg64")));
 #endif

@@ -225,6 +225,11 @@ static int poll_or_rooms(struct pollfd *fds, nfds_t count, int timeout)
 	return mark_polled(real_poll(fds, count, timeout), fds, count);
 }
 
+PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	return poll_or_rooms(fds, count, timeout);
+}
+
 static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
 			  const struct timespec *timeout, const sigset_t *mask)
 {
@@ -235,18 +240,38 @@ static int ppoll_or_rooms(struct pollfd *fds, nfds_t count,
 	return mark_polled(real_ppoll(fds, count, timeout, mask), fds, count);
 }
 
-PP_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-	return poll_or_rooms(fds, count, timeout);
-}
-
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t count,
 		    const struct timespec *timeout, const sigset_t *mask)
 {
 	return ppoll_or_rooms(fds, count, timeout, mask);
 }
 
-/* What _FORTIFY_SOURCE makes of the two; what is too short, it complains of. */
+#ifdef HAVE___SELECT64
+static int ppoll32_or_rooms(struct pollfd *fds, nfds_t count,
+			    const struct pp_timespec32 *timeout,
+			    const sigset_t *mask)
+{
+	struct timespec time;
+	int result;
+
+	if (try_poll_with_rooms(fds, count, pp_time_of(timeout, &time), mask,
+				&result))
+		return result;
+	return mark_polled(real_ppoll32(fds, count, timeout, mask), fds, count);
+}
+
+int ppoll32(struct pollfd *fds, nfds_t count,
+	    const struct pp_timespec32 *timeout, const sigset_t *mask)
+	__asm__("ppoll");
+
+PP_EXPORT int ppoll32(struct pollfd *fds, nfds_t count,
+		      const struct pp_timespec32 *timeout, const sigset_t *mask)
+{
+	return ppoll32_or_rooms(fds, count, timeout, mask);
+}
+#endif
+
+/* What _FORTIFY_SOURCE makes of them; what is too short, it complains of. */
 #ifdef HAVE___POLL_CHK
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
 
@@ -259,17 +284,38 @@ PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
 }
 #endif
 
-#ifdef HAVE___PPOLL_CHK
-int __ppoll_chk(struct pollfd *fds, nfds_t count,
-		const struct timespec *timeout, const sigset_t *mask,
-		size_t size);
+#ifdef HAVE___SELECT64
+#define PPOLL_CHK "__ppoll64_chk"
+#else
+#define PPOLL_CHK "__ppoll_chk"
+#endif
 
-PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count,
-			  const struct timespec *timeout, const sigset_t *mask,
-			  size_t size)
+#if defined(HAVE___PPOLL64_CHK) || \
+	(defined(HAVE___PPOLL_CHK) && !defined(HAVE___SELECT64))
+int ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+	      const sigset_t *mask, size_t size) __asm__(PPOLL_CHK);
+
+PP_EXPORT int ppoll_chk(struct pollfd *fds, nfds_t count,
+			const struct timespec *timeout, const sigset_t *mask,
+			size_t size)
 {
 	if (size / sizeof(*fds) < count)
 		return real___ppoll_chk(fds, count, timeout, mask, size);
 	return ppoll_or_rooms(fds, count, timeout, mask);
+}
+#endif
+
+#if defined(HAVE___PPOLL_CHK) && defined(HAVE___SELECT64)
+int ppoll_chk32(struct pollfd *fds, nfds_t count,
+		const struct pp_timespec32 *timeout, const sigset_t *mask,
+		size_t size) __asm__("__ppoll_chk");
+
+PP_EXPORT int ppoll_chk32(struct pollfd *fds, nfds_t count,
+			  const struct pp_timespec32 *timeout,
+			  const sigset_t *mask, size_t size)
+{
+	if (size / sizeof(*fds) < count)
+		return real___ppoll_chk32(fds, count, timeout, mask, size);
+	return ppoll32_or_rooms(fds, count, timeout, mask);
 }
 #endif

@@ -40,6 +40,19 @@ static inline bool pp_is_address(const void *address)
 	return (uintptr_t)address >= 4096;
 }
 
+#ifdef HAVE___SELECT64
+/* A timeout of a program whose time_t has 32 bits, in *time; NULL for none. */
+static inline const struct timespec *
+pp_time_of(const struct pp_timespec32 *timeout, struct timespec *time)
+{
+	if (timeout == NULL)
+		return NULL;
+	time->tv_sec = timeout->tv_sec;
+	time->tv_nsec = timeout->tv_nsec;
+	return time;
+}
+#endif
+
 /*
  * Gives *polling its places, fills them and waits until there is an answer or
  * the time is over. What the program's call returns, with the errno of ppoll(2),

@@ -221,13 +221,13 @@ PP_EXPORT int pselect(int count, fd_set *readable, fd_set *writable,
 }
 
 /* The timeout of select(2), which takes microseconds beyond a second. */
-static struct timespec get_time(const struct timeval *timeout)
+static struct timespec get_time(time_t seconds, int64_t us)
 {
-	struct timespec time = { .tv_sec = timeout->tv_sec,
-				 .tv_nsec = timeout->tv_usec % 1000000 * 1000 };
+	struct timespec time = { .tv_sec = seconds,
+				 .tv_nsec = (long)(us % 1000000 * 1000) };
 
-	if (timeout->tv_sec >= 0 && timeout->tv_sec <= INT32_MAX)
-		time.tv_sec += timeout->tv_usec / 1000000;
+	if (seconds >= 0 && seconds <= INT32_MAX)
+		time.tv_sec += (time_t)(us / 1000000);
 	return time;
 }
 
@@ -241,7 +241,7 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 	int result;
 
 	if (timeout != NULL)
-		time = get_time(timeout);
+		time = get_time(timeout->tv_sec, timeout->tv_usec);
 	if (!try_select_with_rooms(&selection, timeout == NULL ? NULL : &time,
 				   NULL, &end, &result))
 		return mark_selected(real_select(selection.count, readable,
@@ -255,3 +255,55 @@ PP_EXPORT int select(int count, fd_set *readable, fd_set *writable,
 	}
 	return result;
 }
+
+#ifdef HAVE___SELECT64
+/* The same two for programs whose time_t has 32 bits. */
+int pselect32(int count, fd_set *readable, fd_set *writable,
+	      fd_set *exceptional, const struct pp_timespec32 *timeout,
+	      const sigset_t *mask) __asm__("pselect");
+int select32(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+	     struct pp_timeval32 *timeout) __asm__("select");
+
+PP_EXPORT int pselect32(int count, fd_set *readable, fd_set *writable,
+			fd_set *exceptional,
+			const struct pp_timespec32 *timeout,
+			const sigset_t *mask)
+{
+	struct selection selection =
+		selection_of(count, readable, writable, exceptional);
+	struct timespec time;
+	int64_t end;
+	int result;
+
+	if (try_select_with_rooms(&selection, pp_time_of(timeout, &time), mask,
+				  &end, &result))
+		return result;
+	return mark_selected(real_pselect32(selection.count, readable, writable,
+					    exceptional, timeout, mask),
+			     selection.count, readable);
+}
+
+PP_EXPORT int select32(int count, fd_set *readable, fd_set *writable,
+		       fd_set *exceptional, struct pp_timeval32 *timeout)
+{
+	struct selection selection =
+		selection_of(count, readable, writable, exceptional);
+	struct timespec time;
+	int64_t end;
+	int result;
+
+	if (timeout != NULL)
+		time = get_time(timeout->tv_sec, timeout->tv_usec);
+	if (!try_select_with_rooms(&selection, timeout == NULL ? NULL : &time,
+				   NULL, &end, &result))
+		return mark_selected(real_select32(selection.count, readable,
+						   writable, exceptional,
+						   timeout),
+				     selection.count, readable);
+	if (timeout != NULL && pp_timeout_left(end, &time) != NULL) {
+		timeout->tv_sec = (int32_t)time.tv_sec;
+		timeout->tv_usec = (int32_t)(time.tv_nsec / 1000);
+	}
+	return result;
+}
+#endif

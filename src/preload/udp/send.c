@@ -279,15 +279,20 @@ PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 	return send_messages(real_sendmmsg, fd, messages, count, flags);
 }
 
-#ifdef HAVE___SENDMSG64
-PP_EXPORT ssize_t __sendmsg64(int fd, const struct msghdr *message, int flags)
+#ifdef HAVE___SELECT64
+ssize_t sendmsg32(int fd, const struct msghdr *message, int flags)
+	__asm__("sendmsg");
+int sendmmsg32(int fd, struct mmsghdr *messages, unsigned count,
+	       pp_mmsg_flags flags) __asm__("sendmmsg");
+
+PP_EXPORT ssize_t sendmsg32(int fd, const struct msghdr *message, int flags)
 {
-	return send_message(real___sendmsg64, fd, message, flags);
+	return send_message(real_sendmsg32, fd, message, flags);
 }
 
-PP_EXPORT int __sendmmsg64(int fd, struct mmsghdr *messages, unsigned count,
-			   pp_mmsg_flags flags)
+PP_EXPORT int sendmmsg32(int fd, struct mmsghdr *messages, unsigned count,
+			 pp_mmsg_flags flags)
 {
-	return send_messages(real___sendmmsg64, fd, messages, count, flags);
+	return send_messages(real_sendmmsg32, fd, messages, count, flags);
 }
 #endif

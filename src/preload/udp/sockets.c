@@ -239,6 +239,13 @@ PP_EXPORT int setsockopt(int fd, int level, int name, const void *value,
 	return real_setsockopt(fd, level, name, value, length);
 }
 
+#ifdef HAVE___SELECT64
+/* No time is looked at here: the same as that for 64 bits. */
+PP_EXPORT int setsockopt32(int fd, int level, int name, const void *value,
+			   socklen_t length)
+	__asm__("setsockopt") __attribute__((alias("__setsockopt64")));
+#endif
+
 /* Nothing is known of these any more. */
 static void forget_range(unsigned first, unsigned last)
 {
