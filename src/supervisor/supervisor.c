@@ -127,7 +127,7 @@ static void raise_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	pp_waiting_begin(limit.rlim_cur / 4);
+	pp_waiting_begin((size_t)(limit.rlim_cur / 4));
 }
 
 static bool begin_loop(int notifications)

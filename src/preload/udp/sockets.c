@@ -240,10 +240,15 @@ PP_EXPORT int setsockopt(int fd, int level, int name, const void *value,
 }
 
 #ifdef HAVE___SELECT64
+int setsockopt32(int fd, int level, int name, const void *value,
+		 socklen_t length) __asm__("setsockopt");
+
 /* No time is looked at here: the same as that for 64 bits. */
 PP_EXPORT int setsockopt32(int fd, int level, int name, const void *value,
 			   socklen_t length)
-	__asm__("setsockopt") __attribute__((alias("__setsockopt64")));
+{
+	return setsockopt(fd, level, name, value, length);
+}
 #endif
 
 /* Nothing is known of these any more. */
