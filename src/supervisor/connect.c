@@ -66,7 +66,7 @@ static bool read_address(struct outgoing *outgoing)
 	if (length < sizeof(struct sockaddr_in) ||
 	    length > sizeof(outgoing->address) ||
 	    !pp_memory_read(outgoing->call->tid, outgoing->call->arguments[1],
-			    &outgoing->address, length))
+			    &outgoing->address, (size_t)length))
 		return false;
 	/* one of IPv6 may be short of its scope */
 	pp_address_from_kernel(&outgoing->to,
