@@ -153,7 +153,7 @@ class Documents(FileCase):
                             self.document("man/libproxyproto.conf.5.in"),
                             re.M | re.S)
         blocks = [block for block in blocks if "trusted" in block]
-        self.assertEqual(len(blocks), 6)
+        self.assertEqual(len(blocks), 7)
         for block in blocks:
             self.check_valid(block)
 

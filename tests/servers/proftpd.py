@@ -5,7 +5,9 @@ import re
 import unittest
 
 import fixture
-from fixture import ftp
+from fixture import ftp, matrix
+from fixture.haproxy import CLIENT
+from fixture.recipes import PROXY, SETTINGS, Recipe, RecipeCase, write
 from fixture.servers import V4
 
 CONFIG = "/tmp/proftpd.conf"
@@ -40,19 +42,33 @@ PassivePorts {first} {last}
 """
 
 
-class Proftpd(ftp.FtpCase, unittest.TestCase):
+class Forwarded:
+    """The ports of the recipe, of HAProxy where it reaches the server."""
+
+    name = "data"
+    config = f"""
+listen data
+    bind {PROXY}:40000-40100
+    server data {V4} send-proxy-v2 source {PROXY}
+"""
+
+
+class Proftpd(RecipeCase, ftp.FtpCase, unittest.TestCase):
     program = "ProFTPD"
     packages = ("proftpd-core",)
     layer = "proftpd"   # of FTP servers Debian installs one
     tells = "ExtendedLog"
     tells_mapped = False
     note = "needs LIBPROXYPROTO_DESTINATION=socket"
+    recipe = "An FTP server: ProFTPD"
+    greeting = b"220 "
+    more = ""
 
     def start(self, host, port):
         os.makedirs(ftp.FOLDER, exist_ok=True)
         with open(LOG, "w", encoding="ascii"):
             pass
-        more = ""
+        more = self.more
         if self.data:
             more = PASSIVE.format(address=ftp.PROXY, first=self.data[0],
                                   last=self.data[1])
@@ -70,6 +86,22 @@ class Proftpd(ftp.FtpCase, unittest.TestCase):
                                  file.read(), re.M)
         fixture.wait_for(found, word + " in the log")
         return found()[1], None
+
+    if matrix.ROWS:
+        def test_recipe_for_data(self):
+            """By the proxy, at the address and port that PASV tells."""
+            settings, self.more = Recipe(self.recipe).blocks
+            with open(ftp.FOLDER + "/file", "w", encoding="ascii"):
+                pass
+            port = fixture.free_port()
+            front = self.begin_recipe(port)
+            self.proxy(Forwarded)
+            self.preload_everywhere()
+            write(self, SETTINGS, settings)
+            self.addCleanup(self.start(V4, port).stop)
+            stream = self.log_in(front.connect())
+            for _ in range(2):
+                self.assertIn("file", self.listed(stream, b"", CLIENT, PROXY))
 
     def test_without_the_setting(self):
         """It has no server at the address that the client reached."""

@@ -72,7 +72,7 @@ class Vsftpd(ftp.FtpCase, unittest.TestCase):
     def test_without_the_setting(self):
         """It binds to the address that the client reached."""
         self.settings = self.settings | {"DESTINATION": "header"}
-        stream = self.log_in(self.prepare())
+        stream = self.log_in(self.proxied(self.prepare()))
         self.ask(stream, "PASV", "500")
 
 
