@@ -23,12 +23,13 @@ static struct pp_clients *get_clients(void)
 	const struct pp_settings *settings = pp_configuration();
 	struct pp_clients *known =
 		atomic_load_explicit(&clients, memory_order_acquire);
-	const void *random = (const void *)getauxval(AT_RANDOM);
+	const void *random;
 	uint64_t key[2] = { 0 };
 	struct pp_clients *made;
 
 	if (known != NULL || settings->udp_clients == 0)
 		return known;
+	random = (const void *)getauxval(AT_RANDOM);
 	if (random != NULL)
 		memcpy(key, random, sizeof(key));
 	made = pp_clients_make(settings->udp_clients, settings->spp, key);
