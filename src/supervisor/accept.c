@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What is done for accept: a connection is accepted here, judged (admission.h),
- * and given to the thread that waits; see accept.h.
- */
+/* The calls of accept and listen, and those that wait; see accept.h. */
 #include <config.h>
 
 #include "supervisor/accept.h"
 
-#include "connection/admission.h"
-#include "connection/note.h"
-#include "connection/report.h"
-#include "connection/reset.h"
-#include "supervisor/kernel_accept.h"
+#include "supervisor/arrival.h"
 #include "supervisor/listeners.h"
 #include "supervisor/memory.h"
 #include "supervisor/notifications.h"
@@ -19,315 +12,25 @@
 #include "supervisor/waiting.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* So often the kernel's queue is tried once more, in one call of accept. */
-#define TRIES 64
-
-/* After so long a connection that could not be handed over is offered again. */
-#define LATER 10	/* milliseconds */
-
-/* One call, and the connection that it is at. */
-struct arrival {
-	const struct pp_call *call;
-	struct pp_tracee *process;
-	struct pp_rules *rules;
-	struct pp_listener *listener;
-	int fd;			/* the listener */
-	bool blocks;
-	bool has_accepted;	/* something, in this call */
-	int more_tries;
-	struct pp_memory_name to;
-	struct pp_waiting at;	/* the connection */
-};
-
-/* What became of a call. */
-enum outcome {
-	GOES_ON,	/* with the next connection */
-	ANSWERED,
-	WAITS,		/* for the listener */
-};
-
-static int flags_of(const struct pp_call *call)
-{
-	return call->name == PP_CALL_ACCEPT4 ? (int)call->arguments[3] : 0;
-}
-
-static const struct pp_settings *settings_of(const struct arrival *arrival)
-{
-	return &arrival->rules->settings;
-}
-
-/* Tells, in debug mode, of a connection that the program has as number. */
-static void report_handed_over(const struct pp_waiting *connection, int number)
-{
-	const struct pp_settings *settings = &connection->rules->settings;
-
-	if (connection->decision.admission == PP_ADMIT_HEADER)
-		pp_report_header(settings, "accept", number, &connection->proxy,
-				 &connection->receive.header,
-				 pp_receive_bytes(&connection->receive, NULL));
-	else if (connection->decision.admission == PP_ADMIT_BARE)
-		pp_report_outcome(settings, "accept", number,
-				  &connection->proxy, "handed over",
-				  connection->decision.reason);
-}
-
 /*
- * Answers the call with the connection. False where that cannot be: the call is
- * over, or was answered with an error; the connection is still ours.
+ * How long a call waits for the header of the connection that it got, where the
+ * kernel does not (TRUSTED without MUST_USE: no TCP_DEFER_ACCEPT). A proxy sends
+ * it a moment behind the connection.
  */
-static bool give_connection(const struct arrival *arrival,
-			    const struct pp_waiting *connection)
+#define PATIENCE 5	/* milliseconds */
+
+static void patience_expired(struct pp_timer *timer);
+
+/* Has a call wait for the header that it awaits. */
+static void begin_patience(const struct pp_arrival *arrival,
+			   struct pp_pending *pending)
 {
-	const struct pp_call *call = arrival->call;
-	const union pp_address *name = &connection->name;
-	int number;
-
-	/* an address of another family is told where there is room for it */
-	if (name->sa.sa_family != connection->proxy.sa.sa_family &&
-	    arrival->to.address != 0 &&
-	    (socklen_t)arrival->to.room < pp_address_length(name))
-		name = &connection->proxy;
-	number = pp_memory_write_name(call->tid, &arrival->to, &name->sa,
-				      pp_address_length(name));
-	if (number == 0)
-		number = pp_answer_descriptor(call, connection->receive.fd,
-					      flags_of(call));
-	if (number >= 0) {
-		report_handed_over(connection, number);
-		return true;
-	}
-	if (number != -ENOENT)
-		pp_answer(call, number);
-	return false;
-}
-
-/* The same for a new one, which is kept where it cannot be given. */
-static void give_new(struct arrival *arrival)
-{
-	if (give_connection(arrival, &arrival->at)) {
-		close(arrival->at.receive.fd);
-		return;
-	}
-	pp_waiting_keep(arrival->listener, &arrival->at);
-	/* what the header needed is its own now */
-	arrival->at.receive.taken = NULL;
-	pp_knock_soon(arrival->listener, LATER);
-}
-
-/* Makes a connection that waited what this call of accept would have made. */
-static void set_flags(int fd, const struct pp_call *call)
-{
-	int flags = fcntl(fd, F_GETFL, 0);
-
-	if (!(flags_of(call) & SOCK_NONBLOCK) != !(flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
-}
-
-/* The same for one that is ready, of this listener or another one. */
-static void give_ready(const struct arrival *arrival,
-		       struct pp_waiting *waiting)
-{
-	struct pp_listener *listener = waiting->listener;
-
-	set_flags(waiting->receive.fd, arrival->call);
-	if (give_connection(arrival, waiting)) {
-		close(waiting->receive.fd);
-		pp_waiting_free(waiting);
-		if (listener->first_ready != NULL)
-			pp_knock_soon(listener, 0);
-		return;
-	}
-	pp_waiting_put_back(waiting);
-	pp_knock_soon(listener, LATER);
-}
-
-/*
- * May accept go on with the next connection instead of this one? Where there is
- * none, only in a program that was seen to wait in accept, or to take EAGAIN:
- * another one may have been told that there is a connection.
- */
-static bool may_go_on(struct arrival *arrival)
-{
-	const struct pp_listener *listener = arrival->listener;
-
-	if (arrival->blocks && listener->waits_in_accept)
-		return true;
-	if (++arrival->more_tries > TRIES)
-		return false;
-	return (!arrival->blocks && listener->was_told_eagain) ||
-	       pp_kernel_has_connection(arrival->fd);
-}
-
-/* The kernel's own addresses of a connection, for the note of kind reset. */
-static struct pp_note note_of(const struct pp_waiting *connection)
-{
-	struct pp_note note = { .kind = PP_NOTE_RESET,
-				.source = connection->proxy };
-	socklen_t length = sizeof(note.destination);
-
-	getsockname(connection->receive.fd, &note.destination.sa, &length);
-	return note;
-}
-
-static void report_outcome(const struct arrival *arrival, const char *outcome)
-{
-	/* the program has no number for it: this one is ours */
-	pp_report_outcome(settings_of(arrival), "accept",
-			  arrival->at.receive.fd, &arrival->at.proxy, outcome,
-			  arrival->at.decision.reason);
-}
-
-static enum outcome end_refused(struct arrival *arrival)
-{
-	struct pp_waiting *at = &arrival->at;
-	struct pp_note note;
-
-	report_outcome(arrival, "dropped");
-	if (may_go_on(arrival)) {
-		pp_receive_stop_linger(at->receive.fd);
-		close(at->receive.fd);
-		return GOES_ON;
-	}
-	note = note_of(at);
-	pp_reset_connection(at->receive.fd);
-	pp_note_write(at->receive.fd, &at->proxy, &note);
-	at->name = at->proxy;
-	give_new(arrival);
-	return ANSWERED;
-}
-
-/* A descriptor that stands in for the connection, or -1. */
-static int open_stand_in(const struct arrival *arrival)
-{
-	struct pp_note note = note_of(&arrival->at);
-	int fd = pp_reset_stand_in(arrival->at.proxy.sa.sa_family,
-				   flags_of(arrival->call) | SOCK_CLOEXEC);
-
-	if (fd >= 0)
-		pp_note_write(fd, &arrival->at.proxy, &note);
-	return fd;
-}
-
-/* The header of the connection is not there yet. */
-static enum outcome begin_lateness(struct arrival *arrival)
-{
-	struct pp_waiting *at = &arrival->at;
-	bool goes_on = may_go_on(arrival);
-	int stand_in = goes_on ? -1 : open_stand_in(arrival);
-
-	report_outcome(arrival, "waits");
-	if ((goes_on || stand_in >= 0) &&
-	    pp_waiting_add_late(arrival->listener, arrival->rules, &at->proxy,
-				&at->receive) != NULL) {
-		memset(&at->receive, 0, sizeof(at->receive));
-		if (goes_on)
-			return GOES_ON;
-		at->receive.fd = stand_in;
-		at->name = at->proxy;
-		give_new(arrival);
-		return ANSWERED;
-	}
-	if (stand_in >= 0)
-		close(stand_in);
-	at->decision.reason = "it cannot wait: no descriptor or memory";
-	return end_refused(arrival);
-}
-
-/* Looks at a connection that the kernel accepted. */
-static enum outcome judge_new(struct arrival *arrival)
-{
-	struct pp_waiting *at = &arrival->at;
-	int fd = at->receive.fd;
-	uint8_t peeked[PP_RECEIVE_PEEK];
-	enum outcome outcome = ANSWERED;
-
-	at->decision = pp_admission_judge(settings_of(arrival), &at->proxy, fd,
-					  &at->receive, peeked);
-	switch (at->decision.admission) {
-	case PP_ADMIT_WAIT:
-		return begin_lateness(arrival);
-	case PP_ADMIT_REFUSED:
-		outcome = end_refused(arrival);
-		break;
-	default:
-		pp_waiting_admit(at, peeked);
-		give_new(arrival);
-	}
-	pp_receive_free(&at->receive);
-	return outcome;
-}
-
-/* The kernel has nobody. */
-static enum outcome find_nobody(struct arrival *arrival)
-{
-	if (arrival->blocks) {
-		if (!arrival->has_accepted)
-			arrival->listener->waits_in_accept = true;
-		return WAITS;
-	}
-	arrival->listener->was_told_eagain = true;
-	pp_answer(arrival->call, -EAGAIN);
-	return ANSWERED;
-}
-
-/* A knock was accepted: the connection that it was for takes its place. */
-static enum outcome take_knock(struct arrival *arrival,
-			       struct pp_listener *knocked)
-{
-	struct pp_waiting *ready = pp_waiting_take_ready(knocked);
-
-	close(arrival->at.receive.fd);
-	if (ready == NULL)
-		return GOES_ON;
-	give_ready(arrival, ready);
-	return ANSWERED;
-}
-
-/* Accepts from the kernel's queue. */
-static enum outcome accept_new(struct arrival *arrival)
-{
-	struct pp_waiting *at = &arrival->at;
-	struct pp_listener *knocked;
-	int fd = pp_kernel_accept(arrival->fd, arrival->blocks,
-				  flags_of(arrival->call), &at->proxy);
-
-	if (fd == -EAGAIN)
-		return find_nobody(arrival);
-	if ((fd == -EMFILE || fd == -ENFILE) && pp_waiting_give_up_oldest())
-		return GOES_ON;
-	if (fd < 0) {
-		pp_answer(arrival->call, fd);
-		return ANSWERED;
-	}
-	at->receive.fd = fd;
-	at->rules = arrival->rules;
-	arrival->has_accepted = true;
-	knocked = pp_knock_taken(&at->proxy);
-	return knocked != NULL ? take_knock(arrival, knocked)
-			       : judge_new(arrival);
-}
-
-/* Finds a connection for the call. */
-static enum outcome serve_call(struct arrival *arrival)
-{
-	struct pp_listener *listener = arrival->listener;
-	enum outcome outcome = GOES_ON;
-
-	arrival->blocks = !(fcntl(arrival->fd, F_GETFL, 0) & O_NONBLOCK);
-	while (outcome == GOES_ON) {
-		if (listener->first_ready != NULL &&
-		    !pp_knock_is_queued(listener)) {
-			give_ready(arrival, pp_waiting_take_ready(listener));
-			outcome = ANSWERED;
-		} else {
-			outcome = accept_new(arrival);
-		}
-	}
-	return outcome;
+	pp_pending_await(pending, arrival->awaited);
+	pending->timeout.expired = patience_expired;
+	pp_timer_start(&pending->timeout, pp_now_ms() + PATIENCE);
 }
 
 /* The time of a call whose listener has SO_RCVTIMEO is up. */
@@ -340,8 +43,8 @@ static void pending_expired(struct pp_timer *timer)
 	pp_pending_end(pending);
 }
 
-/* Has the call wait for the listener. */
-static void begin_waiting(const struct arrival *arrival)
+/* Has the call wait. */
+static void begin_waiting(const struct pp_arrival *arrival)
 {
 	struct pp_pending *pending = pp_pending_add(
 		arrival->call, arrival->listener, arrival->process);
@@ -350,6 +53,10 @@ static void begin_waiting(const struct arrival *arrival)
 
 	if (pending == NULL) {
 		pp_answer(arrival->call, -ENOMEM);
+		return;
+	}
+	if (arrival->awaited != NULL) {
+		begin_patience(arrival, pending);
 		return;
 	}
 	pending->timeout.expired = pending_expired;
@@ -383,7 +90,7 @@ static void answer_unseen(const struct pp_call *call,
  * Fetches the listener of a call, and looks at it. What is wrong with the call
  * the kernel says, and it answers what is not ours. False where it was answered.
  */
-static bool find_listener(struct arrival *arrival, const struct pp_call *call)
+static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call)
 {
 	memset(arrival, 0, sizeof(*arrival));
 	arrival->call = call;
@@ -407,7 +114,7 @@ static bool find_listener(struct arrival *arrival, const struct pp_call *call)
 			arrival->fd, arrival->process, arrival->rules);
 	}
 	if (arrival->listener != NULL &&
-	    (flags_of(call) & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 &&
+	    (pp_arrival_flags(call) & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 &&
 	    pp_memory_read_room(call->tid, &arrival->to) &&
 	    (arrival->to.address == 0 || arrival->to.room >= 0))
 		return true;
@@ -418,11 +125,11 @@ static bool find_listener(struct arrival *arrival, const struct pp_call *call)
 
 void pp_accept(const struct pp_call *call)
 {
-	struct arrival arrival;
+	struct pp_arrival arrival;
 
 	if (!find_listener(&arrival, call))
 		return;
-	if (serve_call(&arrival) == WAITS)
+	if (pp_arrival_serve(&arrival) == PP_WAITS)
 		begin_waiting(&arrival);
 	close(arrival.fd);
 }
@@ -432,7 +139,7 @@ static bool resume_call(struct pp_pending *pending)
 {
 	struct pp_call call = pending->call;
 	struct pp_listener *listener = pending->listener;
-	struct arrival arrival;
+	struct pp_arrival arrival;
 	bool waits = false;
 
 	/* nobody is accepted for a call that is over */
@@ -445,14 +152,41 @@ static bool resume_call(struct pp_pending *pending)
 		pp_answer(&call, -EBADF);
 		pp_pending_end(pending);
 	} else {
-		waits = serve_call(&arrival) == WAITS;
+		arrival.was_patient = pending->was_patient;
+		waits = pp_arrival_serve(&arrival) == PP_WAITS;
 		if (!waits)
 			pp_pending_end(pending);
+		else if (arrival.awaited != NULL)
+			begin_patience(&arrival, pending);
 		if (listener->pending.first != NULL)
 			pp_listener_arm(listener, arrival.fd);
 	}
 	close(arrival.fd);
 	return waits;
+}
+
+/* The header did not come in time. */
+static void patience_expired(struct pp_timer *timer)
+{
+	struct pp_pending *pending =
+		PP_WHOLE(timer, struct pp_pending, timeout);
+	struct pp_waiting *late = pending->awaited;
+	struct pp_call call = pending->call;
+	struct pp_arrival arrival;
+	bool answered;
+
+	pp_listener_count(late->listener, false);
+	pp_pending_join_listener(pending);
+	if (!pp_call_is_valid(&call) || !find_listener(&arrival, &call)) {
+		pp_pending_end(pending);
+		return;
+	}
+	answered = pp_arrival_stand_in(&arrival, late);
+	close(arrival.fd);
+	if (answered)
+		pp_pending_end(pending);
+	else
+		resume_call(pending);
 }
 
 void pp_listener_deal(struct pp_listener *listener)

@@ -41,15 +41,22 @@ void pp_pending_await(struct pp_pending *pending, struct pp_waiting *awaited)
 {
 	leave_listener(pending);
 	pending->awaited = awaited;
+	pending->was_patient = true;
 	awaited->pending = pending;
 }
 
 void pp_pending_join_listener(struct pp_pending *pending)
 {
+	struct pp_pending_list *list = &pending->listener->pending;
+
 	pending->awaited->pending = NULL;
 	pending->awaited = NULL;
 	pp_timer_stop(&pending->timeout);
-	join_listener(pending);
+	pending->previous_here = NULL;
+	pending->next_here = list->first;
+	*(list->first != NULL ? &list->first->previous_here : &list->last) =
+		pending;
+	list->first = pending;
 }
 
 struct pp_pending *pp_pending_add(const struct pp_call *call,

@@ -16,6 +16,7 @@ struct pp_pending {
 	struct pp_listener *listener;
 	struct pp_tracee *process;
 	struct pp_waiting *awaited;	/* its header; NULL: the listener */
+	bool was_patient;		/* it waits for no other one's */
 	struct pp_timer timeout;	/* SO_RCVTIMEO's, or of patience */
 	struct pp_pending *next;	/* of the same bucket */
 	struct pp_pending *previous_here, *next_here;	/* of the listener */
@@ -30,7 +31,7 @@ struct pp_pending *pp_pending_add(const struct pp_call *call,
 /* It is answered, or over. */
 void pp_pending_end(struct pp_pending *pending);
 
-/* It waits for that connection's header, or for its listener again. */
+/* It waits for that connection's header; or again, as the next, its listener. */
 void pp_pending_await(struct pp_pending *pending, struct pp_waiting *awaited);
 void pp_pending_join_listener(struct pp_pending *pending);
 

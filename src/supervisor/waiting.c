@@ -6,6 +6,7 @@
 
 #include "connection/note.h"
 #include "connection/report.h"
+#include "connection/reset.h"
 #include "supervisor/names.h"
 #include "supervisor/pending.h"
 
@@ -76,18 +77,6 @@ void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 		pp_address_on_socket(&waiting->name, &header->source, family);
 }
 
-/* The program has never heard of it. */
-static void close_refused(struct pp_waiting *waiting)
-{
-	pp_report_outcome(&waiting->rules->settings, "accept",
-			  waiting->receive.fd, &waiting->proxy, "dropped",
-			  waiting->decision.reason);
-	if (waiting->pending != NULL)
-		pp_pending_join_listener(waiting->pending);
-	pp_knock_soon(waiting->listener, 0);
-	pp_waiting_close(waiting);
-}
-
 /*
  * It is the last of those that are ready. What is done about it is done a little
  * later: one of its listener's calls may be dealt with just now.
@@ -99,9 +88,42 @@ static void add_ready(struct pp_waiting *waiting)
 	*(listener->last_ready != NULL ? &listener->last_ready->next
 				       : &listener->first_ready) = waiting;
 	listener->last_ready = waiting;
-	if (waiting->pending != NULL)
+	if (waiting->pending != NULL) {
+		/* waiting for it has been paying off */
+		pp_listener_count(listener, true);
 		pp_pending_join_listener(waiting->pending);
+	}
 	pp_knock_soon(listener, 0);
+}
+
+void pp_waiting_reset(struct pp_waiting *waiting)
+{
+	struct pp_note note = { .kind = PP_NOTE_RESET,
+				.source = waiting->proxy };
+	socklen_t length = sizeof(note.destination);
+	int fd = waiting->receive.fd;
+
+	getsockname(fd, &note.destination.sa, &length);
+	pp_reset_connection(fd);
+	pp_note_write(fd, &waiting->proxy, &note);
+	waiting->name = waiting->proxy;
+}
+
+/*
+ * The program has never heard of it; or it may have been told that there is
+ * somebody, and its call waits for this one.
+ */
+static void end_refused(struct pp_waiting *waiting)
+{
+	pp_report_outcome(&waiting->rules->settings, "accept",
+			  waiting->receive.fd, &waiting->proxy, "dropped",
+			  waiting->decision.reason);
+	if (waiting->pending == NULL) {
+		pp_waiting_close(waiting);
+		return;
+	}
+	pp_waiting_reset(waiting);
+	add_ready(waiting);
 }
 
 /* Goes on with one, by what was received of it. */
@@ -116,7 +138,7 @@ static void judge_late(struct pp_waiting *waiting, enum pp_received received,
 	}
 	end_lateness(waiting);
 	if (waiting->decision.admission == PP_ADMIT_REFUSED) {
-		close_refused(waiting);
+		end_refused(waiting);
 		return;
 	}
 	pp_waiting_admit(waiting, peeked);

@@ -48,6 +48,9 @@ void pp_waiting_keep(struct pp_listener *listener,
 struct pp_waiting *pp_waiting_take_ready(struct pp_listener *listener);
 void pp_waiting_put_back(struct pp_waiting *waiting);
 
+/* Makes it as its client's reset would have left it, with the note of that. */
+void pp_waiting_reset(struct pp_waiting *waiting);
+
 /* Closes it, and frees it; or only the latter. */
 void pp_waiting_close(struct pp_waiting *waiting);
 void pp_waiting_free(struct pp_waiting *waiting);

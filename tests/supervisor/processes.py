@@ -378,6 +378,46 @@ os.kill(os.getpid(), 9)
         program.wait_line("^left 3$")
 
 
+class Patience(Processes):
+    """Where direct clients may be silent, a proxy's header is waited for."""
+
+    POLL = """
+import select
+listener = listen()
+while True:
+    select.select([listener], [], [])
+    client, _ = listener.accept()
+    print("accepted", flush=True)
+    answer(client)
+"""
+
+    def test_in_time(self):
+        """A program that was told of a client gets it, a moment later."""
+        program, port = self.run_server(self.POLL, TRUSTED="127.0.0.1",
+                                        DEBUG=1)
+        for number in range(1, 100):
+            start = len(program.lines)
+            with fixture.connect(port) as client:
+                program.wait_line("accept: fd .*: waits: header not whole",
+                                  start)
+                client.sendall(v1(source_port=number))
+                self.assertEqual(self.answer(client)[1], number)
+            # not a connection that was reset, and then the client
+            if program.lines[start:].count("accepted") == 1:
+                return
+        self.fail("no header was waited for")
+
+    def test_too_late(self):
+        """It is given a connection that was reset, and the next one."""
+        program, port = self.run_server(self.POLL, TRUSTED="127.0.0.1")
+        silent = [fixture.connect(port) for _ in range(20)]
+        self.assert_served(port)
+        for number, client in enumerate(silent, 1):
+            client.sendall(v1(source_port=number))
+            self.assertEqual(self.answer(client)[1], number)
+            client.close()
+
+
 class Faults(Processes):
     def test_thousand_threads(self):
         program, port = self.run_server("""
