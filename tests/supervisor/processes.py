@@ -478,7 +478,7 @@ serve(listener)
         self.assertEqual(program.lines.count("errno 24"), 3)
 
     def test_listener_closed(self):
-        """A port is free at once when the program has closed its listener."""
+        """Who closes a listener that a call waited for has its port back."""
         program, port = self.run_server("""
 for number in range(30):
     listener = socket.socket()
@@ -487,7 +487,7 @@ for number in range(30):
     port = listener.getsockname()[1]
     listener.listen()
     listener.settimeout(None)
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
     class Over(Exception):
         pass
     def over(*_):
