@@ -8,7 +8,8 @@ import unittest
 
 import fixture
 from fixture import v1
-from fixture.command import PROXYPROTO, command, started
+from fixture.command import (PROXYPROTO, command, need_supervisor,
+                             started)
 
 # Accepts once, and tells who that was.
 SERVER = """
@@ -43,6 +44,7 @@ class Run(unittest.TestCase):
 
     def test_shell_is_supervised(self):
         """And so is what it starts."""
+        need_supervisor()
         script = f"{sys.executable} -c '{SERVER}'; exit 7"
         with started("run", "sh", "-c", script) as server:
             port = int(server.wait_line(r"port (\d+)")[1])
@@ -52,6 +54,7 @@ class Run(unittest.TestCase):
 
     def test_shell_of_a_client(self):
         """It is supervised, with what it starts."""
+        need_supervisor()
         with started("run", sys.executable, "-c", SERVER) as server:
             port = server.wait_line(r"port (\d+)")[1]
             done = command("connect", "--addr=192.0.2.77", "sh", "-c",
@@ -106,6 +109,7 @@ class Run(unittest.TestCase):
 
     def test_supervised_without_the_library(self):
         """It takes one header off, not what looks like a second one."""
+        need_supervisor()
         with started("run", "sh", "-c", f"{sys.executable} -c '{SERVER}'",
                      env=fixture.environment(fixture.SERVER_LIBRARY,
                                              MUST_USE_PROTOCOL_HEADER=1)

@@ -7,6 +7,7 @@ import unittest
 
 import fixture
 from fixture import manual, sessions
+from fixture.command import need_command, need_supervisor
 
 SOURCE = os.environ["PP_SRCDIR"]
 
@@ -66,6 +67,7 @@ class Examples(unittest.TestCase):
                 session.run(block)
 
     def test_readme(self):
+        need_command()
         self.check(dict(readme_sections())["EXAMPLES"], 4)
 
     def test_libproxyproto_7(self):
@@ -78,6 +80,7 @@ class Examples(unittest.TestCase):
 
     def test_proxyproto_1(self):
         fixture.need("mandoc")
+        need_supervisor()
         self.check(manual_examples("proxyproto.1"), 11)
 
     def test_no_command_of_readme_is_unknown(self):
