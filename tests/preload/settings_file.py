@@ -184,7 +184,7 @@ class Errors(FileCase):
         self.check("trustd = 10.0.0.1",
                    ':1: "trustd" is not a setting: there are debug, '
                    "must_use_protocol_header, version, trusted, ports, "
-                   "timeout, destination, ipv6_on_ipv4")
+                   "timeout, destination, ipv6_on_ipv4, udp_clients")
         self.check("[calls\n", ':1: "[calls" is not valid: it takes [program]')
         self.check(b"version = 3\n\0", ":2: has a NUL byte: it takes text")
 
