@@ -98,10 +98,14 @@ static void put_word(_Atomic uint64_t *word, uint64_t value)
 
 static void read_ip(const union pp_address *address, uint64_t ip[2])
 {
-	union pp_address mapped = *address;
+	uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff };
 
-	pp_address_map(&mapped);
-	memcpy(ip, &mapped.in6.sin6_addr, 16);
+	if (address->sa.sa_family == AF_INET6) {
+		memcpy(ip, &address->in6.sin6_addr, sizeof(mapped));
+		return;
+	}
+	memcpy(mapped + 12, &address->in.sin_addr, 4);
+	memcpy(ip, mapped, sizeof(mapped));
 }
 
 /* Who is answered at once needs no second digest: the last one of a thread. */

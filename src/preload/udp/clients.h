@@ -32,8 +32,9 @@ struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
 				   const uint64_t key[2]);
 
 /*
- * The client came by this route to the local port (in network order). No
- * address is v4-mapped; where there are edges scopes are left out.
+ * The client came by this route to the local port (in network order). An IPv4
+ * address and its v4-mapped one are the same; where there are edges scopes are
+ * left out.
  */
 void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		    in_port_t local, const struct pp_route *route);

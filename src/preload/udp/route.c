@@ -51,13 +51,9 @@ void pp_route_learn(const union pp_address *client, in_port_t local,
 {
 	int error = errno;
 	struct pp_clients *known = get_clients();
-	union pp_address from = *client;
-	struct pp_route through = *route;
 
-	pp_address_unmap(&from);
-	pp_address_unmap(&through.proxy);
 	if (known != NULL)
-		pp_clients_put(known, &from, local, &through);
+		pp_clients_put(known, client, local, route);
 	errno = error;
 }
 
