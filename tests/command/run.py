@@ -34,6 +34,26 @@ def source(path):
         return file.read()
 
 
+# The same in Go.
+GO_SERVER = """package main
+import ("fmt"; "net")
+func main() {
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	fmt.Println("port", listener.Addr().(*net.TCPAddr).Port)
+	connection, _ := listener.Accept()
+	fmt.Println("client", connection.RemoteAddr())
+}
+"""
+GO_CLIENT = """package main
+import ("net"; "os")
+func main() {
+	connection, _ := net.Dial("tcp", "127.0.0.1:" + os.Args[1])
+	connection.Write([]byte("hello"))
+	connection.Close()
+}
+"""
+
+
 class Run(unittest.TestCase):
     def test_server_is_preloaded(self):
         with started("run", "--how=preload", sys.executable, "-c",
@@ -51,6 +71,24 @@ class Run(unittest.TestCase):
             with fixture.connect(port, v1() + b"hello"):
                 server.wait_line(r"client 192.0.2.1 1111 b'hello'")
             self.assertEqual(server.wait(), 7)
+
+    def test_go_programs(self):
+        """Both are supervised, as no preload reaches them."""
+        fixture.need("go")
+        need_supervisor()
+        folder = fixture.folder(self.addCleanup)
+        for name, text in ("server", GO_SERVER), ("client", GO_CLIENT):
+            with open(f"{folder}/{name}.go", "w", encoding="ascii") as file:
+                file.write(text)
+            subprocess.run(["go", "build", "-o", name, name + ".go"],
+                           cwd=folder, env=os.environ | {"HOME": folder},
+                           check=True)
+        with started("run", folder + "/server") as server:
+            port = server.wait_line(r"port (\d+)")[1]
+            done = command("connect", "--addr=192.0.2.7", "--port=7",
+                           folder + "/client", port)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            server.wait_line("client 192.0.2.7:7")
 
     def test_shell_of_a_client(self):
         """It is supervised, with what it starts."""
