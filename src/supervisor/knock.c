@@ -11,7 +11,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SOON 10		/* milliseconds */
@@ -73,13 +77,92 @@ static void close_knock(struct pp_listener *listener)
 	*at = listener->knock.next;
 }
 
-/* A connection that is under way, or -errno. */
-static int open_connection(const union pp_address *target)
+static int open_socket(int family)
 {
-	int fd = socket(target->sa.sa_family,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* A message that has room for a descriptor. */
+struct passing {
+	struct msghdr message;
+	struct iovec part;
+	char byte;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+};
+
+static void make_passing(struct passing *passing)
+{
+	memset(passing, 0, sizeof(*passing));
+	passing->part = (struct iovec){ &passing->byte, 1 };
+	passing->message.msg_iov = &passing->part;
+	passing->message.msg_iovlen = 1;
+	passing->message.msg_control = passing->control.bytes;
+	passing->message.msg_controllen = sizeof(passing->control.bytes);
+}
+
+/*
+ * The child's part of open_socket_there. Where that process is somebody's who
+ * made a user namespace of their own, that must be entered, too.
+ */
+static _Noreturn void pass_socket(pid_t there, int family, int to)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, there, 0);
+	struct passing passing;
+	int fd;
+
+	if (setns(pidfd, CLONE_NEWNET) != 0 &&
+	    setns(pidfd, CLONE_NEWUSER | CLONE_NEWNET) != 0)
+		_exit(1);
+	fd = open_socket(family);
+	if (fd < 0)
+		_exit(1);
+	make_passing(&passing);
+	passing.control.header.cmsg_level = SOL_SOCKET;
+	passing.control.header.cmsg_type = SCM_RIGHTS;
+	passing.control.header.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&passing.control.header), &fd, sizeof(fd));
+	_exit(sendmsg(to, &passing.message, MSG_NOSIGNAL) != 1);
+}
+
+/* A socket of the network namespace of a process: a child goes there. */
+static int open_socket_there(pid_t there, int family)
+{
+	struct passing passing;
+	int ends[2], fd = -1;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return -1;
+	child = fork();
+	if (child == 0)
+		pass_socket(there, family, ends[1]);
+	close(ends[1]);
+	make_passing(&passing);
+	if (child > 0 &&
+	    recvmsg(ends[0], &passing.message, MSG_CMSG_CLOEXEC) == 1 &&
+	    passing.message.msg_controllen >= CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(&passing.control.header), sizeof(fd));
+	close(ends[0]);
+	if (fd < 0)
+		errno = EPERM;
+	return fd;
+}
+
+/* A connection that is under way, or -errno. */
+static int open_connection(const struct pp_listener *listener,
+			   const union pp_address *target)
+{
+	int family = target->sa.sa_family;
+	int fd = open_socket(family);
 	int error;
 
+	if (fd >= 0 && pp_network_of(fd) != listener->network) {
+		close(fd);
+		fd = open_socket_there(listener->tgid, family);
+	}
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, &target->sa, pp_address_length(target)) == 0 ||
@@ -115,6 +198,9 @@ static void give_up(struct pp_listener *listener)
 /* It came to nothing: another one, unless that is in vain, too. */
 static void knock_again(struct pp_listener *listener, int error)
 {
+	/* where it cannot be reached the next accept is waited for */
+	if (error == EPERM)
+		return;
 	if (error == ECONNREFUSED || ++listener->knock.vain > VAIN)
 		give_up(listener);
 	else
@@ -131,10 +217,10 @@ void pp_knock_now(struct pp_listener *listener)
 	    listener->pending.first != NULL)
 		return;
 	target_of(listener, &target);
-	knock->fd = open_connection(&target);
+	knock->fd = open_connection(listener, &target);
 	if (knock->fd < 0 && knock->fd != -ECONNREFUSED &&
 	    target_mapped(listener, &target))
-		knock->fd = open_connection(&target);
+		knock->fd = open_connection(listener, &target);
 	if (knock->fd < 0) {
 		int error = -knock->fd;
 

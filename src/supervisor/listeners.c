@@ -17,6 +17,10 @@
 #define IPPROTO_MPTCP 262
 #endif
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
 #define BUCKETS 256
 
 /* So many that have nothing to do are remembered. */
@@ -39,6 +43,16 @@ static int get_option(int fd, int option)
 	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
 		return -1;
 	return value;
+}
+
+uint64_t pp_network_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	/* before Linux 5.14 all are taken to be in ours */
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+	return cookie;
 }
 
 bool pp_is_internet_socket(int fd)
@@ -146,6 +160,7 @@ static void examine(struct pp_listener *listener, int fd,
 	socklen_t length = sizeof(listener->address);
 
 	listener->rules = rules;
+	listener->network = pp_network_of(fd);
 	getsockname(fd, &listener->address.sa, &length);
 	listener->is_ours = rules->settings.versions != PP_VERSION_NONE &&
 			    pp_is_tcp_socket(fd) &&

@@ -28,6 +28,7 @@ struct pp_listener {
 	bool is_ours;
 	union pp_address address;
 	pid_t tgid;		/* who called last */
+	uint64_t network;	/* its namespace, 0 where it cannot be told */
 	/* how the program accepts from it */
 	bool waits_in_accept;
 	bool was_told_eagain;
@@ -66,6 +67,9 @@ void pp_listener_deal(struct pp_listener *listener);
  */
 void pp_listener_count(struct pp_listener *listener, bool in_time);
 bool pp_listener_is_patient(const struct pp_listener *listener);
+
+/* The network namespace of a socket, as a number; 0: it cannot be told. */
+uint64_t pp_network_of(int fd);
 
 /* Is it a socket of IPv4 or IPv6? One system call. */
 bool pp_is_internet_socket(int fd);

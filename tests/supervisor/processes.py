@@ -322,6 +322,34 @@ with open("/proc/self/status") as file:
 """)
         program.wait_line(r"^NoNewPrivs:\s0$")
 
+    def test_network_namespace(self):
+        """A late one wakes a program that has its network to itself."""
+        if os.geteuid() != 0:
+            self.skipTest("only root makes a network namespace here")
+        program = self.run_python("""
+import select, subprocess, time
+import ctypes
+if ctypes.CDLL(None).unshare(0x40000000) != 0:    # CLONE_NEWNET
+    sys.exit("unshare")
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+listener = listen()
+listener.setblocking(False)
+port = listener.getsockname()[1]
+if os.fork() == 0:
+    client = socket.create_connection(("127.0.0.1", port))
+    time.sleep(1.5)    # the kernel holds it back for a second
+    client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\\r\\n")
+    print("got", client.recv(100).decode().split()[:2], flush=True)
+    os._exit(0)
+while True:
+    select.select([listener], [], [])
+    try:
+        answer(listener.accept()[0])
+    except BlockingIOError:
+        pass
+""")
+        program.wait_line(r"^got \['192\.0\.2\.1', '1111'\]$")
+
     def test_socket_activation(self):
         """LISTEN_PID names the command, and its listener is served."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
