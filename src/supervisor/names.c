@@ -35,11 +35,12 @@ static const struct pp_settings *usable_settings(struct pp_tracee *process)
 }
 
 /*
- * The note on a socket that counts: of a client stated by a trusted peer, or
+ * The note on a socket that counts, and the socket's family: of a client stated by a trusted peer, or
  * where the kernel names none, of what it said before a reset.
  */
 static bool find_note(const struct pp_call *call, int fd,
-		      const struct pp_settings *settings, struct pp_note *note)
+		      const struct pp_settings *settings, int *family,
+		      struct pp_note *note)
 {
 	struct pp_note_bytes bytes;
 	union pp_address kernel;
@@ -55,8 +56,14 @@ static bool find_note(const struct pp_call *call, int fd,
 	if (named && call->name == PP_CALL_GETSOCKNAME &&
 	    settings->own_destination)
 		return false;
-	return pp_note_parse(&bytes, named ? &kernel : NULL, note) &&
-	       note->kind != PP_NOTE_EXAMINED;
+	if (!pp_note_parse(&bytes, named ? &kernel : NULL, note) ||
+	    note->kind == PP_NOTE_EXAMINED)
+		return false;
+	length = sizeof(kernel);
+	if (!named && getsockname(fd, &kernel.sa, &length) != 0)
+		return false;
+	*family = kernel.sa.sa_family;
+	return true;
 }
 
 /*
@@ -68,20 +75,16 @@ static bool find_name(const struct pp_call *call, int fd,
 		      struct pp_memory_name *to, union pp_address *name)
 {
 	const union pp_address *stated;
-	union pp_address kernel;
 	struct pp_note note;
-	socklen_t length = sizeof(kernel);
 	int family;
 
-	if (!find_note(call, fd, settings, &note))
+	if (!find_note(call, fd, settings, &family, &note))
 		return false;
 	stated = call->name == PP_CALL_GETPEERNAME ? &note.source
 						   : &note.destination;
 	if (!pp_family_is_internet(stated->sa.sa_family) ||
-	    getsockname(fd, &kernel.sa, &length) != 0 ||
 	    !pp_memory_read_room(call->tid, to) || to->room < 0)
 		return false;
-	family = kernel.sa.sa_family;
 	if (pp_is_proxy_shown(settings, &note.source, family))
 		return false;
 	pp_address_on_socket(name, stated, family);
