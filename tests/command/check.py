@@ -78,6 +78,8 @@ class Case(unittest.TestCase):
                 **settings):
         calls = Calls(library, argv, **settings)
         self.addCleanup(calls.stop)
+        # once it answers, it has loaded all that it will
+        calls.socket(socket.AF_UNIX)
         if listens:
             self.listener = calls.listener()
         return calls
