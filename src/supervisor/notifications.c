@@ -104,8 +104,11 @@ static void call_arrived(struct pp_event *event, uint32_t events)
 	struct pp_call call;
 
 	if (!(events & EPOLLIN)) {
-		pp_loop_remove(listener);
-		is_over = (events & EPOLLHUP) != 0;
+		/* an error may be of this poll alone */
+		if (events & EPOLLHUP) {
+			pp_loop_remove(listener);
+			is_over = true;
+		}
 		return;
 	}
 	(void)event;

@@ -553,7 +553,7 @@ first.close()
 os.wait()
 """)
         fixture.wait_for(lambda: program.lines.count("ready") == 4,
-                         "the workers")
+                         f"the workers: {program.output()}")
         for number in range(1, 30):
             with fixture.connect(port, v1()[:10]) as late:
                 self.ask(port)
