@@ -14,6 +14,7 @@
 static const char *const names[] = {
 	[PP_LIBRARY_SERVER] = "libproxyproto.so",
 	[PP_LIBRARY_CLIENT] = "libproxyproto_connect.so",
+	[PP_LIBRARY_UDP] = "libproxyproto_udp.so",
 };
 
 /* What the loader takes for the end of a path in LD_PRELOAD. */

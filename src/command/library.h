@@ -11,6 +11,7 @@
 enum pp_library {
 	PP_LIBRARY_SERVER,
 	PP_LIBRARY_CLIENT,
+	PP_LIBRARY_UDP,		/* a server's datagrams */
 };
 
 /*

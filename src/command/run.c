@@ -23,8 +23,17 @@ static const char *const means_names[] = { "auto", "preload", "supervise" };
 
 #define MEANS_COUNT (sizeof(means_names) / sizeof(*means_names))
 
+#define OPTION_HOW                                                         \
+	{ "how", 0, "MEANS", "by which means: preload, supervise or auto" }
+
+static const struct pp_option connect_options[] = {
+	OPTION_HOW,
+	{ .name = NULL },
+};
+
 static const struct pp_option run_options[] = {
-	{ "how", 0, "MEANS", "by which means: preload, supervise or auto" },
+	OPTION_HOW,
+	{ "udp", 0, NULL, "COMMAND's datagrams, too, each with a header" },
 	{ .name = NULL },
 };
 
@@ -33,12 +42,18 @@ struct task {
 	const struct pp_subcommand *subcommand;
 	enum pp_library library;
 	enum means means;
+	bool datagrams;		/* of UDP, too */
 	struct pp_chosen chosen;
 };
 
-/* Takes the value of --how. */
-static bool take_means(struct task *task, const char *value)
+/* Takes an option that is no setting: --how or --udp. */
+static bool take_own(struct task *task, const struct pp_option *option,
+		     const char *value)
 {
+	if (option->argument == NULL) {
+		task->datagrams = true;
+		return true;
+	}
 	for (size_t i = 0; i < MEANS_COUNT; i++)
 		if (strcmp(value, means_names[i]) == 0) {
 			task->means = (enum means)i;
@@ -58,7 +73,7 @@ static bool take_options(struct task *task, int argc, char *argv[])
 	while (good && pp_next_option(task->subcommand, argc, argv, &given))
 		good = given.setting != NULL
 			       ? pp_chosen_take(&task->chosen, &given)
-			       : take_means(task, given.value);
+			       : take_own(task, given.option, given.value);
 	if (good && argv[optind] == NULL) {
 		pp_complain(task->subcommand, "COMMAND is missing; proxyproto "
 			    "%s --help has examples", task->subcommand->name);
@@ -86,7 +101,9 @@ static int run_preloaded(const struct task *task, char *argv[])
 {
 	struct pp_settings_error error = { "" };
 
-	if (!pp_library_preload(task->library, &error))
+	if (!pp_library_preload(task->library, &error) ||
+	    (task->datagrams &&
+	     !pp_library_preload(PP_LIBRARY_UDP, &error)))
 		return pp_complain(task->subcommand, "%s", error.text);
 	return execute(task, argv);
 }
@@ -117,12 +134,15 @@ static bool leave_library_out(const struct task *task)
 static bool check_supervised(const struct task *task, const char *command)
 {
 	const struct pp_settings *settings = &task->chosen.settings;
+	const char *name = settings->inetd	    ? "inetd"
+			   : settings->unix_listeners ? "unix"
+			   : task->datagrams	    ? "udp"
+						    : NULL;
 
-	if (!settings->inetd && !settings->unix_listeners)
+	if (name == NULL)
 		return true;
-	pp_complain(task->subcommand, "--%s: %s would be supervised, which has "
-		    "no such setting: it takes --how=preload",
-		    settings->inetd ? "inetd" : "unix", command);
+	pp_complain(task->subcommand, "--%s: %s would be supervised, which "
+		    "cannot do that: it takes --how=preload", name, command);
 	return false;
 }
 
@@ -214,7 +234,8 @@ const struct pp_subcommand pp_run_command = {
 		"client instead of the proxy.\n",
 	.examples = "  proxyproto run nc -dklnv 127.0.0.1 9090\n"
 		    "  proxyproto run --trusted=192.0.2.10 --must-use -- "
-		    "nginx -g 'daemon off;'\n",
+		    "nginx -g 'daemon off;'\n"
+		    "  proxyproto run --udp --ports=53 -- dnsmasq -k\n",
 	.options = run_options,
 	.settings = pp_server_settings,
 	.options_first = true,
@@ -230,7 +251,7 @@ const struct pp_subcommand pp_connect_command = {
 	.examples = "  proxyproto connect curl http://127.0.0.1:8080/\n"
 		    "  proxyproto connect --addr=198.51.100.20 --version=1 -- "
 		    "nc 127.0.0.1 9090\n",
-	.options = run_options,
+	.options = connect_options,
 	.settings = pp_client_settings,
 	.options_first = true,
 	.function = run_client,

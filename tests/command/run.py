@@ -10,6 +10,7 @@ import fixture
 from fixture import v1
 from fixture.command import (PROXYPROTO, command, need_supervisor,
                              started)
+from fixture.udp import sender, udp
 
 # Accepts once, and tells who that was.
 SERVER = """
@@ -18,6 +19,16 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
     print("port", listener.getsockname()[1], flush=True)
     connection, client = listener.accept()
     print("client", *client, connection.recv(100), flush=True)
+"""
+
+# The same of a datagram.
+DATAGRAMS = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+    server.bind(("127.0.0.1", 0))
+    print("udp", server.getsockname()[1], flush=True)
+    data, client = server.recvfrom(100)
+    print("from", *client, data, flush=True)
 """
 
 # Connects, sends a word.
@@ -99,6 +110,27 @@ class Run(unittest.TestCase):
                            f"{sys.executable} -c '{CLIENT}' {port}")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             server.wait_line(r"client 192.0.2.77 8080 b'hello'")
+
+    def test_datagrams(self):
+        """With --udp, and the connections of the same program."""
+        with started("run", "--udp", sys.executable, "-c",
+                     DATAGRAMS + SERVER) as server:
+            port = int(server.wait_line(r"udp (\d+)")[1])
+            with sender() as proxy:
+                proxy.sendto(udp("192.0.2.9", 1234) + b"hello",
+                             ("127.0.0.1", port))
+                server.wait_line("from 192.0.2.9 1234 b'hello'")
+            port = int(server.wait_line(r"port (\d+)")[1])
+            header = v1("192.0.2.7", source_port=1000)
+            with fixture.connect(port, header + b"x"):
+                server.wait_line("client 192.0.2.7 1000 ")
+
+    def test_no_datagrams(self):
+        with started("run", sys.executable, "-c", DATAGRAMS) as server, \
+                sender() as proxy:
+            port = int(server.wait_line(r"udp (\d+)")[1])
+            proxy.sendto(udp() + b"hello", ("127.0.0.1", port))
+            server.wait_line(rf"from 127.0.0.1 {proxy.getsockname()[1]} ")
 
     def test_client_is_preloaded(self):
         with started("run", sys.executable, "-c", SERVER) as server:
@@ -192,9 +224,9 @@ class Mistakes(unittest.TestCase):
 
     def test_not_of_the_supervisor(self):
         """What it does not do is not left undone silently."""
-        for option in "inetd", "unix":
-            self.check(f"run: --{option}: echo would be supervised, which has "
-                       "no such setting: it takes --how=preload", "run",
+        for option in "inetd", "unix", "udp":
+            self.check(f"run: --{option}: echo would be supervised, which "
+                       "cannot do that: it takes --how=preload", "run",
                        "--how=supervise", f"--{option}")
             done = command("run", f"--{option}", "--how=preload", "echo")
             self.assertEqual(done.returncode, 0)
