@@ -552,8 +552,8 @@ for _ in range(4):
 first.close()
 os.wait()
 """)
-        fixture.wait_for(lambda: program.lines.count("ready") == 4,
-                         f"the workers: {program.output()}")
+        fixture.wait_for(lambda: program.output().count("ready") == 4,
+                         "the workers")
         for number in range(1, 30):
             with fixture.connect(port, v1()[:10]) as late:
                 self.ask(port)
