@@ -191,7 +191,8 @@ while True:
         program, port = self.run_server("""
 listener = listen()
 child = os.fork()
-print("child", child, flush=True)
+if child:
+    print("child", child, flush=True)
 serve(listener)
 """)
         child = int(program.wait_line(r"^child (\d+)$")[1])
