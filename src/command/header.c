@@ -5,7 +5,6 @@
 #include "command/chosen.h"
 
 #include "connection/send.h"
-#include "protocol/tlv.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -14,10 +13,6 @@
 
 /* Where there is no connection, what "actual" is. */
 #define ACTUAL_PORT 80
-
-/* Byte 13 of version 2: its lower half is the transport. */
-#define TRANSPORT_AT 13
-#define TRANSPORT_DGRAM 2
 
 enum option {
 	OPTION_UDP,
@@ -31,7 +26,8 @@ static const struct pp_option header_options[] = {
 };
 
 /* Those that say how a header is sent. */
-static const char *const without[] = { "DEBUG", "SPLIT", "DELAY", "TO", NULL };
+static const char *const without[] = { "DEBUG", "SPLIT", "DELAY", "TO", "UDP",
+				     NULL };
 
 /* The end that the client reached, where no option says which. */
 static void make_destination(const struct pp_settings *settings,
@@ -44,22 +40,6 @@ static void make_destination(const struct pp_settings *settings,
 	else
 		destination->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	pp_address_set_port(destination, htons(ACTUAL_PORT));
-}
-
-/*
- * Makes a version 2 header one of a datagram. A checksum that --crc32c has put
- * at its end is renewed; another was stated, and may be wrong on purpose.
- */
-static void turn_into_datagram(uint8_t *bytes, size_t length, bool checksum)
-{
-	struct pp_draft draft = { .bytes = bytes, .room = length,
-				  .length = length,
-				  .tlvs = length - (PP_TLV_FIXED + 4) };
-
-	bytes[TRANSPORT_AT] = (uint8_t)((bytes[TRANSPORT_AT] & 0xf0) |
-					TRANSPORT_DGRAM);
-	if (checksum)
-		pp_draft_renew(&draft);
 }
 
 /* Whether the header can be a datagram's, or else what it takes. */
@@ -104,17 +84,19 @@ static int make_header(const struct pp_chosen *chosen, bool udp, bool hex)
 	if (bytes == NULL)
 		return pp_complain(chosen->subcommand, "no memory");
 	make_destination(settings, &destination);
-	length = pp_outgoing_format(settings, 0, &destination, bytes, size,
-				    &stated);
-	if (length > 0) {
-		if (udp)
-			turn_into_datagram(bytes, length, settings->crc32c);
+	length = udp || settings->spp
+			 ? pp_outgoing_format_datagram(settings, 0,
+						       &destination, bytes,
+						       size, &stated)
+			 : pp_outgoing_format(settings, 0, &destination, bytes,
+					      size, &stated);
+	if (length > 0)
 		write_header(bytes, length, hex);
-	}
 	free(bytes);
 	if (length == 0)
 		return pp_complain(chosen->subcommand, "--version=%u: there is "
-				   "no such header: it takes 1 or 2",
+				   "no such header: it takes 1, 2 or "
+				   "spp",
 				   settings->send_version);
 	return 0;
 }

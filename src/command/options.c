@@ -41,6 +41,7 @@ static const struct pp_setting_help settings_help[] = {
 	{ "TLV", "VECTORS", "vectors to add, NAME=VALUE each" },
 	{ "CRC32C", NULL, "add a checksum" },
 	{ "RAW", "TEXT", "bytes to send instead of a header" },
+	{ "UDP", NULL, "before each datagram, too" },
 	{ "TO", "ENDPOINTS", "which of those it connects to get a header" },
 	{ "SPLIT", "NUMBER", "bytes a write" },
 	{ "DELAY", "SECONDS", "time between two writes" },

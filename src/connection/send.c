@@ -6,6 +6,7 @@
 
 #include "connection/clock.h"
 #include "connection/report.h"
+#include "protocol/spp.h"
 #include "protocol/tlv.h"
 
 #include <arpa/inet.h>
@@ -17,6 +18,10 @@
 #include <time.h>
 
 #define CRC_VECTOR 7
+
+/* Byte 13 of version 2: its lower half is the transport. */
+#define TRANSPORT_AT 13
+#define TRANSPORT_DGRAM 2
 
 size_t pp_outgoing_size(const struct pp_settings *settings)
 {
@@ -110,6 +115,54 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 	    (settings->crc32c && !pp_draft_append(&draft, 0, &crc32c)))
 		return 0;
 	return draft.length;
+}
+
+/*
+ * Makes a version 2 header one of a datagram. A checksum that the settings have
+ * put at its end is renewed; another was stated, and may be wrong on purpose.
+ */
+static void turn_into_datagram(uint8_t *bytes, size_t length, bool checksum)
+{
+	struct pp_draft draft = { .bytes = bytes, .room = length,
+				  .length = length,
+				  .tlvs = length - CRC_VECTOR };
+
+	bytes[TRANSPORT_AT] = (uint8_t)((bytes[TRANSPORT_AT] & 0xf0) |
+					TRANSPORT_DGRAM);
+	if (checksum)
+		pp_draft_renew(&draft);
+}
+
+static size_t format_spp(const struct pp_settings *settings, uint64_t place,
+			 const union pp_address *connected, uint8_t *bytes,
+			 size_t size, struct pp_stated *stated)
+{
+	memset(stated, 0, sizeof(*stated));
+	if (size < PP_SPP_LENGTH)
+		return 0;
+	pick_source(settings, place, &stated->source);
+	pick_destination(settings, connected, &stated->destination);
+	pp_spp_format(&stated->source, &stated->destination, bytes);
+	return PP_SPP_LENGTH;
+}
+
+size_t pp_outgoing_format_datagram(const struct pp_settings *settings,
+				   uint64_t place,
+				   const union pp_address *connected,
+				   uint8_t *bytes, size_t size,
+				   struct pp_stated *stated)
+{
+	size_t length;
+
+	if (settings->spp && settings->raw.at == NULL)
+		return format_spp(settings, place, connected, bytes, size,
+				  stated);
+	length = pp_outgoing_format(settings, place, connected, bytes, size,
+				    stated);
+	if (length > 0 && settings->raw.at == NULL &&
+	    settings->command == PP_COMMAND_PROXY)
+		turn_into_datagram(bytes, length, settings->crc32c);
+	return length;
 }
 
 /* The bytes that the next write has. */
@@ -253,18 +306,20 @@ void pp_outgoing_find_destination(union pp_address *to,
 }
 
 void pp_report_sent(const char *who, const struct pp_settings *settings,
-		    int fd, size_t length, const struct pp_stated *stated,
-		    int error)
+		    const char *by, int fd, size_t length,
+		    const struct pp_stated *stated, int error)
 {
 	char from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
 	const char *what = "raw";
 
 	if (settings->raw.at == NULL)
-		what = settings->send_version == 1 ? "v1" : "v2";
+		what = settings->spp		     ? "spp"
+		       : settings->send_version == 1 ? "v1"
+						     : "v2";
 	pp_report(who,
-		  "connect: fd %d: %s header of %zu bytes: client %s, "
+		  "%s: fd %d: %s header of %zu bytes: client %s, "
 		  "destination %s: %s",
-		  fd, what, length,
+		  by, fd, what, length,
 		  pp_address_text(&stated->source, from, sizeof(from)),
 		  pp_address_text(&stated->destination, to, sizeof(to)),
 		  error == 0 ? "sent" : strerror(-error));

@@ -66,6 +66,16 @@ size_t pp_outgoing_format(const struct pp_settings *settings, uint64_t place,
 			  const union pp_address *connected, uint8_t *bytes,
 			  size_t size, struct pp_stated *stated);
 
+/*
+ * The same before a datagram to that address, with Simple Proxy Protocol where
+ * the settings say so. A raw header is left as it is.
+ */
+size_t pp_outgoing_format_datagram(const struct pp_settings *settings,
+				   uint64_t place,
+				   const union pp_address *connected,
+				   uint8_t *bytes, size_t size,
+				   struct pp_stated *stated);
+
 /* Is it the address of nobody (0.0.0.0, ::), of whatever port? */
 bool pp_outgoing_is_to_nobody(const union pp_address *to);
 
@@ -77,11 +87,11 @@ void pp_outgoing_find_destination(union pp_address *to,
 				  const union pp_address *own);
 
 /*
- * For debug mode: a header of that length was sent on the connection fd, or not
- * (-errno).
+ * For debug mode: a header of that length was sent by fd, in the course of a
+ * call ("connect"), or not (-errno).
  */
 void pp_report_sent(const char *who, const struct pp_settings *settings,
-		    int fd, size_t length, const struct pp_stated *stated,
-		    int error);
+		    const char *by, int fd, size_t length,
+		    const struct pp_stated *stated, int error);
 
 #endif

@@ -51,6 +51,9 @@ static _Atomic(const struct configuration *) known;
 /* See pp_is_unix_asked; whichever of them is known. */
 static _Atomic bool unix_is_asked;
 
+/* See pp_is_udp_asked. */
+static _Atomic bool udp_is_asked;
+
 /* Of a copy of the library, which leaves the work to another one. */
 static const struct configuration off = { .is_complete = true };
 
@@ -67,19 +70,18 @@ static void discard(struct configuration *read,
 	munmap(read, sizeof(*read));
 }
 
-#ifndef PP_CLIENT
 /*
- * A slip in it must not pass headers on to a program that has no other
- * listeners, in which nothing else would tell of it.
+ * Is this setting on? A slip in it must not pass headers on to a program that
+ * has no other listeners, or leave them out of one that sends datagrams alone,
+ * in which nothing else would tell of it.
  */
-static bool asks_for_unix(void)
+static bool asks_for(const char *variable)
 {
-	const char *value = secure_getenv(PP_SETTINGS_PREFIX "UNIX");
+	const char *value = secure_getenv(variable);
 	bool on;
 
 	return value != NULL && (!pp_settings_boolean(value, &on) || on);
 }
-#endif
 
 static void read_environment(struct configuration *read)
 {
@@ -92,9 +94,13 @@ static void read_environment(struct configuration *read)
 #ifdef PP_CLIENT
 	pp_settings_agree(&read->settings, &read->error);
 	read->is_complete = true;
+	if (read->settings.udp || read->settings.spp ||
+	    (read->error.text[0] != '\0' &&
+	     asks_for(PP_SETTINGS_PREFIX "UDP")))
+		atomic_store(&udp_is_asked, true);
 #else
 	if (read->settings.unix_listeners ||
-	    (read->error.text[0] != '\0' && asks_for_unix()))
+	    (read->error.text[0] != '\0' && asks_for(PP_SETTINGS_PREFIX "UNIX")))
 		atomic_store(&unix_is_asked, true);
 	read->is_complete = read->error.text[0] != '\0';
 #endif
@@ -317,6 +323,11 @@ bool pp_is_tcp_socket(int fd)
 bool pp_is_unix_asked(void)
 {
 	return atomic_load_explicit(&unix_is_asked, memory_order_relaxed);
+}
+
+bool pp_is_udp_asked(void)
+{
+	return atomic_load_explicit(&udp_is_asked, memory_order_relaxed);
 }
 
 bool pp_is_unix_stream(int fd)

@@ -79,6 +79,12 @@ bool pp_is_tcp_socket(int fd);
 bool pp_is_unix_asked(void);
 
 /*
+ * For the client: do datagrams get headers? So does a bad value of UDP ask. One
+ * load, once the settings are read.
+ */
+bool pp_is_udp_asked(void);
+
+/*
  * Is the descriptor a Unix stream socket, and UNIX asks for those? No system
  * call where it does not, otherwise two.
  */

@@ -18,6 +18,15 @@ static bool parse_command(const char *value, struct pp_settings *settings)
 	return proxy || strcasecmp(value, "LOCAL") == 0;
 }
 
+/* "spp" is of datagrams alone: connections get no header then. */
+static bool parse_version(const char *value, struct pp_settings *settings)
+{
+	settings->spp = strcasecmp(value, "spp") == 0;
+	settings->send_version = 0;
+	return settings->spp ||
+	       pp_number(value, strlen(value), 2, &settings->send_version);
+}
+
 /* "192.0.2.1", "192.0.2.0/24" */
 static bool parse_source(const char *value, struct pp_settings *settings)
 {
@@ -77,7 +86,9 @@ static bool parse_destination_port(const char *value,
 enum row {
 	ROW_DEBUG, ROW_ADDR, ROW_PORT, ROW_DEST_ADDR, ROW_DEST_PORT,
 	ROW_VERSION, ROW_COMMAND, ROW_TLV, ROW_CRC32C, ROW_RAW, ROW_SPLIT,
-	ROW_DELAY, ROW_TO, ROWS
+	ROW_DELAY, ROW_TO, ROW_UDP, ROWS,
+	/* what else of VERSION some do not go with */
+	ROW_VERSION_SPP = ROWS, STATED
 };
 
 const struct pp_setting pp_client_settings[] = {
@@ -92,7 +103,7 @@ const struct pp_setting pp_client_settings[] = {
 	  PP_OTHER(parse_destination) },
 	{ "DEST_PORT", ACTUAL, "a port from 0 to 65535, or " ACTUAL,
 	  PP_OTHER(parse_destination_port) },
-	{ "VERSION", "2", "0 (none), 1 or 2", PP_NUMBER(send_version, 2) },
+	{ "VERSION", "2", "0 (none), 1, 2 or spp", PP_OTHER(parse_version) },
 	{ "COMMAND", "PROXY", "PROXY or LOCAL", PP_OTHER(parse_command) },
 	{ "TLV", PP_BYTES_NONE,
 	  "vectors, up to 65492 bytes of them: alpn=TEXT, authority=TEXT, "
@@ -113,6 +124,7 @@ const struct pp_setting pp_client_settings[] = {
 	  "192.0.2.1:80, 10.0.0.0/8, [2001:db8::]/32:443 or *:8000-8099; or "
 	  PP_ENDPOINTS_ALL,
 	  PP_LIST(to, pp_endpoints) },
+	{ "UDP", "0", PP_SETTINGS_BOOLEAN, PP_BOOLEAN(udp) },
 	{ .name = NULL },
 };
 
@@ -136,6 +148,10 @@ static const struct conflict conflicts[] = {
 	{ BIT(ROW_TLV), ROW_VERSION, "version 1 has no vectors" },
 	{ BIT(ROW_CRC32C), ROW_VERSION, "version 1 has no checksum" },
 	{ BIT(ROW_COMMAND), ROW_VERSION, "version 1 has no LOCAL" },
+	{ BIT(ROW_UDP), ROW_VERSION, "version 1 is of TCP alone" },
+	{ BIT(ROW_TLV), ROW_VERSION_SPP, "it has no vectors" },
+	{ BIT(ROW_CRC32C), ROW_VERSION_SPP, "it has no checksum" },
+	{ BIT(ROW_COMMAND), ROW_VERSION_SPP, "it has no LOCAL" },
 	{ ADDRESSES, ROW_COMMAND, "LOCAL states no addresses" },
 	{ ADDRESSES | BIT(ROW_COMMAND) | BIT(ROW_TLV) | BIT(ROW_CRC32C),
 	  ROW_RAW, "a raw header states nothing else" },
@@ -154,19 +170,23 @@ static void fail_pair(const struct pp_settings *settings, enum row row,
 		      const struct conflict *conflict,
 		      struct pp_settings_error *error)
 {
+	const enum row with = conflict->with == ROW_VERSION_SPP
+				      ? ROW_VERSION
+				      : conflict->with;
+
 	pp_settings_fail(error,
 			 PP_SETTINGS_PREFIX "%s=\"%s\" is not valid with "
 			 PP_SETTINGS_PREFIX "%s=\"%s\": %s",
 			 pp_client_settings[row].name, value_of(settings, row),
-			 pp_client_settings[conflict->with].name,
-			 value_of(settings, conflict->with), conflict->why);
+			 pp_client_settings[with].name, value_of(settings, with),
+			 conflict->why);
 }
 
 void pp_settings_agree(const struct pp_settings *settings,
 		       struct pp_settings_error *error)
 {
 	/* which have a value that can be at odds with another's */
-	const bool stated[ROWS] = {
+	const bool stated[STATED] = {
 		[ROW_ADDR] = settings->from[ROW_ADDR] != PP_FROM_DEFAULT,
 		[ROW_PORT] = settings->from[ROW_PORT] != PP_FROM_DEFAULT,
 		[ROW_DEST_ADDR] =
@@ -179,10 +199,12 @@ void pp_settings_agree(const struct pp_settings *settings,
 		[ROW_RAW] = settings->raw.at != NULL,
 		[ROW_SPLIT] = settings->split == 0,
 		[ROW_DELAY] = settings->delay > 0,
+		[ROW_UDP] = settings->udp,
+		[ROW_VERSION_SPP] = settings->spp,
 	};
 	const size_t count = sizeof(conflicts) / sizeof(*conflicts);
 
-	if (settings->send_version == 0)
+	if (settings->send_version == 0 && !settings->spp)
 		return;
 	for (size_t i = 0; i < count; i++)
 		for (enum row row = 0; row < ROWS; row++)

@@ -311,7 +311,7 @@ static const char names[][sizeof("MUST_USE_PROTOCOL_HEADER")] = {
 	"TIMEOUT", "DESTINATION", "IPV6_ON_IPV4", "UNIX", "INETD", "CONFIG",
 	"UDP_CLIENTS",
 	"ADDR", "PORT", "DEST_ADDR", "DEST_PORT", "COMMAND", "TLV", "CRC32C",
-	"RAW", "SPLIT", "DELAY", "TO",
+	"RAW", "SPLIT", "DELAY", "TO", "UDP",
 };
 
 static unsigned smaller(unsigned a, unsigned b)

@@ -70,6 +70,7 @@ struct pp_settings {
 	unsigned split;			/* bytes a write, 0 all of them */
 	int delay;			/* milliseconds between writes */
 	struct pp_bytes to;		/* endpoints that get a header */
+	bool udp;			/* each datagram gets one, too */
 	/* an enum pp_settings_source for each row of the table */
 	uint8_t from[PP_SETTINGS_MAX];
 	bool has_file;			/* server: the settings file is there */

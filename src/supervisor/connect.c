@@ -106,6 +106,7 @@ static void report_sent(const struct outgoing *outgoing, int error)
 {
 	if (outgoing->settings->debug)
 		pp_report_sent("libproxyproto_connect", outgoing->settings,
+			       "connect",
 			       (int)outgoing->call->arguments[0],
 			       outgoing->length, &outgoing->stated, error);
 }

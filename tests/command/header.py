@@ -82,6 +82,14 @@ class Header(unittest.TestCase):
         self.assertEqual(fixture.crc32c(whole[:-4] + bytes(4)),
                          int.from_bytes(whole[-4:], "big"))
 
+    def test_simple_proxy_protocol(self):
+        v4, here = (socket.inet_pton(socket.AF_INET6, "::ffff:" + address)
+                    for address in ("192.0.2.1", "127.0.0.1"))
+        for udp in (), ("--udp",):
+            self.assertEqual(
+                header("--version=spp", "--addr=192.0.2.1", *udp),
+                b"\x56\xec" + v4 + here + b"\x1f\x90\0\x50")
+
     def test_hexadecimal(self):
         self.assertEqual(header("--hex", "--crc32c"),
                          header("--crc32c").hex().encode() + b"\n")
@@ -98,7 +106,7 @@ class Header(unittest.TestCase):
                 ('--tlv="alpn=h2" is not valid with --version="1": version 1 '
                  "has no vectors", "--version=1", "--tlv=alpn=h2"),
                 ('--addr="nowhere" is not valid: it takes', "--addr=nowhere"),
-                ("--version=0: there is no such header: it takes 1 or 2",
+                ("--version=0: there is no such header: it takes 1, 2 or spp",
                  "--version=0"),
                 ("--udp: version 1 is of TCP alone: it takes version 2",
                  "--udp", "--version=1"),

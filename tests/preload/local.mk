@@ -198,5 +198,5 @@ check_PROGRAMS += tests/preload/connecting
 tests_preload_connecting_SOURCES = tests/preload/connecting.c \
 	tests/preload/connecting.h tests/preload/connecting_shared.c
 tests_preload_connecting_CFLAGS = $(AM_CFLAGS) -pthread
-EXTRA_DIST += tests/preload/client_compared.py
-TESTS += tests/preload/client_compared.py
+EXTRA_DIST += tests/preload/client_compared.py tests/preload/client_udp.py
+TESTS += tests/preload/client_compared.py tests/preload/client_udp.py

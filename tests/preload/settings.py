@@ -41,7 +41,7 @@ CLIENT_SIDE = {
               "fe80::1%lo", "256.0.0.1", "192.0.2.01")),
     "PORT": ("a port from 0 to 65535",
              ("65536", "-1", "", "http", "080", "8080 ", "0x50")),
-    "VERSION": ("0 (none), 1 or 2", ("3", "", "two", "-1")),
+    "VERSION": ("0 (none), 1, 2 or spp", ("3", "", "two", "-1")),
     "DEST_ADDR": ("a numeric IPv4 or IPv6 address, or actual",
                   ("here", "", "192.0.2.0/24")),
     "DEST_PORT": ("a port from 0 to 65535, or actual", ("65536", "", "any")),

@@ -101,6 +101,17 @@ TEST(command_and_checksum)
 	ck_assert(settings.crc32c);
 }
 
+TEST(datagrams)
+{
+	ck_assert(take("UDP", "yes"));
+	ck_assert(settings.udp);
+	ck_assert(!settings.spp);
+	ck_assert(take("VERSION", "Spp"));
+	ck_assert(settings.spp);
+	ck_assert_uint_eq(settings.send_version, 0);
+	ck_assert(!take("VERSION", "sp"));
+}
+
 TEST(pieces)
 {
 	ck_assert(take("SPLIT", "65551"));
@@ -124,6 +135,10 @@ TEST(what_does_not_go_together)
 		{ NAME("TLV=alpn=h2"), NAME("VERSION=1") },
 		{ NAME("CRC32C=yes"), NAME("VERSION=1") },
 		{ NAME("COMMAND=LOCAL"), NAME("VERSION=1") },
+		{ NAME("UDP=yes"), NAME("VERSION=1") },
+		{ NAME("TLV=alpn=h2"), NAME("VERSION=spp") },
+		{ NAME("CRC32C=yes"), NAME("VERSION=SPP") },
+		{ NAME("COMMAND=LOCAL"), NAME("VERSION=spp") },
 		{ NAME("ADDR=::1"), NAME("COMMAND=LOCAL") },
 		{ NAME("PORT=1"), NAME("COMMAND=LOCAL") },
 		{ NAME("DEST_ADDR=::1"), NAME("COMMAND=LOCAL") },
@@ -181,12 +196,15 @@ TEST(what_goes_together)
 	     address[] = NAME("DEST_ADDR=actual"),
 	     port[] = NAME("DEST_PORT=actual"), source[] = NAME("ADDR=::1"),
 	     local[] = NAME("COMMAND=LOCAL"), vector[] = NAME("TLV=noop=1"),
-	     checksum[] = NAME("CRC32C=1");
+	     checksum[] = NAME("CRC32C=1"), udp[] = NAME("UDP=1"),
+	     spp[] = NAME("VERSION=spp");
 	char *const environments[][7] = {
 		{ version1, tlv, crc, command, address, port, NULL },
 		{ raw, tlv, crc, command, address, port, NULL },
 		{ none, raw, source, NULL },
-		{ local, address, port, vector, checksum, NULL },
+		{ local, address, port, vector, checksum, udp, NULL },
+		{ raw, spp, udp, NULL },
+		{ spp, source, udp, NULL },
 		{ NULL },
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hooks of libproxyproto_connect.so: the calls that begin a connection.
+ * The hooks of libproxyproto_connect.so: the calls that begin a connection, and
+ * what these are called with for datagrams is datagram.c's.
  *
  * The kernel is given the header together with the order to connect (Fast Open,
  * without a cookie), so that it is ahead of all data and there is nothing to
@@ -9,20 +10,19 @@
  */
 #include <config.h>
 
-#include "connection/destinations.h"
 #include "connection/fast_open.h"
 #include "connection/report.h"
 #include "connection/send.h"
 #include "memory.h"
+#include "preload/client/datagram.h"
+#include "preload/client/destination.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #define HEADER_NEAR 512
@@ -36,25 +36,6 @@ struct header {
 	size_t size;			/* of that memory */
 	uint8_t near[HEADER_NEAR];
 };
-
-/*
- * Which address of a network is next: one behind the other, from a start that
- * differs from process to process, forked ones included.
- */
-static uint64_t next_place(const struct pp_settings *settings)
-{
-	static _Atomic unsigned said;
-	const void *random = (const void *)getauxval(AT_RANDOM);
-	uint64_t secret[2] = { 0 }, process;
-
-	if (settings->source_count == 1)
-		return 0;
-	process = (uint64_t)getpid();
-	if (random != NULL)
-		memcpy(secret, random, sizeof(secret));
-	return pp_digest(secret, &process, 1) +
-	       atomic_fetch_add_explicit(&said, 1, memory_order_relaxed);
-}
 
 static struct pp_send_way send_way(void)
 {
@@ -94,7 +75,7 @@ static int begin_with_header(struct header *header, int fd,
 			return -errno;
 		header->bytes = far;
 	}
-	header->length = pp_outgoing_format(settings, next_place(settings),
+	header->length = pp_outgoing_format(settings, pp_next_place(settings),
 					    connected, header->bytes,
 					    header->size, &header->stated);
 	taken = pp_send_begin(fd, &way, header->bytes, header->length, address,
@@ -123,53 +104,11 @@ static void end_header(struct header *header, int fd, bool under_way)
 		error = pp_send_rest(fd, &way, header->bytes, header->length,
 				     header->taken);
 	if (under_way && pp_configuration()->debug)
-		pp_report_sent(pp_library, pp_configuration(), fd,
+		pp_report_sent(pp_library, pp_configuration(), "connect", fd,
 			       header->length, &header->stated, error);
 	free_bytes(header);
 	pthread_setcancelstate(cancel, NULL);
 	errno = before;
-}
-
-/*
- * Copies memory of the program's. False with EFAULT where there is none, as the
- * kernel would say to who gave that address.
- */
-static bool copy_memory(void *to, const void *from, size_t size)
-{
-	const struct iovec into = { .iov_base = to, .iov_len = size };
-	const struct iovec out = { .iov_base = (void *)(uintptr_t)from,
-				   .iov_len = size };
-	ssize_t copied = process_vm_readv(getpid(), &into, 1, &out, 1, 0);
-
-	if (copied == (ssize_t)size)
-		return true;
-	if (copied >= 0 || errno == EFAULT) {
-		errno = EFAULT;
-		return false;
-	}
-	/* a kernel, or a sandbox, that has no such call */
-	memcpy(to, from, size);
-	return true;
-}
-
-/*
- * Reads where to connect. False where that is no internet address: the kernel
- * has something to say to it, or dissolves the connection (AF_UNSPEC).
- */
-static bool read_address(union pp_address *to, const struct sockaddr *address,
-			 socklen_t length)
-{
-	struct sockaddr_storage copy;
-
-	if (address == NULL || length < sizeof(to->in) || length > sizeof(copy))
-		return false;
-	memset(&copy, 0, sizeof(copy));
-	if (!copy_memory(&copy, address, length))
-		return false;
-	/* one of IPv6 may be short of its scope */
-	pp_address_from_kernel(to, (const struct sockaddr *)&copy,
-			       sizeof(copy));
-	return to->sa.sa_family != AF_UNSPEC;
 }
 
 /*
@@ -191,16 +130,6 @@ static bool is_closed_tcp(int fd)
 	       (state.revents & POLLHUP);
 }
 
-static void find_destination(int fd, union pp_address *to)
-{
-	union pp_address own = { .sa.sa_family = AF_UNSPEC };
-	socklen_t length = sizeof(own);
-
-	if (pp_outgoing_is_to_nobody(to))
-		real_getsockname(fd, &own.sa, &length);
-	pp_outgoing_find_destination(to, &own);
-}
-
 /*
  * May the socket begin a TCP connection to one of those that get a header? If
  * so, to where. What tells of the socket is an option that it gets: the sockets
@@ -213,9 +142,9 @@ static bool is_wanted(int fd, const struct sockaddr *address, socklen_t length,
 
 	if (wanted->at == NULL && !is_closed_tcp(fd))
 		return false;
-	if (!read_address(to, address, length))
+	if (!pp_read_address(to, address, length))
 		return false;
-	find_destination(fd, to);
+	pp_find_destination(fd, to);
 	return wanted->at == NULL ||
 	       (pp_endpoints_have(wanted, to) && is_closed_tcp(fd));
 }
@@ -336,9 +265,13 @@ static void adjust_error(int begun, ssize_t result)
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 			 const struct sockaddr *address, socklen_t length)
 {
-	int begun = send_header_ahead(fd, flags, address, length);
 	ssize_t result;
+	int begun;
 
+	if (pp_is_udp_asked() && pp_datagram_sendto(fd, bytes, size, flags,
+						    address, length, &result))
+		return result;
+	begun = send_header_ahead(fd, flags, address, length);
 	if (begun < 0)
 		return -1;
 	result = real_sendto(fd, bytes, size, flags, address, length);
@@ -352,16 +285,20 @@ static int send_header_ahead_of(int fd, int flags, const struct msghdr *message)
 	struct msghdr copy;
 
 	if (!(flags & MSG_FASTOPEN) ||
-	    !copy_memory(&copy, message, sizeof(copy)))
+	    !pp_copy_memory(&copy, message, sizeof(copy)))
 		return 0;
 	return send_header_ahead(fd, flags, copy.msg_name, copy.msg_namelen);
 }
 
 PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	int begun = send_header_ahead_of(fd, flags, message);
 	ssize_t result;
+	int begun;
 
+	if (pp_is_udp_asked() &&
+	    pp_datagram_sendmsg(fd, message, flags, &result))
+		return result;
+	begun = send_header_ahead_of(fd, flags, message);
 	if (begun < 0)
 		return -1;
 	result = real_sendmsg(fd, message, flags);
@@ -375,6 +312,9 @@ PP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 {
 	int begun = 0, result;
 
+	if (pp_is_udp_asked() &&
+	    pp_datagram_sendmmsg(fd, messages, count, (int)flags, &result))
+		return result;
 	if (count > 0)
 		begun = send_header_ahead_of(fd, flags, &messages->msg_hdr);
 	if (begun < 0)
