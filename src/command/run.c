@@ -134,10 +134,13 @@ static bool leave_library_out(const struct task *task)
 static bool check_supervised(const struct task *task, const char *command)
 {
 	const struct pp_settings *settings = &task->chosen.settings;
-	const char *name = settings->inetd	    ? "inetd"
-			   : settings->unix_listeners ? "unix"
-			   : task->datagrams	    ? "udp"
-						    : NULL;
+	const bool client = task->library == PP_LIBRARY_CLIENT;
+	const char *name = settings->inetd		? "inetd"
+			   : settings->unix_listeners	? "unix"
+			   : task->datagrams		? "udp"
+			   : client && settings->udp	? "udp"
+			   : client && settings->spp	? "version=spp"
+							: NULL;
 
 	if (name == NULL)
 		return true;

@@ -230,6 +230,12 @@ class Mistakes(unittest.TestCase):
                        "--how=supervise", f"--{option}")
             done = command("run", f"--{option}", "--how=preload", "echo")
             self.assertEqual(done.returncode, 0)
+        for option in "udp", "version=spp":
+            self.check(f"connect: --{option}: echo would be supervised, which "
+                       "cannot do that: it takes --how=preload", "connect",
+                       "--how=supervise", f"--{option}")
+            done = command("connect", f"--{option}", "--how=preload", "echo")
+            self.assertEqual(done.returncode, 0)
 
     def test_environment(self):
         self.check('run: LIBPROXYPROTO_VERSION="4" is not valid', "run",

@@ -4,8 +4,8 @@
  * the settings ask for that (pp_is_udp_asked). Each call is made whole and
  * returns true, with what the program is told in *result and errno; the sizes
  * told are those of the program's own bytes. False where the socket is no UDP
- * one, or the datagram gets no header: then the call is the kernel's, with errno
- * as it was. Signal-safe.
+ * one, or the datagram gets no header: then the call is the kernel's, with
+ * errno as it was. Signal-safe.
  */
 #ifndef PP_PRELOAD_CLIENT_DATAGRAM_H
 #define PP_PRELOAD_CLIENT_DATAGRAM_H

@@ -31,7 +31,7 @@ bool pp_copy_memory(void *to, const void *from, size_t size);
 bool pp_read_address(union pp_address *to, const struct sockaddr *address,
 		     socklen_t length);
 
-/* Turns it into where the socket gets to so; see pp_outgoing_find_destination. */
+/* Turns it into where that gets to; see pp_outgoing_find_destination. */
 void pp_find_destination(int fd, union pp_address *to);
 
 #endif
