@@ -111,6 +111,21 @@ tests_preload_readiness_CFLAGS = $(AM_CFLAGS) -pthread
 TESTS += tests/preload/readiness.py
 EXTRA_DIST += tests/preload/readiness.py
 
+# Libraries that are opened with RTLD_DEEPBIND.
+EXTRA_DIST += tests/preload/deepbind.py
+if DLOPEN
+check_PROGRAMS += tests/preload/opener
+tests_preload_opener_SOURCES = tests/preload/opener.c tests/preload/extension.h
+tests_preload_opener_LDADD = -ldl
+check_LTLIBRARIES += tests/preload/extension.la
+tests_preload_extension_la_SOURCES = tests/preload/extension.c \
+	tests/preload/extension.h
+tests_preload_extension_la_LDFLAGS = -module -avoid-version -rpath /nowhere \
+	-Wl,--enable-new-dtags -Wl,-rpath,'$$ORIGIN'
+tests_preload_extension_la_LIBADD = -ldl
+TESTS += tests/preload/deepbind.py
+endif
+
 # What accept does with a connection that it cannot hand over.
 check_PROGRAMS += tests/preload/accept_ways
 tests_preload_accept_ways_SOURCES = tests/preload/accept_ways.c

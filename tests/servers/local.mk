@@ -69,6 +69,7 @@ EXTRA_DIST += \
 	tests/servers/node.py \
 	tests/servers/node_cluster.py \
 	tests/servers/php.py \
+	tests/servers/php_sockets.py \
 	tests/servers/postfix.py \
 	tests/servers/postgresql.py \
 	tests/servers/proftpd.py \
