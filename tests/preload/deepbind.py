@@ -10,14 +10,15 @@ import fixture
 from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, UDP_LIBRARY, v1, v2
 
 EXTENSION = fixture.probe(".libs/extension.so")
-OPENER = fixture.probe("opener")
+# By qemu, where it is built for another machine; see ./dev cross.
+OPENER = [*os.environ.get("PP_EMULATOR", "").split(), fixture.probe("opener")]
 LIBC = [f"{name} of libc.so.6" for name in ("accept", "connect", "recvfrom")]
 
 
 def run(*argv, library=None, **more):
     """What opener (argv) says, and how it ends."""
     done = subprocess.run(
-        [OPENER, *argv], env={**fixture.environment(library), **more},
+        [*OPENER, *argv], env={**fixture.environment(library), **more},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=fixture.PATIENCE, check=False)
     return done.returncode, done.stdout.splitlines()
@@ -37,7 +38,7 @@ class Reached(unittest.TestCase):
         self.assertEqual(run("tell", EXTENSION), (0, LIBC))
 
     def test_accept(self):
-        program = fixture.Program([OPENER, "accept", EXTENSION],
+        program = fixture.Program([*OPENER, "accept", EXTENSION],
                                   env=fixture.environment(SERVER_LIBRARY))
         self.addCleanup(program.stop)
         port = int(program.wait_line(r"^port (\d+)$")[1])
