@@ -57,21 +57,20 @@ class Reached(unittest.TestCase):
                     "127.0.0.1", "127.0.0.1", 8080, port) + b"data")
 
     def test_by_each_library_alone_and_all_together(self):
-        for command in "tell", "handler":
-            for preloaded, libraries in (
-                    ([SERVER_LIBRARY], {"accept": "libproxyproto.so"}),
-                    ([CLIENT_LIBRARY], {"connect": "libproxyproto_connect.so"}),
-                    ([UDP_LIBRARY], {"connect": "libproxyproto_udp.so",
-                                     "recvfrom": "libproxyproto_udp.so"}),
-                    ([SERVER_LIBRARY, CLIENT_LIBRARY, UDP_LIBRARY],
-                     {"accept": "libproxyproto.so",
-                      "connect": "libproxyproto_connect.so",
-                      "recvfrom": "libproxyproto_udp.so"})):
-                with self.subTest(command=command, preloaded=preloaded):
-                    status, lines = run(command, EXTENSION,
-                                        library=" ".join(preloaded))
+        every = " ".join((SERVER_LIBRARY, CLIENT_LIBRARY, UDP_LIBRARY))
+        for library, owners in (
+                (SERVER_LIBRARY, {"accept": "libproxyproto.so"}),
+                (CLIENT_LIBRARY, {"connect": "libproxyproto_connect.so"}),
+                (UDP_LIBRARY, {"connect": "libproxyproto_udp.so",
+                               "recvfrom": "libproxyproto_udp.so"}),
+                (every, {"accept": "libproxyproto.so",
+                         "connect": "libproxyproto_connect.so",
+                         "recvfrom": "libproxyproto_udp.so"})):
+            for command in "tell", "handler":
+                with self.subTest(command=command, library=library):
+                    status, lines = run(command, EXTENSION, library=library)
                     self.assertEqual(status, 0, lines)
-                    self.owned(lines, **libraries)
+                    self.owned(lines, **owners)
 
     def test_from_another_constructor(self):
         """Before ours has run, or after."""
