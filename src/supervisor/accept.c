@@ -134,6 +134,24 @@ void pp_accept(const struct pp_call *call)
 	close(arrival.fd);
 }
 
+/*
+ * Fetches the listener of a call that waits. False where that is over: its
+ * process may have ended just now, and what is known of both is given up.
+ */
+static bool find_listener_again(struct pp_arrival *arrival,
+				const struct pp_call *call)
+{
+	/* nobody is accepted for a call that is over */
+	if (!pp_call_is_valid(call) || !find_listener(arrival, call)) {
+		pp_pending_is_over(call->tid);
+		return false;
+	}
+	if (pp_pending_of(call->tid) != NULL)
+		return true;
+	close(arrival->fd);
+	return false;
+}
+
 /* Goes on with a call that waits. True where it still does. */
 static bool resume_call(struct pp_pending *pending)
 {
@@ -142,11 +160,8 @@ static bool resume_call(struct pp_pending *pending)
 	struct pp_arrival arrival;
 	bool waits = false;
 
-	/* nobody is accepted for a call that is over */
-	if (!pp_call_is_valid(&call) || !find_listener(&arrival, &call)) {
-		pp_pending_end(pending);
+	if (!find_listener_again(&arrival, &call))
 		return false;
-	}
 	if (arrival.listener != listener) {
 		/* closed by another thread meanwhile */
 		pp_answer(&call, -EBADF);
@@ -177,10 +192,8 @@ static void patience_expired(struct pp_timer *timer)
 
 	pp_listener_count(late->listener, false);
 	pp_pending_join_listener(pending);
-	if (!pp_call_is_valid(&call) || !find_listener(&arrival, &call)) {
-		pp_pending_end(pending);
+	if (!find_listener_again(&arrival, &call))
 		return;
-	}
 	answered = pp_arrival_stand_in(&arrival, late);
 	close(arrival.fd);
 	if (answered)

@@ -100,12 +100,19 @@ void pp_pending_end(struct pp_pending *pending)
 	free(pending);
 }
 
-void pp_pending_is_over(int tid)
+struct pp_pending *pp_pending_of(int tid)
 {
 	struct pp_pending *pending = *bucket_of(tid);
 
 	while (pending != NULL && pending->call.tid != tid)
 		pending = pending->next;
+	return pending;
+}
+
+void pp_pending_is_over(int tid)
+{
+	struct pp_pending *pending = pp_pending_of(tid);
+
 	if (pending != NULL)
 		pp_pending_end(pending);
 }

@@ -35,6 +35,9 @@ void pp_pending_end(struct pp_pending *pending);
 void pp_pending_await(struct pp_pending *pending, struct pp_waiting *awaited);
 void pp_pending_join_listener(struct pp_pending *pending);
 
+/* The one that the thread waits in, or NULL. */
+struct pp_pending *pp_pending_of(int tid);
+
 /* The thread waits in none any more. */
 void pp_pending_is_over(int tid);
 

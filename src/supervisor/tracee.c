@@ -13,6 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* since Linux 6.9 */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
 #define BUCKETS 1024	/* of processes, by number */
 #define THREADS 4096	/* the thread that was seen last of each number */
 
@@ -71,6 +76,7 @@ static struct pp_tracee *make_process(pid_t tgid)
 	if (process == NULL)
 		return NULL;
 	process->tgid = tgid;
+	process->tid = tgid;
 	process->environment = -1;
 	process->ended.ready = process_ended;
 	process->pidfd = (int)syscall(SYS_pidfd_open, tgid, 0);
@@ -147,6 +153,31 @@ static int fetch_fd(const struct pp_tracee *process, int fd)
 	return fetched < 0 ? -errno : fetched;
 }
 
+/*
+ * The same by the thread itself: the first one of a process may end before the
+ * others, and has no descriptors then. Before Linux 6.9: what it had for that.
+ */
+static int fetch_from_thread(pid_t tid, int fd, int otherwise)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+	int fetched;
+
+	if (pidfd < 0)
+		return errno == EINVAL ? otherwise : -errno;
+	fetched = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (fetched < 0)
+		fetched = -errno;
+	close(pidfd);
+	return fetched;
+}
+
+/* Is the number still that process's? It is until its parent has waited. */
+static bool has_number(const struct pp_tracee *process)
+{
+	return syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) == 0 ||
+	       errno != ESRCH;
+}
+
 int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd)
 {
 	int fetched;
@@ -155,12 +186,19 @@ int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd)
 	if (*process == NULL)
 		return -errno;
 	fetched = fetch_fd(*process, fd);
-	if (fetched != -ESRCH)
-		return fetched;
-	/* it has ended, and another one has its number */
-	forget_process(*process);
-	*process = pp_tracee_of(tid);
-	return *process == NULL ? -errno : fetch_fd(*process, fd);
+	if (fetched == -ESRCH && !has_number(*process)) {
+		/* it has ended, and another one has its number */
+		forget_process(*process);
+		*process = pp_tracee_of(tid);
+		if (*process == NULL)
+			return -errno;
+		fetched = fetch_fd(*process, fd);
+	}
+	(*process)->tid = tid;
+	if (tid != (*process)->tgid &&
+	    (fetched == -ESRCH || fetched == -EBADF))
+		fetched = fetch_from_thread(tid, fd, fetched);
+	return fetched;
 }
 
 /*
@@ -183,8 +221,8 @@ struct pp_rules *pp_tracee_rules(struct pp_tracee *process)
 		return process->rules;
 	if (process->environment >= 0)
 		close(process->environment);
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)process->tgid);
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)process->tid);
 	process->environment = open(path, O_RDONLY | O_CLOEXEC);
-	process->rules = pp_rules_of(process->tgid);
+	process->rules = pp_rules_of(process->tid);
 	return process->rules;
 }

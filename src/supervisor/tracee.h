@@ -15,6 +15,7 @@ struct pp_pending;
 
 struct pp_tracee {
 	pid_t tgid;
+	pid_t tid;		/* of the thread that called last */
 	int pidfd;
 	struct pp_event ended;
 	struct pp_rules *rules;		/* NULL: not read yet */
@@ -33,7 +34,7 @@ struct pp_tracee *pp_tracee_of(pid_t tid);
 /*
  * A duplicate of a descriptor of the process of a thread that waits, close-on-
  * exec; *process is that of the thread, or NULL. -errno: -EBADF where it is
- * none.
+ * none. What was known of a process that has ended is given up.
  */
 int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd);
 

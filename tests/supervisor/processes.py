@@ -286,6 +286,38 @@ while True:
         for _ in range(50):
             self.assert_served(port)
 
+    def test_first_thread_ends(self):
+        """It may end before the others, which then accept by themselves."""
+        try:
+            os.close(os.pidfd_open(os.getpid(), os.O_EXCL))
+        except OSError:
+            self.skipTest("a thread's descriptors: since Linux 6.9")
+        for before in True, False:
+            program, port = self.run_server(f"""
+import ctypes, platform, threading, time
+listener = listen()
+def state():
+    with open("/proc/%d/stat" % os.getpid()) as file:
+        return file.read().rpartition(")")[2].split()[0]
+def serve_later():
+    while {before} and state() != "Z":
+        time.sleep(0.01)
+    serve(listener)
+threading.Thread(target=serve_later).start()
+if not {before}:
+    time.sleep(0.3)    # for it to be in accept
+# exit(2), of this thread alone
+ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)
+""")
+            command = fixture.child_of(self.supervisor(program))
+            fixture.wait_for(lambda pid=command: self.is_zombie(pid), "its end")
+            for _ in range(3):
+                self.assert_served(port)
+
+    def is_zombie(self, pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+
     def test_other_user(self):
         if os.geteuid() != 0:
             self.skipTest("only root can become somebody else")
