@@ -298,7 +298,7 @@ static enum pp_outcome accept_new(struct pp_arrival *arrival)
 	at->receive.fd = fd;
 	at->rules = arrival->rules;
 	arrival->has_accepted = true;
-	knocked = pp_knock_taken(&at->proxy);
+	knocked = pp_knock_taken(fd, &at->proxy);
 	return knocked != NULL ? take_knock(arrival, knocked)
 			       : judge_new(arrival);
 }

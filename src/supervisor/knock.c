@@ -210,17 +210,16 @@ static void knock_again(struct pp_listener *listener, int error)
 void pp_knock_now(struct pp_listener *listener)
 {
 	struct pp_knock *knock = &listener->knock;
-	union pp_address target;
 	socklen_t length = sizeof(knock->own);
 
 	if (knock->fd >= 0 || listener->first_ready == NULL ||
 	    listener->pending.first != NULL)
 		return;
-	target_of(listener, &target);
-	knock->fd = open_connection(listener, &target);
+	target_of(listener, &knock->target);
+	knock->fd = open_connection(listener, &knock->target);
 	if (knock->fd < 0 && knock->fd != -ECONNREFUSED &&
-	    target_mapped(listener, &target))
-		knock->fd = open_connection(listener, &target);
+	    target_mapped(listener, &knock->target))
+		knock->fd = open_connection(listener, &knock->target);
 	if (knock->fd < 0) {
 		int error = -knock->fd;
 
@@ -272,14 +271,32 @@ static void knock_moved(struct pp_event *event, uint32_t events)
 	knock_again(listener, error);
 }
 
-struct pp_listener *pp_knock_taken(const union pp_address *peer)
+/*
+ * A client may have the same address and port at the same time: where it has
+ * connected to another port, or is in another network.
+ */
+static bool is_knock(const struct pp_listener *listener, int fd,
+		     const union pp_address *plain)
+{
+	union pp_address here, target = listener->knock.target;
+	socklen_t length = sizeof(here);
+
+	if (!pp_address_equal(&listener->knock.own, plain) ||
+	    getsockname(fd, &here.sa, &length) != 0)
+		return false;
+	pp_address_unmap(&here);
+	pp_address_unmap(&target);
+	return pp_address_equal(&here, &target) &&
+	       pp_network_of(fd) == listener->network;
+}
+
+struct pp_listener *pp_knock_taken(int fd, const union pp_address *peer)
 {
 	struct pp_listener *listener = first;
 	union pp_address plain = *peer;
 
 	pp_address_unmap(&plain);
-	while (listener != NULL &&
-	       !pp_address_equal(&listener->knock.own, &plain))
+	while (listener != NULL && !is_knock(listener, fd, &plain))
 		listener = listener->knock.next;
 	if (listener == NULL)
 		return NULL;

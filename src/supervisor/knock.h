@@ -15,7 +15,7 @@ struct pp_knock {
 	int fd;			/* -1: there is none */
 	bool is_connected;
 	unsigned vain;		/* how many were taken by others */
-	union pp_address own;	/* by which it is known */
+	union pp_address own, target;	/* by which it is known */
 	struct pp_event moved;
 	struct pp_timer later;
 	struct pp_listener *next;	/* of those that have one */
@@ -32,8 +32,11 @@ void pp_knock_now(struct pp_listener *listener);
  */
 void pp_knock_soon(struct pp_listener *listener, int delay);
 
-/* The listener whose knock has this peer; it is over. NULL: it is none. */
-struct pp_listener *pp_knock_taken(const union pp_address *peer);
+/*
+ * The listener whose knock was accepted as fd, from this peer; it is over.
+ * NULL: it is none.
+ */
+struct pp_listener *pp_knock_taken(int fd, const union pp_address *peer);
 
 /*
  * Is a knock in the listener's queue, or may be? One that is not is taken back,

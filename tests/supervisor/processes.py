@@ -383,6 +383,41 @@ while True:
 """)
         program.wait_line(r"^got \['192\.0\.2\.1', '1111'\]$")
 
+    def test_client_with_a_knock_s_port(self):
+        """Its own port, of another listener, is not taken for a knock."""
+        if os.geteuid() != 0:
+            self.skipTest("only root makes a network namespace here")
+        fixture.need("unshare", "ip")
+        program = self.run_python("""
+import select, subprocess
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+    file.write("40000 40000")    # for all who have not bound another one
+one, other = (socket.create_server(("127.0.0.1", port)) for port in (81, 82))
+def connect(port, data, source=None):
+    client = socket.create_connection(("127.0.0.1", port),
+                                      source_address=source)
+    client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\\r\\n"[:data])
+    return client
+one.setblocking(False)
+late = connect(81, 10, ("127.0.0.2", 50000))
+select.select([one], [], [])
+try:
+    one.accept()
+except BlockingIOError:
+    pass
+late.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\\r\\n"[10:])
+select.select([one], [], [])    # that is a knock
+client = connect(82, None)
+answer(other.accept()[0])
+answer(one.accept()[0])
+print("got", *(end.recv(100).decode().split()[:2]
+               for end in (client, late)), flush=True)
+""", prefix=["unshare", "--net"], TRUSTED="127.0.0.0/8",
+            MUST_USE_PROTOCOL_HEADER=1)
+        program.wait_line(r"^got \['192\.0\.2\.1', '1'\] "
+                          r"\['192\.0\.2\.1', '1'\]$")
+
     def test_socket_activation(self):
         """LISTEN_PID names the command, and its listener is served."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
