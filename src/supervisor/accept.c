@@ -69,21 +69,32 @@ static void begin_waiting(const struct pp_arrival *arrival)
 	pp_listener_arm(arrival->listener, arrival->fd);
 }
 
+/* For want of something that there may be later. */
+static bool is_want(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
 /*
  * A call whose descriptor cannot be fetched: where it is none the kernel says
- * so. Where we may not, nobody must come in whose header has to be seen.
+ * so. Where we may not, nobody must come in whose header has to be seen; and
+ * nobody unseen for want of descriptors or memory of ours.
  */
 static void answer_unseen(const struct pp_call *call,
 			  struct pp_tracee *process, int error)
 {
-	struct pp_rules *rules = NULL;
+	const struct pp_rules *rules;
 
-	if (process != NULL && error != -EBADF)
-		rules = pp_tracee_rules(process);
-	if (rules == NULL || !rules->settings.must_use)
-		pp_answer_continue(call);
-	else
-		pp_answer(call, error);
+	if (error != -EBADF) {
+		rules = process != NULL ? pp_tracee_rules(process)
+					: pp_rules_of(getpid());
+		if (is_want(error) || rules == NULL ||
+		    rules->settings.must_use) {
+			pp_answer(call, error);
+			return;
+		}
+	}
+	pp_answer_continue(call);
 }
 
 /*

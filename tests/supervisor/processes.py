@@ -3,6 +3,7 @@
 
 The programs are python3's, which a supervisor serves as any other.
 """
+import contextlib
 import os
 import pty
 import signal
@@ -572,6 +573,31 @@ serve(listener)
 """)
         self.assert_served(port)
         self.assertEqual(program.lines.count("errno 24"), 3)
+
+    def test_no_descriptor_of_ours(self):
+        """Who cannot be looked at for want of one accepts nobody."""
+        fixture.need("prlimit")
+        program, port = self.run_server("""
+listener = listen()
+for _ in range(30):
+    if os.fork() == 0:
+        try:
+            os.write(1, b"worker\\n")
+            serve(listener)
+        except OSError as error:
+            os.write(1, b"errno %d\\n" % error.errno)
+            signal.pause()
+while True:
+    signal.pause()
+""", prefix=["prlimit", "--nofile=40:40"], MUST_USE_PROTOCOL_HEADER=1)
+        fixture.wait_for(lambda: "errno 24" in program.output()
+                         and program.output().count("worker") == 30,
+                         "EMFILE")
+        for _ in range(10):
+            with fixture.connect(port, b"GET / HTTP/1.0\r\n\r\n") as client:
+                client.settimeout(0.1)
+                with contextlib.suppress(TimeoutError):
+                    self.assertEqual(fixture.read_all(client), b"")
 
     def test_listener_closed(self):
         """Who closes a listener that a call waited for has its port back."""
