@@ -8,7 +8,9 @@
 #include "supervisor/filter.h"
 #include "supervisor/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +179,24 @@ pid_t pp_command_start(const struct pp_run *command, int *notifications,
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	return 0;
+}
+
+void pp_command_leave_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL) {
+		int fd = atoi(entry->d_name);
+		int flags = fcntl(fd, F_GETFD);
+
+		/* all of ours are close-on-exec */
+		if (fd > STDERR_FILENO && flags >= 0 && !(flags & FD_CLOEXEC))
+			close(fd);
+	}
+	closedir(folder);
 }
 
 void pp_command_release(int gate)

@@ -25,6 +25,12 @@ struct pp_run {
 pid_t pp_command_start(const struct pp_run *command, int *notifications,
 		       int *gate);
 
+/*
+ * Closes what the command has inherited besides standard input, output and
+ * error: it is not open any more once the command closes it.
+ */
+void pp_command_leave_descriptors(void);
+
 /* Lets it go on. */
 void pp_command_release(int gate);
 

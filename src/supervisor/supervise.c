@@ -229,6 +229,7 @@ int pp_supervise(char *const argv[], const struct pp_supervise *how)
 		pp_supervisor_run(&command, ends[1]);
 	}
 	close(ends[1]);
+	pp_command_leave_descriptors();
 	front.channel = ends[0];
 	return run_front(&front);
 }

@@ -168,6 +168,7 @@ _Noreturn void pp_supervisor_run(const struct pp_run *command, int channel)
 						      : pp_server_settings);
 	rules = pp_rules_of(getpid());
 	is_debugging = rules != NULL && rules->settings.debug;
+	pp_command_leave_descriptors();
 	put_nothing_on(STDIN_FILENO);
 	put_nothing_on(STDOUT_FILENO);
 	raise_limit();

@@ -6,6 +6,7 @@ The programs are python3's, which a supervisor serves as any other.
 import contextlib
 import os
 import pty
+import select
 import signal
 import socket
 import subprocess
@@ -598,6 +599,21 @@ while True:
                 client.settimeout(0.1)
                 with contextlib.suppress(TimeoutError):
                     self.assertEqual(fixture.read_all(client), b"")
+
+    def test_inherited_descriptors(self):
+        """What the command closes is open nowhere else."""
+        out, into = os.pipe()
+        self.addCleanup(os.close, out)
+        with subprocess.Popen(
+                [fixture.COMMAND, "run", "--how=supervise", sys.executable,
+                 "-c", f"import os; os.close({into}); input()"],
+                stdin=subprocess.PIPE, pass_fds=[into],
+                env=fixture.environment()) as program:
+            os.close(into)
+            self.assertTrue(select.select([out], [], [], fixture.PATIENCE)[0])
+            self.assertEqual(os.read(out, 1), b"")
+            self.assertIsNone(program.poll())
+            program.stdin.write(b"\n")
 
     def test_listener_closed(self):
         """Who closes a listener that a call waited for has its port back."""
