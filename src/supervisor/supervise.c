@@ -8,6 +8,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,21 @@ static int fail(void)
 	return PP_SUPERVISE_FAILED;
 }
 
+/*
+ * Where the caller has closed standard input or the like, none of our
+ * descriptors is to have its number. The command finds it closed.
+ */
+static void occupy_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int pp_supervise(char *const argv[], const struct pp_supervise *how)
 {
 	struct pp_run command = { .argv = argv, .how = how };
@@ -208,6 +224,7 @@ int pp_supervise(char *const argv[], const struct pp_supervise *how)
 	sigset_t all;
 	int ends[2];
 
+	occupy_standard();
 	pp_report_begin();
 	command.front = getpid();
 	sigaction(SIGCHLD, NULL, &children);

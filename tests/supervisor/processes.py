@@ -107,6 +107,17 @@ class Status(Processes):
             self.assertEqual(done.returncode, status)
             self.assertRegex(done.stderr, f"^proxyproto: {command}: ")
 
+    def test_standard_closed(self):
+        """Closed standard input and the like stay so."""
+        for closed in "<&-", ">&-", "2>&-", "<&- >&- 2>&-":
+            program = fixture.Program(
+                ["sh", "-c", f'exec "$@" {closed}', "sh", fixture.COMMAND,
+                 "run", "--how=supervise", "sh", "-c",
+                 "test -e /proc/self/fd/0 || exit 10; exit 7"],
+                fixture.environment())
+            self.addCleanup(program.stop)
+            self.assertEqual(program.wait(), 10 if "<" in closed else 7)
+
     def test_listener_that_is_there(self):
         """Of two supervisors the second cannot be told of calls."""
         program = fixture.Program(
