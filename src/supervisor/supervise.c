@@ -58,16 +58,24 @@ static bool is_watched(const struct front *front, pid_t pid)
 }
 
 /*
- * Is the signal for us alone? What the terminal sends has gone to the command,
- * too, as has what one of its processes sent to their group.
+ * Is a signal of the kernel's for us alone? What the terminal sends has gone to
+ * the command, too; but that it has hung up is told to a session's first
+ * process only. An alarm may have been set before we were executed.
  */
+static bool is_ours_of_kernel(uint32_t number)
+{
+	return number == SIGALRM || (number == SIGHUP && getsid(0) == getpid());
+}
+
+/* The same of any: what a process of the command sent has gone to its group. */
 static bool is_to_be_sent(const struct front *front,
 			  const struct signalfd_siginfo *info)
 {
 	if (info->ssi_signo == SIGCONT)
 		return true;
-	return info->ssi_code <= 0 &&
-	       !is_watched(front, (pid_t)info->ssi_pid);
+	if (info->ssi_code > 0)
+		return is_ours_of_kernel(info->ssi_signo);
+	return !is_watched(front, (pid_t)info->ssi_pid);
 }
 
 static void signal_arrived(const struct front *front)
@@ -76,8 +84,12 @@ static void signal_arrived(const struct front *front)
 
 	if (read(front->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGCHLD)
+	if (info.ssi_signo == SIGCHLD) {
+		/* of process 1, any; the channel tells of the supervisor */
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
 		return;
+	}
 	if (is_to_be_sent(front, &info))
 		syscall(SYS_pidfd_send_signal, front->pidfd,
 			(int)info.ssi_signo, NULL, 0);

@@ -180,6 +180,44 @@ while True:
             output += os.read(terminal, 4096)
         self.assertEqual(output.count(b"signal 2"), 1, output)
 
+    def test_hang_up(self):
+        """That a terminal has gone is told to its session's leader alone."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.pop("LD_PRELOAD", None)
+            os.execv(fixture.COMMAND,
+                     [fixture.COMMAND, "run", "--how=supervise",
+                      sys.executable, "-c", "import signal; "
+                      "print('ready', flush=True); signal.pause()"])
+        output = b""
+        while b"ready\r\n" not in output:
+            output += os.read(terminal, 4096)
+        os.close(terminal)
+        self.assert_ends_by(pid, signal.SIGHUP)
+
+    def test_alarm(self):
+        """One that was set before comes to the command."""
+        pid = os.fork()
+        if pid == 0:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            os.execv(fixture.COMMAND,
+                     [fixture.COMMAND, "run", "--how=supervise",
+                      sys.executable, "-c", "import signal; signal.pause()"])
+        self.assert_ends_by(pid, signal.SIGALRM)
+
+    def assert_ends_by(self, pid, number):
+        def has_ended():
+            found, status = os.waitpid(pid, os.WNOHANG)
+            ends.append(status)
+            return found
+        ends = []
+        try:
+            fixture.wait_for(has_ended, "its end")
+        except AssertionError:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        self.assertEqual(os.waitstatus_to_exitcode(ends[-1]), -number)
+
     def test_stop_and_continue(self):
         program, port = self.run_server()
         command = self.ask(port)[2]
@@ -448,6 +486,21 @@ if os.environ["LISTEN_PID"] == str(os.getpid()):
             self.addCleanup(os.waitpid, pid, 0)
             self.addCleanup(os.kill, pid, signal.SIGKILL)
             self.assert_served(listener.getsockname()[1])
+
+    def test_children_from_before(self):
+        """Those that a shell had before it executed this are reaped."""
+        program = self.run_python("""
+front = int(open("/proc/%d/stat" % os.getppid()).read().rpartition(")")[2]
+            .split()[1])
+import time
+for _ in range(1000):
+    with open("/proc/%d/task/%d/children" % (front, front)) as file:
+        if file.read().split() == [str(os.getppid())]:
+            print("reaped", flush=True)
+            break
+    time.sleep(0.01)
+""", prefix=["sh", "-c", 'true & exec "$@"', "sh"])
+        program.wait_line("^reaped$")
 
     def test_notify(self):
         """sd_notify(3) comes from the command: NotifyAccess=all."""
