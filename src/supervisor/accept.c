@@ -43,29 +43,44 @@ static void pending_expired(struct pp_timer *timer)
 	pp_pending_end(pending);
 }
 
+/* When a call on the listener is to end for SO_RCVTIMEO; 0: never. */
+static int64_t deadline_of(int listener)
+{
+	struct timeval timeout = { 0, 0 };
+	socklen_t length = sizeof(timeout);
+
+	if (getsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &timeout, &length) !=
+		    0 ||
+	    (timeout.tv_sec == 0 && timeout.tv_usec == 0))
+		return 0;
+	return pp_now_ms() + timeout.tv_sec * 1000 +
+	       (timeout.tv_usec + 999) / 1000;
+}
+
+/* Has a call that waits for its listener do so until then. */
+static void begin_timeout(struct pp_pending *pending)
+{
+	pending->timeout.expired = pending_expired;
+	if (pending->deadline != 0)
+		pp_timer_start(&pending->timeout, pending->deadline);
+}
+
 /* Has the call wait. */
 static void begin_waiting(const struct pp_arrival *arrival)
 {
 	struct pp_pending *pending = pp_pending_add(
 		arrival->call, arrival->listener, arrival->process);
-	struct timeval timeout = { 0, 0 };
-	socklen_t length = sizeof(timeout);
 
 	if (pending == NULL) {
 		pp_answer(arrival->call, -ENOMEM);
 		return;
 	}
+	pending->deadline = deadline_of(arrival->fd);
 	if (arrival->awaited != NULL) {
 		begin_patience(arrival, pending);
 		return;
 	}
-	pending->timeout.expired = pending_expired;
-	if (getsockopt(arrival->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
-		       &length) == 0 &&
-	    (timeout.tv_sec != 0 || timeout.tv_usec != 0))
-		pp_timer_start(&pending->timeout,
-			       pp_now_ms() + timeout.tv_sec * 1000 +
-				       (timeout.tv_usec + 999) / 1000);
+	begin_timeout(pending);
 	pp_listener_arm(arrival->listener, arrival->fd);
 }
 
@@ -184,6 +199,8 @@ static bool resume_call(struct pp_pending *pending)
 			pp_pending_end(pending);
 		else if (arrival.awaited != NULL)
 			begin_patience(&arrival, pending);
+		else
+			begin_timeout(pending);
 		if (listener->pending.first != NULL)
 			pp_listener_arm(listener, arrival.fd);
 	}

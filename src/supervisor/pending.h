@@ -18,6 +18,7 @@ struct pp_pending {
 	struct pp_waiting *awaited;	/* its header; NULL: the listener */
 	bool was_patient;		/* it waits for no other one's */
 	struct pp_timer timeout;	/* SO_RCVTIMEO's, or of patience */
+	int64_t deadline;		/* SO_RCVTIMEO's; 0: there is none */
 	struct pp_pending *next;	/* of the same bucket */
 	struct pp_pending *previous_here, *next_here;	/* of the listener */
 	struct pp_pending *previous_of, *next_of;	/* of the process */

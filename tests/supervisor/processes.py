@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import unittest
 
 import fixture
@@ -578,6 +579,27 @@ while True:
             client.sendall(v1(source_port=number))
             self.assertEqual(self.answer(client)[1], number)
             client.close()
+
+
+    def test_receive_timeout(self):
+        """SO_RCVTIMEO is the program's, whoever was waited for meanwhile."""
+        program, port = self.run_server("""
+import struct
+listener = listen()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
+                    struct.pack("@ll", 1, 0))
+timeouts = 0
+while timeouts < 2:
+    print("accepts", flush=True)
+    try:
+        listener.accept()
+    except BlockingIOError:
+        timeouts += 1
+""", TRUSTED="127.0.0.1")
+        program.wait_line("^accepts$")
+        time.sleep(0.3)    # for it to wait there
+        with fixture.connect(port):
+            self.assertEqual(program.wait(), 0)
 
 
 class Faults(Processes):
