@@ -16,8 +16,7 @@ bool pp_kernel_accept_begin(void);
  * processes may accept from that, too, so what is readable may be gone: then
  * this takes a millisecond.
  */
-int pp_kernel_accept(int listener, bool blocks, int flags,
-		     union pp_address *peer);
+int pp_kernel_accept(int listener, int flags, union pp_address *peer);
 
 /* Is there one to accept, or an error? */
 bool pp_kernel_has_connection(int listener);

@@ -686,6 +686,29 @@ while True:
                 with contextlib.suppress(TimeoutError):
                     self.assertEqual(fixture.read_all(client), b"")
 
+    def test_blocking_meanwhile(self):
+        """A listener's O_NONBLOCK may be another one at any moment."""
+        program, port = self.run_server("""
+other = listen()
+if os.fork() == 0:
+    serve(other)
+fickle = listen()
+if os.fork() == 0:
+    while True:
+        os.set_blocking(fickle.fileno(), True)
+        os.set_blocking(fickle.fileno(), False)
+fickle.setblocking(False)
+while True:
+    try:
+        answer(fickle.accept()[0])
+    except BlockingIOError:
+        pass
+""")
+        fickle = int(program.wait_line(rf"^port (?!{port}$)(\d+)$")[1])
+        for _ in range(1000):
+            self.assert_served(fickle)
+            self.assert_served(port)
+
     def test_inherited_descriptors(self):
         """What the command closes is open nowhere else."""
         out, into = os.pipe()
