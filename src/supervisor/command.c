@@ -130,6 +130,19 @@ static int look_into(pid_t child, int fd)
 	return taken < 0 ? 0 : taken;
 }
 
+/* Does /proc have the processes by the numbers that we have them by? */
+static bool check_proc(void)
+{
+	char number[16] = "";
+
+	if (readlink("/proc/self", number, sizeof(number) - 1) > 0 &&
+	    (pid_t)atoi(number) == getpid())
+		return true;
+	pp_report(who, "cannot supervise: /proc is not mounted, or is that of "
+		       "another process namespace (unshare --mount-proc)");
+	return false;
+}
+
 /* Can a descriptor be given as an answer (Linux 5.14)? */
 static bool can_answer(int notifications)
 {
@@ -162,6 +175,8 @@ pid_t pp_command_start(const struct pp_run *command, int *notifications,
 	pid_t supervisor = getpid(), child;
 	int ends[2];
 
+	if (!check_proc())
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
 	    (child = fork()) < 0) {
 		pp_report(who, "cannot supervise: %s", strerror(errno));

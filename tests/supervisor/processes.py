@@ -129,6 +129,16 @@ class Status(Processes):
         self.assertRegex(program.output(),
                          "^proxyproto: cannot supervise: something else")
 
+    def test_other_proc(self):
+        """What /proc tells of is another process of the same number."""
+        if os.geteuid() != 0:
+            self.skipTest("only root makes a process namespace here")
+        program = self.run_python("pass", prefix=[
+            "unshare", "--pid", "--fork", "--kill-child"])
+        self.assertEqual(program.wait(), 125)
+        self.assertRegex(program.output(),
+                         "^proxyproto: cannot supervise: /proc ")
+
     def test_nothing_is_left(self):
         program = self.run_python("pass")
         self.assertEqual(program.wait(), 0)
