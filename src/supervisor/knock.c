@@ -70,6 +70,8 @@ static void close_knock(struct pp_listener *listener)
 
 	setsockopt(listener->knock.fd, SOL_SOCKET, SO_LINGER, &now,
 		   sizeof(now));
+	/* a child may still have it, too */
+	pp_loop_remove(listener->knock.fd);
 	close(listener->knock.fd);
 	listener->knock.fd = -1;
 	while (*at != listener)
