@@ -63,8 +63,12 @@ static bool give_connection(const struct pp_arrival *arrival,
 	    arrival->to.address != 0 &&
 	    (socklen_t)arrival->to.room < pp_address_length(name))
 		name = &connection->proxy;
-	number = pp_memory_write_name(call->tid, &arrival->to, &name->sa,
-				      pp_address_length(name));
+	/* another process may have the thread's number once it has ended */
+	number = -ENOENT;
+	if (arrival->to.address == 0 || pp_call_is_valid(call))
+		number = pp_memory_write_name(call->tid, &arrival->to,
+					      &name->sa,
+					      pp_address_length(name));
 	if (number == 0)
 		number = pp_answer_descriptor(call, connection->receive.fd,
 					      pp_arrival_flags(call));

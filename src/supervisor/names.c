@@ -107,8 +107,9 @@ void pp_get_name(const struct pp_call *call)
 		return;
 	}
 	settings = usable_settings(process);
+	/* what was found may be another process's, if the call is over */
 	if (to.address != 0 && settings != NULL &&
-	    find_name(call, fd, settings, &to, &name))
+	    find_name(call, fd, settings, &to, &name) && pp_call_is_valid(call))
 		pp_answer(call, pp_memory_write_name(call->tid, &to, &name.sa,
 						     pp_address_length(&name)));
 	else
