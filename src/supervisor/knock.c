@@ -164,6 +164,11 @@ static int open_connection(const struct pp_listener *listener,
 	if (fd >= 0 && pp_network_of(fd) != listener->network) {
 		close(fd);
 		fd = open_socket_there(listener->tgid, family);
+		if (fd >= 0 && pp_network_of(fd) != listener->network) {
+			/* the process has moved, or another has its number */
+			close(fd);
+			return -EPERM;
+		}
 	}
 	if (fd < 0)
 		return -errno;

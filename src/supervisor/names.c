@@ -35,8 +35,9 @@ static const struct pp_settings *usable_settings(struct pp_tracee *process)
 }
 
 /*
- * The note on a socket that counts, and the socket's family: of a client stated by a trusted peer, or
- * where the kernel names none, of what it said before a reset.
+ * The note on a socket that counts, and the socket's family: of a client stated
+ * by a trusted peer, or where the kernel names none, of what it said before a
+ * reset.
  */
 static bool find_note(const struct pp_call *call, int fd,
 		      const struct pp_settings *settings, int *family,
