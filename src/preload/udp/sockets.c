@@ -11,8 +11,10 @@
 #include "preload/udp/connected.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/udp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -329,6 +331,49 @@ PP_EXPORT int dup3(int fd, int number, int flags)
 {
 	return follow_duplicate(fd, real_dup3(fd, number, flags));
 }
+
+/*
+ * fcntl(2), of which C libraries have one or more. It is given what the program
+ * gave, a word or nothing.
+ */
+typedef int pp_fcntl(int fd, int command, ...);
+
+static int call_fcntl(enum pp_real index, int fd, int command, void *argument)
+{
+	pp_fcntl *function = (pp_fcntl *)pp_real_get(index);
+	int result;
+
+	if (function == NULL) {
+		errno = ENOSYS;
+		return -1;
+	}
+	result = function(fd, command, argument);
+	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
+		return result;
+	return follow_duplicate(fd, result);
+}
+
+/* The symbol by its own name, as headers may put another one in its place. */
+#define FCNTL_HOOK(real, symbol)                                          \
+	int hook_##real(int fd, int command, ...) __asm__(symbol);        \
+	PP_EXPORT int hook_##real(int fd, int command, ...)               \
+	{                                                                 \
+		va_list list;                                             \
+		void *argument;                                           \
+                                                                          \
+		va_start(list, command);                                  \
+		argument = va_arg(list, void *);                          \
+		va_end(list);                                             \
+		return call_fcntl(PP_REAL_##real, fd, command, argument); \
+	}
+
+FCNTL_HOOK(fcntl, "fcntl")
+#ifdef HAVE_FCNTL64
+FCNTL_HOOK(fcntl64, "fcntl64")
+#endif
+#ifdef HAVE___FCNTL_TIME64
+FCNTL_HOOK(fcntl_time64, "__fcntl_time64")
+#endif
 
 PP_EXPORT int chroot(const char *path)
 {

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: ISC
+"""Other numbers of a served socket, and other sockets of its number."""
+import unittest
+
+import fixture
+from fixture.udp import sender, udp
+
+PROGRAM = """
+import ctypes, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+number = server.fileno()
+print("port", server.getsockname()[1], flush=True)
+"""
+
+
+class Descriptors(unittest.TestCase):
+    def run_program(self, text, talk=lambda proxy: None):
+        with fixture.Program(["python3", "-c", PROGRAM + text],
+                             fixture.environment(
+                                 fixture.UDP_LIBRARY)) as program:
+            port = int(program.wait_line(r"port (\d+)")[1])
+            with sender() as proxy:
+                proxy.connect(("127.0.0.1", port))
+                talk(proxy)
+            self.assertEqual(program.wait(), 0, program.lines)
+
+
+class Duplicates(Descriptors):
+    def test_each_way(self):
+        """It receives, also by calls that ask for no sender, and answers."""
+        ways = {"dup": "os.dup(number)",
+                "dup2": "os.dup2(number, 70)",
+                "F_DUPFD_CLOEXEC": "server.dup().detach()",
+                "F_DUPFD": "libc.fcntl(number, 0, 80)",
+                "fcntl64": "getattr(libc, 'fcntl64', libc.fcntl)"
+                           "(number, 1030, 90)"}
+
+        def talk(proxy):
+            for call in b"recv", b"read":
+                proxy.send(udp() + call)
+                self.assertEqual(proxy.recv(99), call)
+        for way, text in ways.items():
+            with self.subTest(way):
+                self.run_program("""
+two = socket.socket(fileno=%s)
+server.close()
+two.sendto(two.recv(99), ("192.0.2.1", 1111))
+two.sendto(os.read(two.fileno(), 99), ("192.0.2.1", 1111))
+""" % text, talk)
+
+    def test_what_else_fcntl_does(self):
+        """Its arguments and results are the kernel's."""
+        self.run_program("""
+import fcntl, struct
+assert fcntl.fcntl(number, fcntl.F_GETFD) == fcntl.FD_CLOEXEC
+fcntl.fcntl(number, fcntl.F_SETFL, os.O_NONBLOCK)
+assert fcntl.fcntl(number, fcntl.F_GETFL) & os.O_NONBLOCK
+with open("/proc/self/exe", "rb") as file:
+    lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 2, 3, 0)
+    assert fcntl.fcntl(file, fcntl.F_GETLK, lock)[:2] == b"\\2\\0"
+assert libc.fcntl(-1, 0, 9) == -1 and ctypes.get_errno() == 9
+""")
+
+
+if __name__ == "__main__":
+    fixture.main()
