@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Other numbers of a served socket, and other sockets of its number."""
+import os
+import socket
 import unittest
 
 import fixture
 from fixture.udp import sender, udp
 
+MPTCP = 262
 PROGRAM = """
 import ctypes, os, socket
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,6 +65,47 @@ with open("/proc/self/exe", "rb") as file:
     assert fcntl.fcntl(file, fcntl.F_GETLK, lock)[:2] == b"\\2\\0"
 assert libc.fcntl(-1, 0, 9) == -1 and ctypes.get_errno() == 9
 """)
+
+
+class OtherSockets(Descriptors):
+    """Of a number that was closed by a raw system call, as libuv does."""
+
+    def check_accepted(self, protocol, accept):
+        """All of its bytes, whatever is asked for, and its own peer."""
+        if os.uname().machine != "x86_64":
+            self.skipTest("numbers of its system calls")
+
+        def talk(proxy):
+            proxy.send(udp() + b"hello")
+        self.run_program("""
+_, client = server.recvfrom(99)
+server.connect(client)
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, %d)
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+peer = socket.socket(socket.AF_INET, socket.SOCK_STREAM, %d)
+peer.connect(listener.getsockname())
+libc.syscall(3, number)
+assert %s == number
+assert server.getpeername() == peer.getsockname(), server.getpeername()
+peer.send(bytes(100))
+assert len(os.read(number, 10)) == 10
+server.setblocking(False)
+assert len(os.read(number, 100)) == 90
+""" % (protocol, protocol, accept), talk)
+
+    def test_tcp(self):
+        self.check_accepted(0, "listener._accept()[0]")
+
+    def test_tcp_by_a_raw_call(self):
+        self.check_accepted(0, "libc.syscall(288, listener.fileno(), 0, 0, 0)")
+
+    def test_mptcp(self):
+        try:
+            socket.socket(proto=MPTCP).close()
+        except OSError:
+            self.skipTest("no MPTCP")
+        self.check_accepted(MPTCP, "listener._accept()[0]")
 
 
 if __name__ == "__main__":

@@ -147,7 +147,9 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	socklen_t size = sizeof(kernel);
 	int error = errno;
 
+	/* the number may be another socket's by now; see sockets.h */
 	if (!(word & PP_UDP_CONNECTED) || address == NULL || length == NULL ||
+	    !pp_udp_is_udp(fd) ||
 	    real_getpeername(fd, &kernel.sa, &size) != 0 ||
 	    !pp_family_is_internet(kernel.sa.sa_family) ||
 	    !pp_connected_client(fd, &client)) {

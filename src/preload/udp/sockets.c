@@ -205,6 +205,25 @@ PP_EXPORT int socket(int family, int type, int protocol)
 	return fd;
 }
 
+/* So is a fresh connection: MPTCP's takes MSG_OOB for nothing. */
+static int begin_connection(int fd)
+{
+	if (pp_udp_word(fd) != PP_UDP_UNKNOWN && is_owner())
+		set_word(fd, PP_UDP_UNKNOWN);
+	return fd;
+}
+
+PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return begin_connection(real_accept(fd, address, length));
+}
+
+PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
+		      int flags)
+{
+	return begin_connection(real_accept4(fd, address, length, flags));
+}
+
 /* Settings that cannot be used are told of before a datagram is judged. */
 PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
