@@ -252,6 +252,12 @@ class Waiting(Compared):
                                     Bad(fixture.V2_SIGNATURE), b"hello",
                                     call(way, flags=PEEK), call(way))])
 
+    def test_shown_many_times(self):
+        """Only what is to be dropped is."""
+        self.compare("nonblocking 1", Bad(fixture.V2_SIGNATURE), b"1", b"2",
+                     call("recvmmsg", flags=PEEK, count=3), call("recv"),
+                     call("recv"), "ready")
+
     def test_urgent(self):
         """A flag that means nothing for UDP, and is the library's own."""
         self.compare(*[step for way in WITH_FLAGS

@@ -95,7 +95,10 @@ static void deliver_one(const struct batch *batch, unsigned i, unsigned n,
 								: copied);
 }
 
-/* Delivers those of count that are good; returns how many. */
+/*
+ * Delivers those of count that are good; returns how many. Where they are only
+ * shown, all are the same one.
+ */
 static unsigned deliver_batch(const struct batch *batch, unsigned count)
 {
 	const struct many *many = batch->many;
@@ -110,7 +113,7 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 			deliver_one(batch, i, good++, &datagram,
 				    size - datagram.header);
 		else if (batch->flags & MSG_PEEK)
-			pp_udp_discard(batch->call->fd);
+			break;
 	}
 	return good;
 }
@@ -161,6 +164,10 @@ static bool receive_batch(const struct batch *batch, int *result,
 		*result = (int)deliver_batch(batch, (unsigned)got);
 		if (*result > 0)
 			return true;
+		if (batch->flags & MSG_PEEK) {
+			got = 1;
+			pp_udp_discard(batch->call->fd);
+		}
 		last = (unsigned)got - 1;
 		dropped += (unsigned)got;
 		if (dropped >= PP_UDP_DROPS) {
