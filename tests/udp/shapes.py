@@ -281,6 +281,25 @@ class Emptied(unittest.TestCase):
                         port = "%04x" % proxy.getsockname()[1]
                         self.assertIn(f"name=40:0200{port}7f000001", line)
 
+    def test_shown(self):
+        """Who is shown one can take it without waiting."""
+        for way in WITH_FLAGS:
+            with self.subTest(way), Shapes() as shapes, sender() as proxy:
+                shapes.ask("timeout 20")
+                expected = f"result={int(way == 'recvmmsg')} errno=4242"
+                for rest in (), (udp() + b"hello",):
+                    shapes.send(proxy, fixture.V2_SIGNATURE)
+                    for _ in range(2):
+                        line = shapes.ask(call(way, flags=PEEK))
+                        self.assertIn(expected, line)
+                        self.assertTrue(line.endswith("bytes=0:"), line)
+                    for datagram in rest:
+                        shapes.send(proxy, datagram)
+                    line = shapes.ask(call(way))
+                    self.assertNotIn("errno=11", line)
+                    self.assertTrue(line.endswith(
+                        "bytes=5:68656c6c6f" if rest else "bytes=0:"), line)
+
     def test_many_in_a_row(self):
         """A flood does not hold the program up, nor is it told of nothing."""
         for way in EVERY_WAY:

@@ -270,6 +270,11 @@ static bool receive_into(const struct pp_udp_call *call,
 			}
 			return true;
 		}
+		if ((flags & MSG_PEEK) && pp_udp_blocks(call)) {
+			/* left there: the call that takes it must not wait */
+			*result = end_dropped(call, message, &peer, true);
+			return true;
+		}
 		if (flags & MSG_PEEK)
 			pp_udp_discard(call->fd);
 		flags |= MSG_DONTWAIT;

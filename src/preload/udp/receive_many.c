@@ -166,6 +166,10 @@ static bool receive_batch(const struct batch *batch, int *result,
 			return true;
 		if (batch->flags & MSG_PEEK) {
 			got = 1;
+			if (pp_udp_blocks(batch->call)) {
+				*result = deliver_emptied(batch, 0);
+				return true;
+			}
 			pp_udp_discard(batch->call->fd);
 		}
 		last = (unsigned)got - 1;
