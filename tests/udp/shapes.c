@@ -110,7 +110,7 @@ static void fill_header(const struct shape *shape, unsigned n,
 
 	memset(header, 0, sizeof(*header));
 	header->msg_name = shape->name < 0 ? NULL : message->name;
-	header->msg_namelen = shape->name < 0 ? 77 : (socklen_t)shape->name;
+	header->msg_namelen = (socklen_t)shape->name;
 	header->msg_iov = message->parts;
 	header->msg_iovlen = shape->parts;
 	header->msg_control = shape->control == 0 ? NULL : message->control;

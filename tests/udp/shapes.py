@@ -105,6 +105,10 @@ class Sizes(Compared):
                          payload, call(way, "60000"),
                          payload, call(way, "3,60000,1"))
 
+    def test_endless_room(self):
+        for way in "recvfrom", "recv":
+            self.compare(b"hello", call(way, "-1"))
+
     def test_header_lengths(self):
         """Each datagram's header may have another length."""
         payload = random.Random(8).randbytes(3000)

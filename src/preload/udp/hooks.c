@@ -33,7 +33,8 @@ static bool is_ours(uint64_t word, const struct msghdr *message, int flags)
 {
 	/* the queue of errors has what was sent */
 	if (!pp_udp_is_served(word) || (flags & MSG_ERRQUEUE) ||
-	    message->msg_iovlen > IOV_MAX || (int)message->msg_namelen < 0)
+	    message->msg_iovlen > IOV_MAX ||
+	    (message->msg_name != NULL && (int)message->msg_namelen < 0))
 		return false;
 	for (size_t i = 0; i < message->msg_iovlen; i++)
 		if ((ssize_t)message->msg_iov[i].iov_len < 0 ||
@@ -41,6 +42,12 @@ static bool is_ours(uint64_t word, const struct msghdr *message, int flags)
 		     message->msg_iov[i].iov_len > 0))
 			return false;
 	return true;
+}
+
+/* Where it is all in one part, no room is too large for the kernel. */
+static struct iovec one_part(void *bytes, size_t size)
+{
+	return (struct iovec){ bytes, size < SSIZE_MAX ? size : SSIZE_MAX };
 }
 
 /* Bytes and nothing else. False where it is the kernel's. */
@@ -65,7 +72,7 @@ PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
 		.word = address == NULL ? pp_udp_ask_inherited(fd, 0)
 					: pp_udp_ask(fd)
 	};
-	struct iovec part = { bytes, size };
+	struct iovec part = one_part(bytes, size);
 	struct msghdr message = { .msg_name = address,
 				  .msg_iov = &part,
 				  .msg_iovlen = 1 };
@@ -87,7 +94,7 @@ PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
 PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
 	const uint64_t word = pp_udp_ask_inherited(fd, 0);
-	struct iovec part = { bytes, size };
+	struct iovec part = one_part(bytes, size);
 	ssize_t result;
 
 	if (pp_udp_is_served(word) &&
