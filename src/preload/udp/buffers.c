@@ -37,10 +37,14 @@ static void free_kept(void *value)
 	struct kept *of_thread = value;
 
 	for (int i = 0; i < PP_BUFFER_KINDS; i++) {
-		if (of_thread[i].memory != NULL)
-			munmap(of_thread[i].memory, sizes[i]);
+		void *memory = of_thread[i].memory;
+
+		/* first: a handler that comes now gets some anew */
 		of_thread[i].memory = NULL;
 		of_thread[i].holder = NULL;
+		atomic_signal_fence(memory_order_seq_cst);
+		if (memory != NULL)
+			munmap(memory, sizes[i]);
 	}
 }
 

@@ -121,17 +121,18 @@ static uint64_t digest_of(const struct pp_clients *clients,
 {
 	uint64_t digest;
 
-	if (!last.is_busy && last.key == clients->key[0] &&
-	    memcmp(last.words, words, sizeof(last.words)) == 0)
-		return last.digest;
-	digest = pp_digest(clients->key, words, 3);
 	if (last.is_busy)
-		return digest;
+		return pp_digest(clients->key, words, 3);
+	/* to read it, too: it must not change between its words and digest */
 	last.is_busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
-	last.key = clients->key[0];
-	memcpy(last.words, words, sizeof(last.words));
-	last.digest = digest;
+	if (last.key != clients->key[0] ||
+	    memcmp(last.words, words, sizeof(last.words)) != 0) {
+		last.key = clients->key[0];
+		memcpy(last.words, words, sizeof(last.words));
+		last.digest = pp_digest(clients->key, words, 3);
+	}
+	digest = last.digest;
 	atomic_signal_fence(memory_order_seq_cst);
 	last.is_busy = false;
 	return digest;
