@@ -116,6 +116,28 @@ assert server.sendmsg([b"an", b"", b"swer"], [], 0, client) == 6
             for n in range(150):
                 self.assertEqual(proxy.recv(99), spp() + b"%03d" % n)
 
+    def test_sendmmsg_of_too_many_parts(self):
+        """The kernel's error; what is ahead of it is sent."""
+        self.check("""
+import ctypes, errno, struct
+libc = ctypes.CDLL(None, use_errno=True)
+parts = b"".join(struct.pack("@Pn", 0, 0) for _ in range(5000))
+parts = ctypes.create_string_buffer(parts)
+text = ctypes.create_string_buffer(b"answer")
+short = ctypes.create_string_buffer(
+    struct.pack("@Pn", ctypes.addressof(text), 6))
+name = ctypes.create_string_buffer(
+    struct.pack("=H", 2) + struct.pack("!H", client[1])
+    + socket.inet_aton(client[0]) + bytes(8))
+def message(parts, count):
+    return struct.pack("@PIPnPni0PI0P", ctypes.addressof(name), 16,
+                       ctypes.addressof(parts), count, 0, 0, 0, 0)
+one, two = message(short, 1), message(parts, 5000)
+assert libc.sendmmsg(server.fileno(), one + two, 2, 0) == 1
+assert libc.sendmmsg(server.fileno(), two, 1, 0) == -1
+assert ctypes.get_errno() == errno.EMSGSIZE
+""")
+
     def test_connected(self):
         self.check("""
 server.connect(client)

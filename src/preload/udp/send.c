@@ -220,7 +220,8 @@ static unsigned route_messages(int fd, const struct mmsghdr *messages,
 			continue;
 		if (sent->header_length > 0 &&
 		    message->msg_iovlen + 1 > PARTS - used)
-			break;
+			/* one that has no room at all is no message: an error */
+			return n > 0 ? n : 1;
 		route_message(sent, message, routed->parts + used,
 			      &routed->messages[n].msg_hdr);
 		if (sent->header_length > 0)
@@ -239,8 +240,6 @@ static int send_routed(pp_sendmmsg *function, int fd, struct mmsghdr *messages,
 
 	do {
 		n = route_messages(fd, messages + all, count - all, routed);
-		if (n == 0)
-			return (int)all; /* more parts than a message can have */
 		sent = function(fd, routed->messages, n, flags);
 		for (int i = 0; i < sent; i++)
 			messages[all + (unsigned)i].msg_len =
