@@ -26,10 +26,14 @@ static _Atomic(struct client *) chunks[PP_UDP_CHUNKS];
 static struct client *find_client(int fd, bool make)
 {
 	const unsigned number = (unsigned)fd;
-	_Atomic(struct client *) *at = &chunks[number / PP_UDP_CHUNK];
-	struct client *chunk = atomic_load_explicit(at, memory_order_acquire);
-	struct client *made;
+	_Atomic(struct client *) *at;
+	struct client *chunk, *made;
 
+	/* a duplicate's may be any */
+	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
+		return NULL;
+	at = &chunks[number / PP_UDP_CHUNK];
+	chunk = atomic_load_explicit(at, memory_order_acquire);
 	if (chunk == NULL && make) {
 		made = pp_memory_map(PP_UDP_CHUNK * sizeof(*made));
 		if (made == NULL)
