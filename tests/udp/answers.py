@@ -163,6 +163,23 @@ server.sendto(read + b" " + server.recv(99), ("192.0.2.1", 1111))
                 program.wait_line("Invalid argument")
                 self.assertNotEqual(program.wait(), 0)
 
+    def test_memory_that_cannot_be_locked(self):
+        """It is not said that there is nothing to receive."""
+        self.run_program("""
+import ctypes, resource
+if os.getuid() == 0:
+    os.setuid(65534)
+libc = ctypes.CDLL(None)
+assert libc.mlockall(2) == 0
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+try:
+    server.recv(99)
+except OSError as error:
+    assert error.errno == 12, error
+else:
+    assert False
+""", lambda proxy: proxy.send(b"hello"))
+
     def test_gro_is_refused(self):
         self.run_program("""
 try:

@@ -97,8 +97,8 @@ bool pp_buffer_take(struct pp_buffer *buffer, enum pp_buffer_kind kind)
 		buffer->memory = pp_memory_map(sizes[kind]);
 	else
 		buffer->memory = hold_kept(&kept[kind], kind, buffer);
-	if (buffer->memory != NULL)
-		errno = error;
+	/* not EAGAIN, as of memory that cannot be locked: that is of sockets */
+	errno = buffer->memory != NULL ? error : ENOMEM;
 	return buffer->memory != NULL;
 }
 

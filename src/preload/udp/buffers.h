@@ -27,7 +27,7 @@ struct pp_buffer {
 /* For the library's constructor. */
 void pp_buffers_start(void);
 
-/* False with errno set where there is no memory. Signal-safe. */
+/* False with ENOMEM where there is no memory. Signal-safe. */
 bool pp_buffer_take(struct pp_buffer *buffer, enum pp_buffer_kind kind);
 
 /* Keeps errno. */
