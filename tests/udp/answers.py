@@ -12,7 +12,8 @@ PROGRAM = """
 import os, socket, sys
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 0))
-print("port", server.getsockname()[1], flush=True)
+port = server.getsockname()[1]
+print("port", port, flush=True)
 """
 
 
@@ -81,11 +82,12 @@ class Answers(unittest.TestCase):
 
 
 class Programs(unittest.TestCase):
-    def run_program(self, text, talk, **settings):
+    def run_program(self, text, talk, begin="", **settings):
         with fixture.Program(["python3", "-c", PROGRAM + text],
                              fixture.environment(fixture.UDP_LIBRARY,
                                                  **settings)) as program:
             port = int(program.wait_line(r"port (\d+)")[1])
+            program.wait_line(begin)
             with sender() as proxy:
                 proxy.connect(("127.0.0.1", port))
                 talk(proxy)
@@ -114,6 +116,29 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """)
+
+    def test_child_of_a_bare_clone(self):
+        """Of which no handler is told; it binds a socket of its own."""
+        def talk(proxy):
+            for _ in range(2):
+                proxy.send(udp() + b"hello")
+                self.assertEqual(proxy.recv(99), b"hello")
+        if os.uname().machine != "x86_64":
+            self.skipTest("numbers of its system calls")
+        self.run_program("""
+import ctypes, signal
+server.close()
+libc = ctypes.CDLL(None)
+child = libc.syscall(56, signal.SIGCHLD, 0, 0, 0, 0)
+if child == 0:
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", port))
+    print("bound", flush=True)
+    for _ in range(2):
+        server.sendto(server.recv(99), ("192.0.2.1", 1111))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+""", talk, r"bound")
 
     def test_duplicates(self):
         self.check_answer("""

@@ -234,7 +234,10 @@ PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 	if (udp && !pp_configuration_require_valid(fd))
 		return -1;
 	result = real_bind(fd, address, length);
-	if (result == 0 && udp && is_owner()) {
+	if (result == 0 && udp) {
+		/* a bare clone(2), of which nobody told: vfork's binds none */
+		if (!is_owner())
+			pp_udp_sockets_in_child();
 		set_word(fd, examine_socket(fd));
 		errno = error;
 	}
