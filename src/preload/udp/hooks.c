@@ -33,7 +33,7 @@ static bool is_ours(uint64_t word, const struct msghdr *message, int flags)
 {
 	/* the queue of errors has what was sent */
 	if (!pp_udp_is_served(word) || (flags & MSG_ERRQUEUE) ||
-	    message->msg_iovlen > IOV_MAX ||
+	    (size_t)message->msg_iovlen > IOV_MAX ||
 	    (message->msg_name != NULL && (int)message->msg_namelen < 0))
 		return false;
 	for (size_t i = 0; i < message->msg_iovlen; i++)
