@@ -78,6 +78,13 @@ static bool is_to_be_sent(const struct front *front,
 	return !is_watched(front, (pid_t)info->ssi_pid);
 }
 
+/* Of process 1 any; of others those from before it executed this. */
+static void reap_children(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 static void signal_arrived(const struct front *front)
 {
 	struct signalfd_siginfo info;
@@ -85,9 +92,8 @@ static void signal_arrived(const struct front *front)
 	if (read(front->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGCHLD) {
-		/* of process 1, any; the channel tells of the supervisor */
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		/* the channel tells of the supervisor */
+		reap_children();
 		return;
 	}
 	if (is_to_be_sent(front, &info))
@@ -244,6 +250,8 @@ int pp_supervise(char *const argv[], const struct pp_supervise *how)
 	signal(SIGCHLD, SIG_DFL);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &command.mask);
+	/* who has ended already sends no signal any more */
+	reap_children();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	front.signals = signalfd(-1, &all, SFD_CLOEXEC);
 	if (front.signals < 0 ||

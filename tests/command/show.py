@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -29,6 +30,10 @@ kept = [listener.accept()[0] for _ in range(count)]
 print("accepted", flush=True)
 sys.stdin.read()
 """
+
+# What an ordinary user is told beside; there is no such line for root.
+OTHERS = ("(?!)" if os.geteuid() == 0 else
+          "proxyproto: show: [0-9]+ process(es)? could not be looked at: .*")
 
 # Becomes what it is told, without pidfd_getfd(2).
 NO_FETCHING = """
@@ -264,7 +269,8 @@ class Shown(Case):
         client = self.dial(port, v1() + b"x")
         server.wait_line("accepted")
         done = command("show", "-l", str(port))
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, rf"\A({OTHERS}\n)?\Z")
         process = rf"{os.path.basename(sys.executable)}\[{server.process.pid}]"
         self.assertRegex(
             done.stdout,
@@ -337,7 +343,8 @@ class Follow(Case):
                 show.wait_line(f'"event": "gone", .*{gone}')
             first.close()
             for line in show.lines:
-                json.loads(line)
+                if not re.match(OTHERS, line):
+                    json.loads(line)
 
     def test_for_people(self):
         server, port = self.server(1)
@@ -421,8 +428,10 @@ class Permission(Case):
         (each,) = self.connections(told).values()
         self.assertEqual(
             (each["looked_at"], each["client"], each["peer"],
-             each["state"], told["hidden"]),
-            (False, None, told_of(client), "established", 1))
+             each["state"]),
+            (False, None, told_of(client), "established"))
+        # as an ordinary user those of others are, too
+        self.assertGreaterEqual(told["hidden"], 1)
 
 
 class Mistakes(unittest.TestCase):

@@ -520,7 +520,7 @@ for _ in range(1000):
             print("reaped", flush=True)
             break
     time.sleep(0.01)
-""", prefix=["sh", "-c", 'true & exec "$@"', "sh"])
+""", prefix=["sh", "-c", 'true & sleep 0.1; exec "$@"', "sh"])
         program.wait_line("^reaped$")
 
     def test_notify(self):
