@@ -14,7 +14,7 @@ from fixture import manual, recipes
 SOURCE = os.environ["PP_SRCDIR"]
 PAGES = {"server": "libproxyproto.7", "client": "libproxyproto_connect.7"}
 FILE_PAGE = "libproxyproto.conf.5"
-ALL_PAGES = (*PAGES.values(), FILE_PAGE, "proxyproto.1")
+ALL_PAGES = (*PAGES.values(), FILE_PAGE, "libproxyproto_udp.7", "proxyproto.1")
 
 TABLES = {"server": "src/settings/settings.c",
           "client": "src/settings/client.c"}

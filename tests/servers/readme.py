@@ -17,6 +17,7 @@ OTHERS = {
     "SYNOPSIS": ["proxyproto run COMMAND [ARGUMENT ...]",
                  "proxyproto connect COMMAND [ARGUMENT ...]",
                  "LD_PRELOAD=libproxyproto.so COMMAND [ARGUMENT ...]",
+                 "LD_PRELOAD=libproxyproto_udp.so COMMAND [ARGUMENT ...]",
                  "LD_PRELOAD=libproxyproto_connect.so COMMAND [ARGUMENT ...]"],
     "QUICK START": ["./dev demo", "./dev check",
                     "proxyproto run --trusted=192.0.2.10 COMMAND",
@@ -24,6 +25,7 @@ OTHERS = {
     "BUILD": ["./autogen.sh", "./configure", "make", "make check",
               "make install",
               "pkg-config --variable=preload libproxyproto",
+              "pkg-config --variable=preload_udp libproxyproto",
               "pkg-config --variable=preload_connect libproxyproto"],
     "SETTINGS FILE": ["# off, except below; only the load balancer is "
                       "believed", "version = 0", "trusted = 192.0.2.10",
