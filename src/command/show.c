@@ -96,8 +96,26 @@ static void print_others(const struct request *request,
 			print_socket(request, show, &show->sockets[i], event);
 }
 
-static void tell_hidden(struct request *request, unsigned hidden)
+/*
+ * How many processes that may not be looked at matter: with a port none, where
+ * all that it has was found with others.
+ */
+static unsigned count_hidden(const struct request *request,
+			     const struct pp_show *show)
 {
+	if (request->port == 0 || show->count == 0)
+		return show->hidden;
+	for (size_t i = 0; i < show->count; i++)
+		if (show->sockets[i].holder_count == 0 ||
+		    show->sockets[i].behind == PP_BEHIND_HIDDEN)
+			return show->hidden;
+	return 0;
+}
+
+static void tell_hidden(struct request *request, const struct pp_show *show)
+{
+	unsigned hidden = count_hidden(request, show);
+
 	if (hidden > request->hidden)
 		fprintf(stderr, "proxyproto: show: %u process%s could not be "
 			"looked at: it takes root, or their user, who may "
@@ -135,7 +153,7 @@ static void print_all(struct request *request, const struct pp_show *show)
 	if (request->json && !request->follows)
 		printf("], \"hidden\": %u}\n", show->hidden);
 	else
-		tell_hidden(request, show->hidden);
+		tell_hidden(request, show);
 }
 
 /* Goes on until nobody reads it, or a signal ends it. */
@@ -152,7 +170,7 @@ static int follow(struct request *request, struct pp_show *before)
 		}
 		print_others(request, before, &now, PP_SHOW_GONE);
 		print_others(request, &now, before, PP_SHOW_NEW);
-		tell_hidden(request, now.hidden);
+		tell_hidden(request, &now);
 		pp_show_free(before);
 		*before = now;
 	}

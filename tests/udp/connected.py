@@ -67,7 +67,10 @@ for _ in ways:
         self.run_program("""
 server.connect(client)
 server.send(b"come on")
-assert server.recvfrom(99) == (b"end", ("192.0.2.1", 1111))
+got = server.recvfrom(99)
+while got[0] == b"":    # the dropped one, where it was alone
+    got = server.recvfrom(99)
+assert got == (b"end", ("192.0.2.1", 1111)), got
 """, talk)
 
     def test_refused_where_the_proxy_has_other_clients(self):
