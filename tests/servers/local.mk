@@ -19,6 +19,7 @@ TESTS += \
 	tests/servers/nginx.py \
 	tests/servers/readme.py
 EXTRA_DIST += \
+	tests/fixture/compiled.py \
 	tests/fixture/described.py \
 	tests/fixture/evidence.py \
 	tests/fixture/ftp.py \
@@ -82,6 +83,8 @@ EXTRA_DIST += \
 	tests/servers/socat.py \
 	tests/servers/socket_activate.py \
 	tests/servers/socket_server.py \
+	tests/servers/supervised_go.py \
+	tests/servers/supervised_static.py \
 	tests/servers/sshd.py \
 	tests/servers/tcpserver.py \
 	tests/servers/telephony_and_chat.py \
