@@ -100,6 +100,7 @@ class WithC(Echo, unittest.TestCase):
     source = ("main.go", echo('// #include <stdio.h>\nimport "C"',
                               '\tC.puts(C.CString("listening"))'))
     compile = "env CGO_ENABLED=1 go build -o server @source@"
+    test_in_a_row_behind_a_trusted_proxy = None
 
 
 class Caddy(DescribedCase, unittest.TestCase):
@@ -130,6 +131,7 @@ class NATS(DescribedCase, unittest.TestCase):
     packages = ("nats-server",)
     layer = "supervised"
     means = "supervised"
+    test_in_a_row_behind_a_trusted_proxy = None
     tells = "client_ip in its first line; log"
     tells_mapped = False
     command = "nats-server -D -a @host@ -p @port@"
@@ -144,6 +146,7 @@ class Prometheus(DescribedCase, unittest.TestCase):
     packages = ("prometheus",)
     layer = "supervised"
     means = "supervised"
+    test_in_a_row_behind_a_trusted_proxy = None
     tells = "log of queries"
     tells_port = False
     tells_mapped = False
@@ -153,8 +156,8 @@ class Prometheus(DescribedCase, unittest.TestCase):
     files = {"prometheus.yml":
              "global: {query_log_file: @folder@/queries}\n"}
     ready = "Server is ready to receive web requests"
-    request = HTTP.replace("/@word@", "/api/v1/query?query=@word@")
-    log = '(?=.*"clientIP":"@client@")(?=.*"query":"@word@")'
+    request = HTTP.replace("/@word@", "/api/v1/query?query=%22@word@%22")
+    log = r'(?=.*"clientIP":"@client@")(?=.*"query":"\\"@word@\\"")'
     log_in = "queries"
 
     def wait_until_ready(self, program, port):
@@ -166,6 +169,7 @@ class Webhook(DescribedCase, unittest.TestCase):
     packages = ("webhook",)
     layer = "supervised"
     means = "supervised"
+    test_in_a_row_behind_a_trusted_proxy = None
     tells = "log"
     tells_mapped = False
     command = "webhook -verbose -ip @bracketed@ -port @port@ -hooks @folder@/hooks"

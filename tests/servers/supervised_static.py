@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Static programs, and others that call the kernel without libc, which
 `proxyproto run` supervises with no option."""
+import ipaddress
 import unittest
 
 import fixture
+from fixture import evidence, matrix
 from fixture.compiled import CompiledCase
 from fixture.described import DescribedCase
 from fixture.haproxy import Front
@@ -138,22 +140,29 @@ class Prefork(StaticCase, unittest.TestCase):
 class Musl(StaticCase, unittest.TestCase):
     program = "C, static with musl"
     packages = ("musl-tools",)
+    test_in_a_row_behind_a_trusted_proxy = None
     compile = "musl-gcc -static -DPOLL -o server @source@"
 
 
 class Uring(StaticCase, unittest.TestCase):
-    program = "C with liburing"
+    program = "C with liburing, static"
     packages = ("liburing-dev", "gcc", "libc6-dev")
-    compile = "gcc -DURING -o server @source@ -luring"
-    ready = "^by accept$"
-    note = "refused io_uring, it falls back to accept"
+    compile = "gcc -static -DURING -o server @source@ -luring"
+    note = "io_uring is refused, and it falls back to accept"
+    test_in_a_row_behind_a_trusted_proxy = None
 
     def wait_until_ready(self, program, port):
-        if self.prefix() and not self.trace:
-            super().wait_until_ready(program, port)
-        else:
-            program.wait_line("^by ")
-            fixture.wait_for(lambda: fixture.listening(port), "it to listen")
+        super().wait_until_ready(program, port)
+        self.assertEqual(program.wait_line("^by ").string, "by accept"
+                         if self.prefix() and not self.trace
+                         else "by io_uring")
+
+    if matrix.ROWS:
+        def test_how_it_waits_and_accepts(self):
+            """strace shows no accept; it tells of io_uring itself."""
+            self.trace = evidence.Trace(self)
+            self.serve(V4)
+            self.saw("accepts by io_uring where it may")
 
 
 PASCAL_SOURCE = r"""
@@ -163,12 +172,16 @@ uses BaseUnix, Sockets, SysUtils;
 function Named(const at: TInetSockAddr6): string;
 var
   v4: TInetSockAddr absolute at;
+  i: Integer;
 begin
   if at.sin6_family = AF_INET then
-    Result := NetAddrToStr(v4.sin_addr) + ' ' + IntToStr(ntohs(v4.sin_port))
-  else
-    Result := LowerCase(NetAddrToStr6(at.sin6_addr)) + ' ' +
-      IntToStr(ntohs(at.sin6_port));
+    Exit(NetAddrToStr(v4.sin_addr) + ' ' + IntToStr(ntohs(v4.sin_port)));
+  Result := '';
+  for i := 0 to 7 do
+    Result := Result + ':' +
+      LowerCase(IntToHex(ntohs(at.sin6_addr.s6_addr16[i]), 4));
+  Delete(Result, 1, 1);
+  Result := Result + ' ' + IntToStr(ntohs(at.sin6_port));
 end;
 
 var
@@ -222,7 +235,12 @@ class Pascal(StaticCase, unittest.TestCase):
     packages = ("fp-compiler", "fp-units-base-3.2.2")
     tells = "fpAccept, fpGetSockName"
     source = ("server.pas", PASCAL_SOURCE)
+    test_in_a_row_behind_a_trusted_proxy = None
     compile = "fpc -oserver @source@"
+
+    def as_told(self, listener, name):
+        """It writes all groups of an IPv6 address."""
+        return ipaddress.ip_address(super().as_told(listener, name)).exploded
 
 
 RUST_SOURCE = r"""
