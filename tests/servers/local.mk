@@ -83,6 +83,7 @@ EXTRA_DIST += \
 	tests/servers/socat.py \
 	tests/servers/socket_activate.py \
 	tests/servers/socket_server.py \
+	tests/servers/squid_workers.py \
 	tests/servers/supervised_go.py \
 	tests/servers/supervised_static.py \
 	tests/servers/sshd.py \

@@ -90,6 +90,7 @@ class Echo(GoCase, unittest.TestCase):
     program = "Go, an echo on TCP"
     source = ("main.go", echo())
     compile = "env CGO_ENABLED=0 go build -o server @source@"
+    test_in_a_row_behind_a_trusted_proxy = None
     request = "@word@\n"
     answer = (r"\[?@client@\]?:@client_port@ "
               r"\[?@reached@\]?:@reached_port@ /@word@\n")
@@ -100,7 +101,6 @@ class WithC(Echo, unittest.TestCase):
     source = ("main.go", echo('// #include <stdio.h>\nimport "C"',
                               '\tC.puts(C.CString("listening"))'))
     compile = "env CGO_ENABLED=1 go build -o server @source@"
-    test_in_a_row_behind_a_trusted_proxy = None
 
 
 class Caddy(DescribedCase, unittest.TestCase):
@@ -110,6 +110,7 @@ class Caddy(DescribedCase, unittest.TestCase):
     means = "supervised"
     tells = "its placeholders {remote_host}, {remote_port}"
     tells_mapped = False
+    test_in_a_row_behind_a_trusted_proxy = None
     variables = {"HOME": "@folder@", "XDG_DATA_HOME": "@folder@"}
     command = "caddy run --config @folder@/Caddyfile --adapter caddyfile"
     request = HTTP

@@ -271,6 +271,7 @@ class Rust(StaticCase, unittest.TestCase):
     packages = ("rustc", "gcc", "libc6-dev")
     tells = "peer_addr, local_addr"
     source = ("server.rs", RUST_SOURCE)
+    test_in_a_row_behind_a_trusted_proxy = None
     compile = "rustc -C target-feature=+crt-static -o server @source@"
     command = "@built@/server @address@"
 
@@ -279,6 +280,7 @@ class Script(StaticCase, unittest.TestCase):
     """It has a server of C, which is static, and one of Python."""
 
     program = "a shell script that starts two servers"
+    test_in_a_row_behind_a_trusted_proxy = None
     compile = "gcc -static -o server @source@"
     command = "sh @folder@/serve.sh"
     files = {"serve.sh": """
