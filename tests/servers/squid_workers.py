@@ -11,7 +11,7 @@ from fixture.described import DescribedCase
 
 
 class Squid(DescribedCase, unittest.TestCase):
-    program = "Squid, with workers"
+    program = "Squid, with workers, by proxyproto run"
     packages = ("squid",)
     layer = "supervised"
     means = "supervised"
