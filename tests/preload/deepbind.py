@@ -61,7 +61,8 @@ class Reached(unittest.TestCase):
         for library, owners in (
                 (SERVER_LIBRARY, {"accept": "libproxyproto.so"}),
                 (CLIENT_LIBRARY, {"connect": "libproxyproto_connect.so"}),
-                (UDP_LIBRARY, {"connect": "libproxyproto_udp.so",
+                (UDP_LIBRARY, {"accept": "libproxyproto_udp.so",
+                               "connect": "libproxyproto_udp.so",
                                "recvfrom": "libproxyproto_udp.so"}),
                 (every, {"accept": "libproxyproto.so",
                          "connect": "libproxyproto_connect.so",
