@@ -157,7 +157,9 @@ class AsReadmeSays(unittest.TestCase):
     """One step after the other; the load balancer is 127.0.0.1."""
 
     def setUp(self):
-        settings, self.trial, self.line = steps()
+        settings, self.trial, check, self.line = steps()
+        # what the command finds of it is tested where the command is
+        self.assertTrue(check.startswith("proxyproto check "))
         self.trial = self.trial.replace("9090", str(fixture.free_port()))
         preload("")
         self.write(settings.replace("192.0.2.10", "127.0.0.1"))
