@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import termios
 import unittest
 
 import fixture
@@ -181,6 +182,10 @@ while True:
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ.pop("LD_PRELOAD", None)
+            # or what is written just when the signal comes may be lost
+            attributes = termios.tcgetattr(0)
+            attributes[3] |= termios.NOFLSH
+            termios.tcsetattr(0, termios.TCSANOW, attributes)
             os.execv(fixture.COMMAND,
                      [fixture.COMMAND, "run", "--how=supervise",
                       sys.executable, "-c", SERVER + self.COUNT])
