@@ -161,7 +161,7 @@ class Variants(Build):
     def test_musl(self):
         """The libraries and the programs under them, built for musl."""
         fixture.need("musl-gcc")
-        # libseccomp is the C library's of this machine
+        # the command takes headers of the kernel, which musl-gcc does not find
         folder, _ = self.build("musl", "--disable-command", "CC=musl-gcc")
         probes = folder + "/probes"
         os.mkdir(probes)
