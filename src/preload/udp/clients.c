@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clients and their proxies; see clients.h.
- *
- * Buckets of eight entries. A client may be in either of two, which its digest
- * tells, and goes to the emptier one; there is a quarter more room than the
- * limit, so that both are hardly ever full before the limit is reached.
- *
- * The tag of an entry is a word that has the ports and a sequence number. Who
- * writes makes that odd first, by a compare and exchange, and even again with
- * the new ports last. Who reads has a whole entry where the tag is even and the
- * same before and after. Each word is stored with release and loaded with
- * acquire, which costs nothing where most of this runs.
+ * Clients and their proxies; see clients.h. A client is written to an entry and
+ * read from one here; entries.h has what an entry is, oldest.c which one goes.
  */
 #include <config.h>
 
@@ -18,83 +9,16 @@
 
 #include "connection/destinations.h"
 #include "memory.h"
+#include "preload/udp/entries.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#define WAYS 8
-
 /* Below there is twice the room, as chance counts for more. */
 #define SMALL 1024
 
-/* For small tables the oldest of all goes, else the oldest of so many. */
-#define BUCKETS_SEARCHED 16
-
 /* How often an entry is looked at that is being written. */
 #define TRIES 100
-
-/* An entry but for its tag. IPv4 addresses are v4-mapped. */
-struct entry {
-	_Atomic uint64_t client[2];
-	_Atomic uint64_t proxy[2];
-	_Atomic uint32_t used;	/* the clock when it was last used */
-	_Atomic uint32_t scope;	/* the proxy's; or the edge's port */
-};
-
-struct bucket {
-	_Atomic uint64_t tags[WAYS];
-	struct entry entries[WAYS];
-};
-
-struct pp_clients {
-	uint64_t key[2];
-	size_t mapped;
-	_Atomic uint64_t *edges; /* two words each entry, or NULL */
-	uint32_t limit;
-	uint32_t count_of_buckets;
-	_Atomic uint32_t count;
-	_Atomic uint32_t clock;	/* how often another entry was used */
-	_Atomic uint32_t hand;	/* where the next search for the oldest begins */
-	struct bucket buckets[];
-};
-
-_Static_assert(sizeof(struct bucket) / WAYS * 5 / 4 <= 64,
-	       "an entry takes more than 64 bytes");
-
-/*
- * A tag: from its lowest bits the sequence number, the client's port, the local
- * one and the proxy's. Nobody is bound to port 0: such an entry is free.
- */
-#define TAG_BUSY UINT64_C(1)
-#define TAG_SEQUENCE UINT64_C(0xffff)
-#define TAG_KEY UINT64_C(0x0000ffffffff0000)
-#define TAG_LOCAL UINT64_C(0x0000ffff00000000)
-
-/* A client as the table has it. */
-struct client {
-	uint64_t ip[2];
-	uint64_t ports;		/* the key's part of a tag */
-	struct bucket *buckets[2];
-	unsigned places;	/* in both; they may be one and the same */
-};
-
-/* Where an entry is, and what its tag was. */
-struct place {
-	_Atomic uint64_t *tag;
-	struct entry *entry;
-	_Atomic uint64_t *edge;	/* or NULL */
-	uint64_t value;
-};
-
-static uint64_t get_word(_Atomic uint64_t *word)
-{
-	return atomic_load_explicit(word, memory_order_acquire);
-}
-
-static void put_word(_Atomic uint64_t *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_release);
-}
 
 static void read_ip(const union pp_address *address, uint64_t ip[2])
 {
@@ -138,10 +62,10 @@ static uint64_t digest_of(const struct pp_clients *clients,
 	return digest;
 }
 
-static struct client client_of(struct pp_clients *clients,
+static struct pp_client client_of(struct pp_clients *clients,
 			       const union pp_address *address, in_port_t local)
 {
-	struct client client;
+	struct pp_client client;
 	uint64_t digest;
 	const uint64_t count = clients->count_of_buckets;
 
@@ -158,23 +82,8 @@ static struct client client_of(struct pp_clients *clients,
 	return client;
 }
 
-static struct place place_of(struct pp_clients *clients, struct bucket *bucket,
-			     unsigned way)
-{
-	size_t n = (size_t)(bucket - clients->buckets) * WAYS + way;
-
-	return (struct place){ &bucket->tags[way], &bucket->entries[way],
-			       clients->edges == NULL ? NULL
-						      : clients->edges + 2 * n,
-			       get_word(&bucket->tags[way]) };
-}
-
-static bool is_free(const struct place *place)
-{
-	return (place->value & TAG_LOCAL) == 0;
-}
-
-static bool is_of_client(const struct place *place, const struct client *client)
+static bool is_of_client(const struct pp_place *place,
+			 const struct pp_client *client)
 {
 	return (place->value & (TAG_KEY | TAG_BUSY)) == client->ports &&
 	       get_word(&place->entry->client[0]) == client->ip[0] &&
@@ -183,11 +92,12 @@ static bool is_of_client(const struct place *place, const struct client *client)
 }
 
 /* The client's entry, the nth of them where several threads made one. */
-static bool find_entry(struct pp_clients *clients, const struct client *client,
-		       unsigned n, struct place *place)
+static bool find_entry(struct pp_clients *clients,
+		       const struct pp_client *client, unsigned n,
+		       struct pp_place *place)
 {
 	for (unsigned i = 0; i < client->places; i++) {
-		struct bucket *bucket = client->buckets[i / WAYS];
+		struct pp_bucket *bucket = client->buckets[i / WAYS];
 
 		if ((get_word(&bucket->tags[i % WAYS]) &
 		     (TAG_KEY | TAG_BUSY)) != client->ports)
@@ -199,121 +109,8 @@ static bool find_entry(struct pp_clients *clients, const struct client *client,
 	return false;
 }
 
-static void note_first_use(struct pp_clients *clients, struct entry *entry)
-{
-	uint32_t before = atomic_fetch_add_explicit(&clients->clock, 1,
-						    memory_order_relaxed);
-
-	atomic_store_explicit(&entry->used, before + 1, memory_order_relaxed);
-}
-
-/* Only another one's use moves the clock on. */
-static void note_use(struct pp_clients *clients, struct entry *entry)
-{
-	if (atomic_load_explicit(&entry->used, memory_order_relaxed) !=
-	    atomic_load_explicit(&clients->clock, memory_order_relaxed))
-		note_first_use(clients, entry);
-}
-
-/* Only the one that it returns true to may write the entry. */
-static bool claim_entry(const struct place *place)
-{
-	uint64_t expected = place->value;
-
-	return !(expected & TAG_BUSY) &&
-	       atomic_compare_exchange_strong(place->tag, &expected,
-					      expected | TAG_BUSY);
-}
-
-static void release_entry(const struct place *place, uint64_t ports)
-{
-	put_word(place->tag,
-		 ports | ((place->value + 2) & TAG_SEQUENCE & ~TAG_BUSY));
-}
-
-/* The one that was not used for the longest time becomes *oldest. */
-static void keep_older(struct pp_clients *clients, const struct place *place,
-		       struct place *oldest)
-{
-	uint32_t now = atomic_load_explicit(&clients->clock,
-					    memory_order_relaxed);
-
-	if (is_free(place) || (place->value & TAG_BUSY))
-		return;
-	if (oldest->tag == NULL ||
-	    now - atomic_load_explicit(&place->entry->used,
-				       memory_order_relaxed) >
-		    now - atomic_load_explicit(&oldest->entry->used,
-					       memory_order_relaxed))
-		*oldest = *place;
-}
-
-/* Forgets one client, the oldest of all or of a number of them. */
-static void forget_oldest(struct pp_clients *clients)
-{
-	uint32_t count = clients->count_of_buckets, first = 0;
-	struct place oldest = { .tag = NULL };
-
-	if (count > BUCKETS_SEARCHED) {
-		first = atomic_fetch_add_explicit(&clients->hand,
-						  BUCKETS_SEARCHED,
-						  memory_order_relaxed);
-		count = BUCKETS_SEARCHED;
-	}
-	for (uint32_t i = 0; i < count * WAYS; i++) {
-		uint32_t n = (first + i / WAYS) % clients->count_of_buckets;
-		struct place place =
-			place_of(clients, &clients->buckets[n], i % WAYS);
-
-		keep_older(clients, &place, &oldest);
-	}
-	if (oldest.tag != NULL && claim_entry(&oldest)) {
-		atomic_fetch_sub_explicit(&clients->count, 1,
-					  memory_order_relaxed);
-		release_entry(&oldest, 0);
-	}
-}
-
-/* A free place in a bucket; how many there are. */
-static unsigned find_free(struct pp_clients *clients, struct bucket *bucket,
-			  struct place *free)
-{
-	unsigned count = 0;
-
-	for (unsigned way = 0; way < WAYS; way++) {
-		struct place place = place_of(clients, bucket, way);
-
-		if (is_free(&place) && !(place.value & TAG_BUSY)) {
-			*free = place;
-			count++;
-		}
-	}
-	return count;
-}
-
-/* The place for a new client: a free one, or the oldest of its two buckets. */
-static struct place choose_place(struct pp_clients *clients,
-				 const struct client *client)
-{
-	struct place free[2], oldest = { .tag = NULL };
-	unsigned counts[2];
-
-	for (unsigned i = 0; i < 2; i++)
-		counts[i] = find_free(clients, client->buckets[i], &free[i]);
-	if (counts[0] > 0 || counts[1] > 0)
-		return free[counts[1] > counts[0]];
-	for (unsigned i = 0; i < client->places; i++) {
-		struct place place =
-			place_of(clients, client->buckets[i / WAYS],
-				 i % WAYS);
-
-		keep_older(clients, &place, &oldest);
-	}
-	return oldest;
-}
-
 /* A proxy's scope; or where there are edges the port of that. */
-static uint32_t third_number(const struct place *place,
+static uint32_t third_number(const struct pp_place *place,
 			     const struct pp_route *route)
 {
 	if (place->edge != NULL)
@@ -324,8 +121,9 @@ static uint32_t third_number(const struct place *place,
 }
 
 /* Writes an entry that was claimed. */
-static void write_entry(struct pp_clients *clients, const struct place *place,
-			const struct client *client,
+static void write_entry(struct pp_clients *clients,
+			const struct pp_place *place,
+			const struct pp_client *client,
 			const struct pp_route *route)
 {
 	uint64_t ip[2], edge[2] = { 0 };
@@ -349,15 +147,12 @@ static void write_entry(struct pp_clients *clients, const struct place *place,
 
 /* The same client may have been added by another thread at once. */
 static void forget_second(struct pp_clients *clients,
-			  const struct client *client)
+			  const struct pp_client *client)
 {
-	struct place second;
+	struct pp_place second;
 
-	if (find_entry(clients, client, 1, &second) && claim_entry(&second)) {
-		atomic_fetch_sub_explicit(&clients->count, 1,
-					  memory_order_relaxed);
-		release_entry(&second, 0);
-	}
+	if (find_entry(clients, client, 1, &second))
+		pp_entry_forget(clients, &second);
 }
 
 static bool is_full(const struct pp_clients *clients)
@@ -366,15 +161,16 @@ static bool is_full(const struct pp_clients *clients)
 	       clients->limit;
 }
 
-static void add_client(struct pp_clients *clients, const struct client *client,
+static void add_client(struct pp_clients *clients,
+		       const struct pp_client *client,
 		       const struct pp_route *route)
 {
-	struct place place;
+	struct pp_place place;
 
 	/* twice: threads that met here have left one too many */
 	for (unsigned i = 0; i < 2 && is_full(clients); i++)
-		forget_oldest(clients);
-	place = choose_place(clients, client);
+		pp_entries_forget_oldest(clients);
+	place = pp_entries_choose(clients, client);
 	if (place.tag == NULL || !claim_entry(&place))
 		return;
 	if (is_free(&place))
@@ -392,7 +188,8 @@ static bool has_ip(_Atomic uint64_t *words, const union pp_address *address)
 	return get_word(&words[0]) == ip[0] && get_word(&words[1]) == ip[1];
 }
 
-static bool has_route(const struct place *place, const struct pp_route *route)
+static bool has_route(const struct pp_place *place,
+		      const struct pp_route *route)
 {
 	return place->value >> 48 == pp_address_port(&route->proxy) &&
 	       has_ip(place->entry->proxy, &route->proxy) &&
@@ -405,8 +202,8 @@ static bool has_route(const struct place *place, const struct pp_route *route)
 void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		    in_port_t local, const struct pp_route *route)
 {
-	const struct client key = client_of(clients, client, local);
-	struct place place;
+	const struct pp_client key = client_of(clients, client, local);
+	struct pp_place place;
 
 	if (!find_entry(clients, &key, 0, &place))
 		add_client(clients, &key, route);
@@ -417,10 +214,11 @@ void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 }
 
 /* Is an entry being written that may become the client's? */
-static bool is_awaited(struct pp_clients *clients, const struct client *client)
+static bool is_awaited(struct pp_clients *clients,
+		       const struct pp_client *client)
 {
 	for (unsigned i = 0; i < client->places; i++) {
-		struct place place =
+		struct pp_place place =
 			place_of(clients, client->buckets[i / WAYS],
 				 i % WAYS);
 
@@ -445,7 +243,7 @@ static void write_address(_Atomic uint64_t *words, in_port_t port,
 }
 
 /* Reads an entry. False where that was changed meanwhile. */
-static bool read_route(const struct place *place, struct pp_route *route)
+static bool read_route(const struct pp_place *place, struct pp_route *route)
 {
 	const uint32_t third = atomic_load_explicit(&place->entry->scope,
 						    memory_order_acquire);
@@ -462,8 +260,8 @@ bool pp_clients_find(struct pp_clients *clients,
 		     const union pp_address *client, in_port_t local,
 		     struct pp_route *route)
 {
-	const struct client key = client_of(clients, client, local);
-	struct place place;
+	const struct pp_client key = client_of(clients, client, local);
+	struct pp_place place;
 
 	/* whoever writes may be waiting for the one that reads: not for ever */
 	for (unsigned tries = 0; tries < TRIES; tries++) {
@@ -482,10 +280,10 @@ bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy)
 {
-	const struct client key = client_of(clients, client, local);
+	const struct pp_client key = client_of(clients, client, local);
 
 	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
-		struct place place = place_of(
+		struct pp_place place = place_of(
 			clients, &clients->buckets[i / WAYS], i % WAYS);
 
 		if (!(place.value & TAG_BUSY) &&
@@ -505,7 +303,7 @@ struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
 	uint32_t more = limit < SMALL ? limit : has_edges ? 0 : limit / 4;
 	uint32_t buckets = (limit + more) / WAYS + 1;
 	size_t size = sizeof(struct pp_clients) +
-		      buckets * sizeof(struct bucket);
+		      buckets * sizeof(struct pp_bucket);
 	size_t edges = has_edges ? buckets * WAYS * 2 * sizeof(uint64_t) : 0;
 	struct pp_clients *clients = pp_memory_map(size + edges);
 

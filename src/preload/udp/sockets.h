@@ -4,8 +4,9 @@
  *
  * A number is known by bind(2), and one that this process did not bind by the
  * first call that asks for a sender. It is forgotten by close(2) and follows
- * dup(2) and fcntl(2); socket(2) and accept(2) begin anew. Where a program closes by raw system calls,
- * the number may be another's by now: see MSG_OOB in receive.c.
+ * dup(2) and fcntl(2); socket(2) and accept(2) begin anew. Where a program closes
+ * by raw system calls, the number may be another's by now: see MSG_OOB in
+ * receive.c.
  */
 #ifndef PP_PRELOAD_UDP_SOCKETS_H
 #define PP_PRELOAD_UDP_SOCKETS_H
