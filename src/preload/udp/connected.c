@@ -5,7 +5,6 @@
 #include "preload/udp/connected.h"
 
 #include "connection/report.h"
-#include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/udp/route.h"
@@ -21,29 +20,11 @@ struct client {
 	_Atomic uint64_t port;
 };
 
-static _Atomic(struct client *) chunks[PP_UDP_CHUNKS];
+static pp_udp_table clients;
 
 static struct client *find_client(int fd, bool make)
 {
-	const unsigned number = (unsigned)fd;
-	_Atomic(struct client *) *at;
-	struct client *chunk, *made;
-
-	/* a duplicate's may be any */
-	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
-		return NULL;
-	at = &chunks[number / PP_UDP_CHUNK];
-	chunk = atomic_load_explicit(at, memory_order_acquire);
-	if (chunk == NULL && make) {
-		made = pp_memory_map(PP_UDP_CHUNK * sizeof(*made));
-		if (made == NULL)
-			return NULL;
-		if (atomic_compare_exchange_strong(at, &chunk, made))
-			chunk = made;
-		else
-			munmap(made, PP_UDP_CHUNK * sizeof(*made));
-	}
-	return chunk == NULL ? NULL : &chunk[number % PP_UDP_CHUNK];
+	return pp_udp_find_entry(clients, fd, sizeof(struct client), make);
 }
 
 bool pp_connected_client(int fd, union pp_address *client)

@@ -26,7 +26,7 @@
 #define UDP_GRO 104
 #endif
 
-_Atomic(_Atomic uint64_t *) pp_udp_chunks[PP_UDP_CHUNKS];
+pp_udp_table pp_udp_words;
 
 /* The process that the table is of: a child of vfork(2) has no other. */
 static _Atomic pid_t owner;
@@ -40,26 +40,33 @@ bool pp_udp_is_on(void)
 	return settings->spp || (settings->versions & PP_VERSION_2);
 }
 
-static _Atomic uint64_t *find_word(int fd, bool make)
+void *pp_udp_find_entry(pp_udp_table table, int fd, size_t size, bool make)
 {
 	const unsigned number = (unsigned)fd;
-	_Atomic(_Atomic uint64_t *) *at;
-	_Atomic uint64_t *chunk, *made;
+	_Atomic(void *) *at;
+	void *chunk, *made;
 
+	/* that of a duplicate may be any */
 	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
 		return NULL;
-	at = &pp_udp_chunks[number / PP_UDP_CHUNK];
+	at = &table[number / PP_UDP_CHUNK];
 	chunk = atomic_load_explicit(at, memory_order_acquire);
 	if (chunk == NULL && make) {
-		made = pp_memory_map(PP_UDP_CHUNK * sizeof(*made));
+		made = pp_memory_map(PP_UDP_CHUNK * size);
 		if (made == NULL)
 			return NULL;
 		if (atomic_compare_exchange_strong(at, &chunk, made))
 			chunk = made;
 		else
-			munmap(made, PP_UDP_CHUNK * sizeof(*made));
+			munmap(made, PP_UDP_CHUNK * size);
 	}
-	return chunk == NULL ? NULL : &chunk[number % PP_UDP_CHUNK];
+	return chunk == NULL ? NULL
+			     : (char *)chunk + number % PP_UDP_CHUNK * size;
+}
+
+static _Atomic uint64_t *find_word(int fd, bool make)
+{
+	return pp_udp_find_entry(pp_udp_words, fd, sizeof(uint64_t), make);
 }
 
 static void set_word(int fd, uint64_t value)
@@ -282,7 +289,7 @@ static void forget_range(unsigned first, unsigned last)
 	     i < PP_UDP_CHUNKS && i <= last / PP_UDP_CHUNK; i++) {
 		unsigned begin = i * PP_UDP_CHUNK;
 
-		if (atomic_load(&pp_udp_chunks[i]) == NULL)
+		if (atomic_load(&pp_udp_words[i]) == NULL)
 			continue;
 		for (unsigned n = 0; n < PP_UDP_CHUNK; n++)
 			if (begin + n >= first && begin + n <= last)

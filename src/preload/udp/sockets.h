@@ -30,8 +30,16 @@ enum pp_udp_kind {
 #define PP_UDP_CHUNK 1024
 #define PP_UDP_CHUNKS 1024
 
-/* Numbers beyond are not served. */
-extern _Atomic(_Atomic uint64_t *) pp_udp_chunks[PP_UDP_CHUNKS];
+/* A table by descriptor number. Numbers beyond are not served. */
+typedef _Atomic(void *) pp_udp_table[PP_UDP_CHUNKS];
+
+extern pp_udp_table pp_udp_words;
+
+/*
+ * The entry of that size of a number. NULL beyond the table, and where nothing
+ * is there unless it is to be made and there is memory. Signal-safe.
+ */
+void *pp_udp_find_entry(pp_udp_table table, int fd, size_t size, bool make);
 
 /* The word of a number, 0 where nothing is known. */
 static inline uint64_t pp_udp_word(int fd)
@@ -41,7 +49,7 @@ static inline uint64_t pp_udp_word(int fd)
 
 	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
 		return 0;
-	chunk = atomic_load_explicit(&pp_udp_chunks[number / PP_UDP_CHUNK],
+	chunk = atomic_load_explicit(&pp_udp_words[number / PP_UDP_CHUNK],
 				     memory_order_acquire);
 	return chunk == NULL
 		       ? 0
