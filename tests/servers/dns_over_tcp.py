@@ -4,6 +4,7 @@ import socket
 import unittest
 
 import fixture
+from fixture import dns
 from fixture.described import DescribedCase
 
 ZONE = """
@@ -18,16 +19,8 @@ class DNSCase(DescribedCase):
         # a label has no dot
         super().check_client(program, listener, word.rstrip("."), client)
 
-    @staticmethod
-    def query(name, kind):
-        """Bytes that ask for what there is of a kind in the domain example."""
-        query = (b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + name
-                 + b"\7example\0\0" + bytes([kind, 0, 1]))
-        return len(query).to_bytes(2, "big") + query
-
     def converse(self, client, word):
-        client.sendall(
-            self.query(bytes([len(word)]) + word.encode(), 1))
+        client.sendall(dns.query(word))
         return self.answer_of(client)
 
     @staticmethod
@@ -68,7 +61,7 @@ class Knot(DNSCase, unittest.TestCase):
     def converse(self, client, word):
         """It tells by the zone's own name, by A or by AAAA."""
         ipv6 = ":" in self.values["host"] + client.getsockname()[0]
-        client.sendall(self.query(b"", 28 if ipv6 else 1))
+        client.sendall(dns.query("", dns.AAAA if ipv6 else dns.A))
         return self.answer_of(client)
     command = "knotd -c @folder@/knot.conf"
     files = {"zone": ZONE, "knot.conf": """

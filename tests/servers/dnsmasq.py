@@ -3,6 +3,7 @@
 import unittest
 
 import fixture
+from fixture import dns
 from fixture.servers import V4, ServerCase
 
 
@@ -23,10 +24,7 @@ class Dnsmasq(ServerCase, unittest.TestCase):
         return program
 
     def request(self, word):
-        name = word.rstrip(".").encode()
-        query = (b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name
-                 + b"\7example\0\0\1\0\1")
-        return len(query).to_bytes(2, "big") + query
+        return dns.query(word)
 
     def told(self, program, word):
         line = program.wait_line(

@@ -21,6 +21,7 @@ TESTS += \
 EXTRA_DIST += \
 	tests/fixture/compiled.py \
 	tests/fixture/described.py \
+	tests/fixture/dns.py \
 	tests/fixture/evidence.py \
 	tests/fixture/ftp.py \
 	tests/fixture/haproxy.py \
