@@ -4,6 +4,8 @@
 
 #include "command/show.h"
 
+#include "connection/socket_kind.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,10 +14,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 
 /* What goes through the descriptors of a process. */
 struct gathering {
@@ -200,14 +198,7 @@ static void look_at_note(const struct gathering *gathering, int fd,
 
 static bool is_tcp(int fd)
 {
-	int protocol = 0, family = 0;
-	socklen_t length = sizeof(protocol);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0)
-		return false;
-	return pp_family_is_internet(family) &&
-	       (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+	return pp_is_tcp_socket(fd) && pp_is_internet_socket(fd);
 }
 
 /* What the kernel says of a socket, and the note. False where it is no TCP. */

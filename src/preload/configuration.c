@@ -5,6 +5,7 @@
 #include "preload/configuration.h"
 
 #include "connection/report.h"
+#include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/real.h"
 #include "settings/load.h"
@@ -18,10 +19,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 
 #ifdef PP_CLIENT
 #define TABLE pp_client_settings
@@ -298,28 +295,6 @@ bool pp_is_usable(void)
 	       configuration->settings.versions != PP_VERSION_NONE;
 }
 
-static int socket_option(int fd, int option)
-{
-	int value = -1;
-	socklen_t length = sizeof(value);
-
-	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
-		return -1;
-	return value;
-}
-
-bool pp_is_internet_socket(int fd)
-{
-	return pp_family_is_internet(socket_option(fd, SO_DOMAIN));
-}
-
-bool pp_is_tcp_socket(int fd)
-{
-	int protocol = socket_option(fd, SO_PROTOCOL);
-
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
-}
-
 bool pp_is_unix_asked(void)
 {
 	return atomic_load_explicit(&unix_is_asked, memory_order_relaxed);
@@ -332,6 +307,7 @@ bool pp_is_udp_asked(void)
 
 bool pp_is_unix_stream(int fd)
 {
-	return pp_is_unix_asked() && socket_option(fd, SO_DOMAIN) == AF_UNIX &&
-	       socket_option(fd, SO_TYPE) == SOCK_STREAM;
+	return pp_is_unix_asked() &&
+	       pp_socket_option(fd, SO_DOMAIN) == AF_UNIX &&
+	       pp_socket_option(fd, SO_TYPE) == SOCK_STREAM;
 }

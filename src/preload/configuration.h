@@ -66,12 +66,6 @@ bool pp_is_on(void);
  */
 bool pp_is_usable(void);
 
-/* Is the descriptor an IPv4 or IPv6 socket? One system call. */
-bool pp_is_internet_socket(int fd);
-
-/* Is the descriptor a TCP (or Multipath TCP) socket? One system call. */
-bool pp_is_tcp_socket(int fd);
-
 /*
  * Does UNIX ask for Unix sockets? So does a value that is not valid. One load,
  * once the settings are read.

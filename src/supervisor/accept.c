@@ -4,6 +4,7 @@
 
 #include "supervisor/accept.h"
 
+#include "connection/socket_kind.h"
 #include "supervisor/arrival.h"
 #include "supervisor/listeners.h"
 #include "supervisor/memory.h"
@@ -249,7 +250,7 @@ void pp_listen(const struct pp_call *call)
 	struct pp_rules *rules;
 	int fd = pp_tracee_fetch(call->tid, &process, (int)call->arguments[0]);
 
-	if (fd < 0 || !pp_is_tcp_socket(fd)) {
+	if (fd < 0 || !pp_is_tcp_socket(fd) || !pp_is_internet_socket(fd)) {
 		pp_answer_continue(call);
 	} else {
 		rules = pp_tracee_rules(process);

@@ -6,16 +6,13 @@
 
 #include "connection/admission.h"
 #include "connection/calls.h"
+#include "connection/socket_kind.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -35,16 +32,6 @@ static struct pp_listener **bucket_of(uint64_t cookie)
 	return &buckets[cookie % BUCKETS];
 }
 
-static int get_option(int fd, int option)
-{
-	int value = -1;
-	socklen_t length = sizeof(value);
-
-	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
-		return -1;
-	return value;
-}
-
 uint64_t pp_network_of(int fd)
 {
 	uint64_t cookie = 0;
@@ -53,19 +40,6 @@ uint64_t pp_network_of(int fd)
 	/* before Linux 5.14 all are taken to be in ours */
 	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
 	return cookie;
-}
-
-bool pp_is_internet_socket(int fd)
-{
-	return pp_family_is_internet(get_option(fd, SO_DOMAIN));
-}
-
-bool pp_is_tcp_socket(int fd)
-{
-	int protocol = get_option(fd, SO_PROTOCOL);
-
-	return (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
-	       pp_is_internet_socket(fd);
 }
 
 static bool is_idle(const struct pp_listener *listener)
@@ -164,6 +138,7 @@ static void examine(struct pp_listener *listener, int fd,
 	getsockname(fd, &listener->address.sa, &length);
 	listener->is_ours = rules->settings.versions != PP_VERSION_NONE &&
 			    pp_is_tcp_socket(fd) &&
+			    pp_is_internet_socket(fd) &&
 			    pp_admission_has_port(&rules->settings, fd);
 	if (listener->is_ours)
 		pp_admission_defer_accept(&rules->settings, fd);

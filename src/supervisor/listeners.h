@@ -71,10 +71,4 @@ bool pp_listener_is_patient(const struct pp_listener *listener);
 /* The network namespace of a socket, as a number; 0: it cannot be told. */
 uint64_t pp_network_of(int fd);
 
-/* Is it a socket of IPv4 or IPv6? One system call. */
-bool pp_is_internet_socket(int fd);
-
-/* Is it a TCP (or Multipath TCP) socket of IPv4 or IPv6? */
-bool pp_is_tcp_socket(int fd);
-
 #endif

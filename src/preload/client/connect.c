@@ -13,6 +13,7 @@
 #include "connection/fast_open.h"
 #include "connection/report.h"
 #include "connection/send.h"
+#include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/client/datagram.h"
 #include "preload/client/destination.h"

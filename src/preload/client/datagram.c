@@ -5,6 +5,7 @@
 #include "preload/client/datagram.h"
 
 #include "connection/send.h"
+#include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/client/destination.h"
 #include "preload/configuration.h"
@@ -63,14 +64,8 @@ static void give_room(struct headed *headed)
 
 static bool is_udp(int fd)
 {
-	int type = -1, protocol = -1;
-	socklen_t length = sizeof(int);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) ==
-		       0 &&
-	       protocol == IPPROTO_UDP &&
-	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
-	       type == SOCK_DGRAM;
+	return pp_socket_option(fd, SO_PROTOCOL) == IPPROTO_UDP &&
+	       pp_socket_option(fd, SO_TYPE) == SOCK_DGRAM;
 }
 
 /* Where a datagram gets to: to that address, or NULL, as it is connected. */

@@ -9,6 +9,7 @@
 #include "connection/clock.h"
 #include "connection/note.h"
 #include "connection/report.h"
+#include "connection/socket_kind.h"
 #include "preload/configuration.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 
 #include "connection/admission.h"
 #include "connection/calls.h"
+#include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"

@@ -5,6 +5,7 @@
 #include "preload/udp/sockets.h"
 
 #include "connection/report.h"
+#include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
@@ -98,19 +99,9 @@ static bool is_owner(void)
 	return atomic_load_explicit(&owner, memory_order_relaxed) == getpid();
 }
 
-static int socket_option(int fd, int option)
-{
-	int value = -1;
-	socklen_t length = sizeof(value);
-
-	if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
-		return -1;
-	return value;
-}
-
 bool pp_udp_is_udp(int fd)
 {
-	int protocol = socket_option(fd, SO_PROTOCOL);
+	int protocol = pp_socket_option(fd, SO_PROTOCOL);
 
 	return (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) &&
 	       pp_is_internet_socket(fd);
@@ -235,7 +226,7 @@ PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
 PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int error = errno, result;
-	bool udp = pp_is_internet_socket(fd) && pp_udp_is_udp(fd);
+	bool udp = pp_udp_is_udp(fd);
 
 	errno = error;
 	if (udp && !pp_configuration_require_valid(fd))
