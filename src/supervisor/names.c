@@ -4,6 +4,7 @@
 
 #include "supervisor/names.h"
 
+#include "connection/admission.h"
 #include "connection/note.h"
 #include "supervisor/memory.h"
 #include "supervisor/notifications.h"
@@ -11,17 +12,6 @@
 
 #include <errno.h>
 #include <unistd.h>
-
-bool pp_is_proxy_shown(const struct pp_settings *settings,
-		       const union pp_address *client, int family)
-{
-	union pp_address shown;
-
-	if (family != AF_INET || !settings->ipv4_alone)
-		return false;
-	pp_address_on_socket(&shown, client, family);
-	return shown.sa.sa_family == AF_INET6;
-}
 
 /* The settings, where nobody's statement is void by them. */
 static const struct pp_settings *usable_settings(struct pp_tracee *process)
@@ -86,7 +76,7 @@ static bool find_name(const struct pp_call *call, int fd,
 	if (!pp_family_is_internet(stated->sa.sa_family) ||
 	    !pp_memory_read_room(call->tid, to) || to->room < 0)
 		return false;
-	if (pp_is_proxy_shown(settings, &note.source, family))
+	if (pp_admission_shows_proxy(settings, &note.source, family))
 		return false;
 	pp_address_on_socket(name, stated, family);
 	return name->sa.sa_family == family ||

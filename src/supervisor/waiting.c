@@ -4,10 +4,10 @@
 
 #include "supervisor/waiting.h"
 
+#include "connection/admission.h"
 #include "connection/note.h"
 #include "connection/report.h"
 #include "connection/reset.h"
-#include "supervisor/names.h"
 #include "supervisor/pending.h"
 
 #include <stdlib.h>
@@ -72,8 +72,8 @@ void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 				  waiting->receive.fd, &waiting->proxy, "not remembered",
 				  "its socket takes no note");
 	if (header->source.sa.sa_family != AF_UNSPEC &&
-	    !pp_is_proxy_shown(&waiting->rules->settings, &header->source,
-			       family))
+	    !pp_admission_shows_proxy(&waiting->rules->settings,
+				      &header->source, family))
 		pp_address_on_socket(&waiting->name, &header->source, family);
 }
 

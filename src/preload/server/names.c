@@ -5,6 +5,7 @@
 #include "preload/server/names.h"
 
 #include "api/proxyproto.h"
+#include "connection/admission.h"
 #include "connection/calls.h"
 #include "connection/note.h"
 #include "preload/configuration.h"
@@ -14,20 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-/*
- * Is the client shown as the proxy on a socket of that family? With
- * IPV6_ON_IPV4=proxy one of IPv6 is on AF_INET, and so is its destination.
- */
-static bool is_proxy_shown(const union pp_address *client, int family)
-{
-	union pp_address shown;
-
-	if (family != AF_INET || !pp_configuration()->ipv4_alone)
-		return false;
-	pp_address_on_socket(&shown, client, family);
-	return shown.sa.sa_family == AF_INET6;
-}
-
 void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 		  const socklen_t *room)
 {
@@ -35,7 +22,7 @@ void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
 	union pp_address shown;
 
 	pp_address_on_socket(&shown, stated, family);
-	if (is_proxy_shown(stated, family))
+	if (pp_admission_shows_proxy(pp_configuration(), stated, family))
 		return;
 	if (shown.sa.sa_family != family && room != NULL &&
 	    *room < pp_address_length(&shown))
@@ -140,7 +127,8 @@ static bool get_destination(int fd, int family, union pp_address *destination)
 		return false;
 	*destination = note.destination;
 	return pp_family_is_internet(destination->sa.sa_family) &&
-	       !is_proxy_shown(&note.source, family);
+	       !pp_admission_shows_proxy(pp_configuration(), &note.source,
+					 family);
 }
 
 PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
