@@ -4,6 +4,7 @@
 
 #include "command/check.h"
 #include "connection/note.h"
+#include "supervisor/process_file.h"
 
 #include <netinet/tcp.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
 
 #include "command/processes.h"
 
+#include "supervisor/process_file.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -20,53 +22,6 @@
 
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000u
-
-/* The most that is read of a file. */
-#define READ_MAX ((size_t)64 << 20)
-
-static char *read_to_end(int fd, size_t *length)
-{
-	size_t size = 16384;
-	char *text = malloc(size);
-	ssize_t got = 1;
-
-	*length = 0;
-	while (text != NULL && got != 0) {
-		got = read(fd, text + *length, size - 1 - *length);
-		if (got < 0 && errno != EINTR) {
-			free(text);
-			return NULL;
-		}
-		if (got > 0)
-			*length += (size_t)got;
-		if (*length == size - 1 && size < READ_MAX) {
-			char *larger = realloc(text, size *= 2);
-
-			if (larger == NULL)
-				free(text);
-			text = larger;
-		}
-	}
-	if (text != NULL)
-		text[*length] = '\0';
-	return text;
-}
-
-char *pp_process_file(pid_t pid, const char *name, size_t *length)
-{
-	char path[64], *text;
-	int fd, error;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	text = read_to_end(fd, length);
-	error = errno;
-	close(fd);
-	errno = error;
-	return text;
-}
 
 /* Where a link of /proc/PID leads to; "" where that is hidden. */
 static void read_link(pid_t pid, const char *name, char *to, size_t size)
@@ -141,42 +96,17 @@ static void read_stat(struct pp_process *process)
 	free(stat);
 }
 
-/* A number of that many bytes. */
-static uint64_t get_word(const char *at, size_t width)
-{
-	uint32_t half;
-	uint64_t whole;
-
-	memcpy(&half, at, sizeof(half));
-	if (width == sizeof(half))
-		return half;
-	memcpy(&whole, at, sizeof(whole));
-	return whole;
-}
-
-/* Of programs of both widths: types are small numbers. */
 static void read_auxv(struct pp_process *process)
 {
-	size_t length, width = 8;
+	size_t length;
 	char *auxv = pp_process_file(process->pid, "auxv", &length);
 
-	if (auxv == NULL || length < 16) {
-		free(auxv);
+	if (auxv == NULL)
 		return;
-	}
-	if (get_word(auxv, 8) > UINT16_MAX)
-		width = 4;
-	process->has_auxv = true;
-	for (size_t i = 0; i + 2 * width <= length; i += 2 * width) {
-		uint64_t value = get_word(auxv + i + width, width);
-
-		if (get_word(auxv + i, width) == AT_SECURE)
-			process->is_secure = value != 0;
-		else if (get_word(auxv + i, width) == AT_RANDOM)
-			process->random = value;
-		else if (get_word(auxv + i, width) == AT_EXECFN)
-			process->path = value;
-	}
+	process->has_auxv = length >= 16;
+	process->is_secure = pp_process_auxiliary(auxv, length, AT_SECURE) != 0;
+	process->random = pp_process_auxiliary(auxv, length, AT_RANDOM);
+	process->path = pp_process_auxiliary(auxv, length, AT_EXECFN);
 	free(auxv);
 }
 

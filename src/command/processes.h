@@ -28,12 +28,6 @@ struct pp_process {
 /* Reads what there is. False where there is no such process. */
 bool pp_process_read(pid_t pid, struct pp_process *process);
 
-/*
- * Reads a file of /proc/PID into memory that is to be freed, and ends it with a
- * NUL byte. NULL and errno where that fails.
- */
-char *pp_process_file(pid_t pid, const char *name, size_t *length);
-
 /* The 16 bytes at its AT_RANDOM. False where its memory cannot be read. */
 bool pp_process_secret(const struct pp_process *process, uint64_t secret[2]);
 

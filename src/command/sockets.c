@@ -4,6 +4,8 @@
 
 #include "command/processes.h"
 
+#include "supervisor/process_file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/tcp.h>

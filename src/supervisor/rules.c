@@ -7,13 +7,11 @@
 #include "connection/report.h"
 #include "settings/load.h"
 #include "supervisor/memory.h"
+#include "supervisor/process_file.h"
 
 #include <elf.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char prefix[] = PP_SETTINGS_PREFIX;
 
@@ -53,67 +51,20 @@ static bool add_bytes(struct text *text, const char *bytes, size_t size)
 	return true;
 }
 
-/* All of a file of /proc/TGID; what cannot be read is empty. */
-static struct text read_proc(pid_t tgid, const char *name)
-{
-	struct text text = { NULL, 0, 0 };
-	char path[64], bytes[1024];
-	ssize_t got = 0;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tgid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return text;
-	do
-		got = read(fd, bytes, sizeof(bytes));
-	while (got > 0 && add_bytes(&text, bytes, (size_t)got));
-	close(fd);
-	return text;
-}
-
-/*
- * A value of the auxiliary vector; 0 where there is none. That of a program of
- * 32 bits has half the width: its first value is not 0.
- */
-static uint64_t read_auxiliary(const struct text *vector, uint64_t wanted)
-{
-	uint64_t pair[2] = { 0, 0 };
-	uint32_t narrow[2];
-	bool is_narrow;
-	size_t size;
-
-	if (vector->length >= sizeof(pair))
-		memcpy(pair, vector->at, sizeof(pair));
-	is_narrow = pair[0] > UINT32_MAX;
-	size = is_narrow ? sizeof(narrow) : sizeof(pair);
-	for (size_t i = 0; i + size <= vector->length; i += size) {
-		if (is_narrow) {
-			memcpy(narrow, vector->at + i, size);
-			pair[0] = narrow[0];
-			pair[1] = narrow[1];
-		} else {
-			memcpy(pair, vector->at + i, size);
-		}
-		if (pair[0] == wanted)
-			return pair[1];
-	}
-	return 0;
-}
-
 /*
  * The base name that the program was started by; for a script, the script's.
  * "" where it is not known.
  */
 static void read_program_name(pid_t tgid, char *name, size_t size)
 {
-	struct text vector = read_proc(tgid, "auxv");
-	uint64_t address = read_auxiliary(&vector, AT_EXECFN);
+	size_t length = 0, auxv_length;
+	char *auxv = pp_process_file(tgid, "auxv", &auxv_length);
+	uint64_t address = pp_process_auxiliary(auxv, auxv_length, AT_EXECFN);
 	char path[1024];
-	size_t length = 0;
 	const char *base = path;
 
-	/* as a text may end where memory does */
+	free(auxv);
+	/* byte by byte: a text may end where memory does */
 	while (address != 0 && length < sizeof(path) - 1 &&
 	       pp_memory_read(tgid, address + length, path + length, 1) &&
 	       path[length] != '\0')
@@ -124,7 +75,6 @@ static void read_program_name(pid_t tgid, char *name, size_t size)
 	length = strnlen(base, size - 1);
 	memcpy(name, base, length);
 	name[length] = '\0';
-	free(vector.at);
 }
 
 static bool is_setting(const char *entry)
@@ -136,21 +86,16 @@ static bool is_setting(const char *entry)
 /* Adds the settings that a process has in its environment, each ended by 0. */
 static bool add_own_settings(struct text *text, pid_t tgid)
 {
-	struct text environment = read_proc(tgid, "environ");
-	const char *entry = environment.at;
+	size_t length;
+	char *environment = pp_process_file(tgid, "environ", &length);
+	const char *entry = environment;
 	bool added = true;
 
-	if (environment.length > 0 && add_bytes(&environment, "", 1)) {
-		const char *end;
-
-		entry = environment.at;
-		end = entry + environment.length;
-		for (; added && entry < end; entry += strlen(entry) + 1)
-			if (is_setting(entry))
-				added = add_bytes(text, entry,
-						  strlen(entry) + 1);
-	}
-	free(environment.at);
+	for (; added && entry < environment + length;
+	     entry += strlen(entry) + 1)
+		if (is_setting(entry))
+			added = add_bytes(text, entry, strlen(entry) + 1);
+	free(environment);
 	return added;
 }
 
