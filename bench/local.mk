@@ -2,9 +2,10 @@
 # Benchmarks: built by `make bench-programs`, run by `./dev bench`. They report
 # ratios and medians of rounds that take turns, and are no tests.
 EXTRA_DIST += bench/README bench/echo.escript bench/measure.h bench/parts.py \
-	bench/report.py bench/rounds.py bench/run.py bench/servers.py bench/udp.py
-bench_programs = bench/note bench/echo bench/load bench/parse bench/start \
-	bench/udp
+	bench/report.py bench/rounds.py bench/run.py bench/serve.go \
+	bench/servers.py bench/supervised.py bench/udp.py
+bench_programs = bench/note bench/echo bench/echo_static bench/load \
+	bench/parse bench/start bench/udp
 EXTRA_PROGRAMS = $(bench_programs)
 # a test counts its instructions
 check_PROGRAMS += bench/once
@@ -14,6 +15,10 @@ bench_note_LDADD = libproxyproto-core.la
 bench_echo_SOURCES = bench/echo.c
 bench_echo_CFLAGS = $(bench_programs_cflags)
 bench_echo_LDADD = libproxyproto-core.la
+bench_echo_static_SOURCES = bench/echo.c
+bench_echo_static_CFLAGS = $(bench_programs_cflags)
+bench_echo_static_LDFLAGS = -all-static
+bench_echo_static_LDADD = libproxyproto-core.la
 bench_load_SOURCES = bench/load.c
 bench_load_CFLAGS = $(bench_programs_cflags)
 bench_load_LDADD = libproxyproto-core.la

@@ -4,10 +4,14 @@
  * each: for counting the instructions, by callgrind. What two counts differ by
  * is what so many connections take.
  *
- *	once COUNT none|v2
+ *	once COUNT none|v2 [CALLS]
+ *
+ * With CALLS it also asks for the peer of the last one so often, and prints how
+ * many nanoseconds one takes.
  */
 #include <config.h>
 
+#include "bench/measure.h"
 #include "protocol/header.h"
 
 #include <arpa/inet.h>
@@ -16,6 +20,19 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static void ask(int fd, int calls)
+{
+	double start = now();
+
+	for (int i = 0; i < calls; i++) {
+		struct sockaddr_storage peer;
+		socklen_t room = sizeof(peer);
+
+		getpeername(fd, (struct sockaddr *)&peer, &room);
+	}
+	printf("%.1f\n", (now() - start) * 1000 / calls);
+}
 
 int main(int argc, char **argv)
 {
@@ -30,8 +47,8 @@ int main(int argc, char **argv)
 	size_t size = 0;
 	int listener;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: once COUNT none|v2\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: once COUNT none|v2 [CALLS]\n");
 		return 2;
 	}
 	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -59,6 +76,8 @@ int main(int argc, char **argv)
 		from = accept(listener, (struct sockaddr *)&peer, &room);
 		room = sizeof(peer);
 		getpeername(from, (struct sockaddr *)&peer, &room);
+		if (argc == 4 && i == atoi(argv[1]) - 1)
+			ask(from, atoi(argv[3]));
 		close(from);
 		close(to);
 	}

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What is measured: each part returns the text of its section of the report."""
-import collections
 import contextlib
 import os
-import re
 import resource
 import subprocess
 import tempfile
@@ -14,41 +12,10 @@ from fixture import callgrind
 from fixture.namespaces import Namespace
 import report
 import servers
+import supervised
 import udp
-from rounds import BUILT, Figures, cpu_of, ratios, run_load, take_turns
-
-CONNECTIONS = 50
-
-
-class Options:
-    """What the command line says."""
-
-    rounds = 7
-    seconds = 1.0
-    peer = None
-    folder = "."
-
-
-def variants(kind, options):
-    return [name for name in kind.variants
-            if name != "peer" or options.peer]
-
-
-@contextlib.contextmanager
-def started(kind, options, only=None):
-    """{variant: server}, all of them at once; one is at work at a time."""
-    with contextlib.ExitStack() as stack:
-        yield {name: stack.enter_context(kind(name, options.peer))
-               for name in only or variants(kind, options)}
-
-
-def speeds(kind, load, size, options, what, only=None):
-    """(what, figures): exchanges a second of each variant."""
-    with started(kind, options, only) as at:
-        return what, take_turns(
-            list(at), options.rounds,
-            lambda name: run_load(at[name], load, CONNECTIONS, size,
-                                  options.seconds)[0], what)
+from rounds import (BUILT, CONNECTIONS, Figures, hold, memory_of, rates,
+                    ratios, run_load, speeds, take_turns)
 
 
 def throughput(options):
@@ -66,21 +33,7 @@ def rate(options):
     tables, costs = [], []
     for kind in (servers.Epoll, servers.Blocking, servers.Threads,
                  servers.Erlang, servers.Nginx, servers.HAProxy):
-        cpu = collections.defaultdict(lambda: [Figures("user"),
-                                               Figures("system")])
-        latency = collections.defaultdict(list)
-        with started(kind, options) as at:
-            def measure(name):
-                server = at[name]
-                before = cpu_of(server.pids)
-                per_second, times, count = run_load(
-                    server, kind.load, CONNECTIONS, 64, options.seconds)
-                for figures, then, now in zip(cpu[name], before,
-                                              cpu_of(server.pids)):
-                    figures.values.append((now - then) / count * 10000)
-                latency[name].append(times)
-                return per_second
-            figures = take_turns(list(at), options.rounds, measure, kind.name)
+        figures, cpu, latency = rates(kind, options)
         tables.append((kind.name, figures))
         costs.append((kind.name, cpu, latency))
     return report.section(
@@ -117,24 +70,14 @@ def calls(options):
     return report.calls(bare, preloaded)
 
 
-def memory_of(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Anonymous: +(\d+)", file.read(), re.M)[1])
-
-
 def held(variant, count, options):
     """Bytes of anonymous memory that a connection takes of a server."""
     with servers.Epoll(variant, options.peer) as server:
-        pid = server.programs[0].process.pid
+        pids = [server.programs[0].process.pid]
         run_load(server, "connect", 1, 64, 0.1)
-        before = memory_of(pid)
-        with subprocess.Popen(
-                [os.path.join(BUILT, "load"), str(server.port), "hold",
-                 str(count), "64", "0", server.header],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                text=True) as load:
-            assert load.stdout.readline() == "held\n"
-            return (memory_of(pid) - before) * 1024 / count
+        before = memory_of(pids)
+        with hold(server, count):
+            return (memory_of(pids) - before) / count
 
 
 def raise_limit(count):
@@ -191,6 +134,10 @@ def instructions(_):
                                                 TRUSTED="192.0.2.1"))])
 
 
+class Patient(servers.Patient, servers.Epoll):
+    pass
+
+
 def stall(options):
     """Good clients beside stalled ones."""
     counts = (0, 100, 1000, 10000)
@@ -202,14 +149,6 @@ def stall(options):
                     server, "connect", CONNECTIONS, 64, options.seconds,
                     count))
     return report.stall(figures)
-
-
-class Patient(servers.Epoll):
-    """Those who stall are there for as long as it is measured."""
-
-    def start(self):
-        self.env |= {"LIBPROXYPROTO_TIMEOUT": "600"}
-        return super().start()
 
 
 @contextlib.contextmanager
@@ -272,4 +211,5 @@ def scaling(options):
 
 PARTS = {"throughput": throughput, "rate": rate, "calls": calls,
          "memory": memory, "start": start, "instructions": instructions,
-         "stall": stall, "proxy": proxy, "scaling": scaling, "udp": udp.udp}
+         "stall": stall, "proxy": proxy, "scaling": scaling, "udp": udp.udp,
+         "supervised": supervised.supervised}

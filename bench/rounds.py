@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: ISC
 """Rounds that take turns, and what is made of their figures."""
+import collections
+import contextlib
 import os
+import re
 import statistics
 import subprocess
 import sys
 
 from servers import BUILT
+
+CONNECTIONS = 50
 
 
 def run_load(server, load, connections, size, seconds, stalled=0, count=0):
@@ -32,6 +37,28 @@ def cpu_of(pids):
         user += int(words[11])
         system += int(words[12])
     return user / tick, system / tick
+
+
+@contextlib.contextmanager
+def hold(server, count):
+    """So many established connections, as long as the with block lasts."""
+    with subprocess.Popen(
+            [os.path.join(BUILT, "load"), str(server.port), "hold",
+             str(count), "64", "0", server.header],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+        if load.stdout.readline() != "held\n":
+            raise RuntimeError(f"{count} connections could not be held")
+        yield
+
+
+def memory_of(pids):
+    """Bytes of anonymous memory that the processes have."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            total += int(re.search(r"^Anonymous: +(\d+)", file.read(),
+                                   re.M)[1])
+    return total * 1024
 
 
 class Figures:
@@ -74,3 +101,50 @@ def ratios(figures, to):
     return {name: statistics.median(
         value / other for value, other in zip(one.values, base))
         for name, one in figures.items()}
+
+
+def variants(kind, options):
+    return [name for name in kind.variants
+            if name != "peer" or getattr(options, kind.peers)]
+
+
+@contextlib.contextmanager
+def started(kind, options, only=None):
+    """{variant: server}, all of them at once; one is at work at a time."""
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(
+            kind(name, getattr(options, kind.peers)))
+               for name in only or variants(kind, options)}
+
+
+def speeds(kind, load, size, options, what, only=None):
+    """(what, figures): exchanges a second of each variant."""
+    with started(kind, options, only) as at:
+        return what, take_turns(
+            list(at), options.rounds,
+            lambda name: run_load(at[name], load, CONNECTIONS, size,
+                                  options.seconds)[0], what)
+
+
+def rates(kind, options, connections=CONNECTIONS):
+    """
+    Of each variant with so many clients at once: connections a second; [user,
+    system] seconds of CPU for 10,000 of them; the times of each round.
+    """
+    cpu = collections.defaultdict(lambda: [Figures("user"),
+                                           Figures("system")])
+    latency = collections.defaultdict(list)
+    with started(kind, options) as at:
+        def measure(name):
+            server = at[name]
+            before = cpu_of(server.pids)
+            per_second, times, count = run_load(
+                server, kind.load, connections, 64, options.seconds)
+            for figures, then, now in zip(cpu[name], before,
+                                          cpu_of(server.pids)):
+                figures.values.append((now - then) / count * 10000)
+            latency[name].append(times)
+            return per_second
+        figures = take_turns(list(at), options.rounds, measure,
+                             f"{kind.name}, {connections} at once")
+    return figures, cpu, latency

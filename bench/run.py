@@ -8,6 +8,7 @@ import datetime
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 
@@ -25,8 +26,14 @@ def arguments():
                         help="seconds of load in a round (default 1)")
     parser.add_argument("--peer", metavar="FILE.so",
                         help="another preload library to measure beside")
+    parser.add_argument("--peer-command", metavar="COMMAND",
+                        help="a program to measure in front of a bare server, "
+                        "beside the supervisor: it takes the header off on "
+                        "port {port} and connects to {server}, as COMMAND "
+                        "says them")
     parser.add_argument("--folder", default=".",
-                        help="where benchmark.md goes (default .)")
+                        help="where benchmark.md goes (default .); of one "
+                        "that is there, parts that are named are replaced")
     parser.add_argument("part", nargs="*",
                         help="one of: " + ", ".join(parts.PARTS)
                         + " (default: all)")
@@ -47,7 +54,8 @@ def arguments():
 def versions():
     """The programs that are measured, and with which."""
     found = []
-    for argv in (["nginx", "-v"], ["haproxy", "-v"], ["cc", "--version"]):
+    for argv in (["nginx", "-v"], ["haproxy", "-v"], ["cc", "--version"],
+                 ["go", "version"]):
         try:
             done = subprocess.run(
                 argv, capture_output=True, text=True, check=True,
@@ -66,36 +74,52 @@ def machine():
             f"{' '.join(platform.libc_ver())}")
 
 
-def head(options):
+def head():
+    return ("# Benchmark\n\n"
+            "Made by `./dev bench`, whose arguments, date and machine each "
+            f"section names; {'; '.join(versions())}.\n\n"
+            "Each figure is the median of the rounds, in which the variants "
+            "take turns; ratios are medians of the ratios within a round. "
+            "Load and server share the machine. Variants: bare, without a header; "
+            "preloaded, under libproxyproto.so, with a version 2 header; hop, "
+            "bare behind an HAProxy that takes the header off (accept-proxy); "
+            "own, a server that takes it off itself (C in the fewest calls, "
+            "Erlang by gen_tcp:recv, nginx by proxy_protocol, HAProxy by "
+            "accept-proxy); peer, another library, or another program in "
+            "front of a bare server.\n\n")
+
+
+def section(name, options):
+    """What a part found, with the command that repeats it."""
     command = "./dev bench" + "".join(
-        f" --{name} {getattr(options, name)}"
-        for name, default in (("rounds", 7), ("seconds", 1.0), ("peer", None))
-        if getattr(options, name) != default) + "".join(
-            " " + name for name in options.part)
-    return (f"# Benchmark\n\n"
-            f"Made by `{command}` on {datetime.date.today()}, on "
-            f"{machine()}; {'; '.join(versions())}.\n\n"
-            f"Each figure is the median of {options.rounds} rounds, in which "
-            "the variants take turns; ratios are medians of the ratios within "
-            "a round. Load and server share the machine. Variants: bare, "
-            "without a header; preloaded, under libproxyproto.so, with a "
-            "version 2 header; hop, bare behind an HAProxy that takes the "
-            "header off (accept-proxy); own, a server that takes it off itself "
-            "(C in the fewest calls, Erlang by gen_tcp:recv, nginx by "
-            "proxy_protocol, HAProxy by accept-proxy)"
-            + ("; peer, under " + os.path.basename(options.peer)
-               if options.peer else "") + ".\n\n")
+        f" --{option.replace('_', '-')} {shlex.quote(str(given))}"
+        for option, default in (("rounds", 7), ("seconds", 1.0),
+                                ("peer", None), ("peer_command", None))
+        if (given := getattr(options, option)) != default) + " " + name
+    title, _, text = parts.PARTS[name](options).partition("\n\n")
+    return (f"{title}\n\nBy `{command}` on {datetime.date.today()}, on "
+            f"{machine()}. {text}")
+
+
+def merge(old, new):
+    """A former report's sections, with the new ones in the place of theirs."""
+    titled = {text.partition("\n")[0]: text.rstrip() + "\n"
+              for text in re.split(r"^(?=## )", old, flags=re.M)[1:] + new}
+    return head() + "\n".join(titled.values())
 
 
 def main():
     options = arguments()
     os.makedirs(options.folder, exist_ok=True)
-    text = head(options) + "".join(
-        parts.PARTS[name](options) for name in options.part or parts.PARTS)
     path = os.path.join(options.folder, "benchmark.md")
+    old = ""
+    if options.part and os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            old = file.read()
+    new = [section(name, options) for name in options.part or parts.PARTS]
     with open(path, "w", encoding="utf-8") as file:
-        file.write(text.rstrip() + "\n")
-    print(text)
+        file.write(merge(old, new))
+    print("".join(new))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@
 
   bare       as it is; its clients send no header
   preloaded  under libproxyproto.so
-  peer       under another preload library, --peer
+  supervised under proxyproto run --how=supervise
+  peer       under another preload library, --peer; where no preload reaches
+             it, bare behind another program, --peer-command
   hop        bare, behind an HAProxy that takes the header off
   own        told to take the header off itself
 """
 import os
+import shlex
 import shutil
+import subprocess
 import tempfile
 
 import fixture
@@ -67,6 +71,7 @@ class Server:
     """One server in one variant, as long as the with block lasts."""
 
     variants = ("bare", "preloaded", "peer", "own", "hop")
+    peers = "peer"      # the option that names the peer
     load = "connect"
 
     def __init__(self, variant, peer=None):
@@ -94,7 +99,10 @@ class Server:
         path = shutil.which(name, path=sbin_path())
         if not path:
             raise FileNotFoundError(f"{name} is not installed")
-        self.programs.append(fixture.Program([path, *arguments], self.env))
+        before = ([fixture.COMMAND, "run", "--how=supervise", "--"]
+                  if self.variant == "supervised" else [])
+        self.programs.append(fixture.Program([*before, path, *arguments],
+                                             self.env))
         return self.programs[-1]
 
     def wait(self, port):
@@ -139,9 +147,10 @@ class Server:
 
 class Echo(Server):
     mode, workers = None, 1
+    program = "echo"
 
     def start(self):
-        one = self.run(os.path.join(BUILT, "echo"), self.mode,
+        one = self.run(os.path.join(BUILT, self.program), self.mode,
                        str(self.workers),
                        *(["own"] if self.variant == "own" else []))
         return int(one.wait_line(r"^port (\d+)")[1])
@@ -195,6 +204,73 @@ def behind_proxy(kind, at_once):
             with open(self.told, encoding="ascii") as file:
                 return int(empty), sum(": waits: " in line for line in file)
     return Behind
+
+
+class Supervised:
+    """Mixed into a server that is measured as one that no preload reaches."""
+
+    variants = ("bare", "supervised", "hop", "peer")
+    peers = "peer_command"
+
+    def __init__(self, variant, peer=None):
+        super().__init__(variant)
+        if variant == "peer":
+            self.port = self.before(peer, self.port)
+
+    def before(self, command, server):
+        """Starts the peer's command in front of the server; its port."""
+        port = fixture.free_port()
+        self.run(*shlex.split(command.format(port=port, server=server)))
+        self.wait(port)
+        return port
+
+    @property
+    def supervisor(self):
+        """The processes of proxyproto(1)."""
+        return [pid for pid in self.pids
+                if os.path.samefile(f"/proc/{pid}/exe", fixture.COMMAND)]
+
+
+class Patient:
+    """Mixed into one where who stalls does so as long as it is measured."""
+
+    def start(self):
+        self.env |= {"LIBPROXYPROTO_TIMEOUT": "600"}
+        return super().start()
+
+
+class Static(Supervised, Echo):
+    name = "static C, epoll"
+    mode = "epoll"
+    program = "echo_static"
+
+
+class Go(Supervised, Server):
+    """bench/serve.go, which is compiled where it has changed."""
+
+    name = "Go, echo"
+    mode = "echo"
+
+    @staticmethod
+    def compile():
+        built = os.path.join(BUILT, "serve")
+        source = os.path.join(HERE, "serve.go")
+        if (not os.path.exists(built)
+                or os.path.getmtime(built) < os.path.getmtime(source)):
+            subprocess.run(
+                ["go", "build", "-o", built, source], check=True,
+                env=os.environ | {"GO111MODULE": "off", "GOFLAGS": "",
+                                  "GOCACHE": os.path.abspath(built + "-go")})
+        return os.path.abspath(built)
+
+    def start(self):
+        one = self.run(self.compile(), self.mode)
+        return int(one.wait_line(r"^port (\d+)")[1])
+
+
+class GoHTTP(Go):
+    name = "Go, net/http"
+    mode = load = "http"
 
 
 class Erlang(Server):
