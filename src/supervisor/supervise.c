@@ -5,6 +5,7 @@
 #include "supervisor/supervise.h"
 
 #include "connection/report.h"
+#include "supervisor/guardian.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -24,37 +25,18 @@
 static const char who[] = "proxyproto";
 
 struct front {
-	pid_t supervisor;
+	pid_t guardian;		/* the supervisor's parent */
 	int channel, signals;
 	pid_t command;		/* 0: not started yet */
 	int pidfd;		/* the command's */
 };
 
-/* The parent of a process; 0 where it has gone. */
-static pid_t parent_of(pid_t pid)
-{
-	char path[32], text[512];
-	const char *end;
-	FILE *file;
-	size_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return 0;
-	length = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[length] = '\0';
-	end = strrchr(text, ')');
-	return end == NULL || strlen(end) < 5 ? 0 : (pid_t)atoi(end + 4);
-}
-
 /* Is the process one of those that the supervisor watches? */
 static bool is_watched(const struct front *front, pid_t pid)
 {
-	while (pid > 1 && pid != front->supervisor)
-		pid = parent_of(pid);
-	return pid > 0 && pid == front->supervisor;
+	while (pid > 1 && pid != front->guardian)
+		pid = pp_guardian_parent_of(pid);
+	return pid > 0 && pid == front->guardian;
 }
 
 /*
@@ -126,37 +108,17 @@ static int end_as(int status)
 	return 128 + WTERMSIG(status);
 }
 
-/* Kills what is below a process. False where there is nothing. */
-static bool kill_children(pid_t pid)
-{
-	char path[64], word[16];
-	bool any = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid,
-		 (int)pid);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return false;
-	while (fscanf(file, "%15s", word) == 1) {
-		kill((pid_t)atoi(word), SIGKILL);
-		any = true;
-	}
-	fclose(file);
-	return any;
-}
-
 /*
- * The supervisor was killed. Its processes are ours now, and cannot accept any
- * more: none is left.
+ * The supervisor was killed: its guardian ends what it watched. Where that was
+ * killed, too, we do, as it is ours then.
  */
-static int end_all(void)
+static int end_all(const struct front *front)
 {
+	int status;
+
 	pp_report(who, "the supervisor has ended: so does the command");
-	while (kill_children(getpid()))
-		while (waitpid(-1, NULL, 0) > 0)
-			if (waitpid(-1, NULL, WNOHANG) == 0)
-				break;
+	if (waitpid(front->guardian, &status, 0) < 0 || WIFSIGNALED(status))
+		pp_guardian_end_children();
 	return PP_SUPERVISE_FAILED;
 }
 
@@ -166,7 +128,7 @@ static bool news_arrived(struct front *front, int *status)
 	struct pp_news news;
 
 	if (recv(front->channel, &news, sizeof(news), 0) != sizeof(news)) {
-		*status = end_all();
+		*status = end_all(front);
 		return true;
 	}
 	switch (news.kind) {
@@ -179,11 +141,11 @@ static bool news_arrived(struct front *front, int *status)
 		suffer(news.value);
 		return false;
 	case PP_NEWS_FAILED:
-		waitpid(front->supervisor, NULL, 0);
+		waitpid(front->guardian, NULL, 0);
 		*status = PP_SUPERVISE_FAILED;
 		return true;
 	case PP_NEWS_ALL_ENDED:
-		waitpid(front->supervisor, NULL, 0);
+		waitpid(front->guardian, NULL, 0);
 		break;
 	case PP_NEWS_ENDED:
 		break;
@@ -257,13 +219,13 @@ int pp_supervise(char *const argv[], const struct pp_supervise *how)
 	if (front.signals < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return fail();
-	front.supervisor = fork();
-	if (front.supervisor < 0)
+	front.guardian = fork();
+	if (front.guardian < 0)
 		return fail();
-	if (front.supervisor == 0) {
+	if (front.guardian == 0) {
 		close(ends[0]);
 		close(front.signals);
-		pp_supervisor_run(&command, ends[1]);
+		pp_guardian_run(&command, ends[1]);
 	}
 	close(ends[1]);
 	pp_command_leave_descriptors();

@@ -5,10 +5,11 @@
  * that accept and that ask for names are turned into notifications
  * (seccomp_unotify(2)), which a process of ours answers.
  *
- * The processes are three: this one, which has the process ID that the caller
- * knows, hands on signals and ends as the command ends; the supervisor, its
- * child, which serves until the last one that it watches has ended; and the
- * command, a child of that.
+ * The processes are four: this one, which has the process ID that the caller
+ * knows, hands on signals and ends as the command ends; the guardian, its child,
+ * which ends all where the supervisor dies; the supervisor, a child of that,
+ * which serves until the last one that it watches has ended; and the command, a
+ * child of the supervisor.
  */
 #ifndef PP_SUPERVISOR_SUPERVISE_H
 #define PP_SUPERVISOR_SUPERVISE_H

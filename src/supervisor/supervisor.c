@@ -6,6 +6,7 @@
 
 #include "connection/calls.h"
 #include "connection/report.h"
+#include "supervisor/guardian.h"
 #include "supervisor/kernel_accept.h"
 #include "supervisor/loop.h"
 #include "supervisor/notifications.h"
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,7 +132,24 @@ static void raise_limit(void)
 	pp_waiting_begin((size_t)(limit.rlim_cur / 4));
 }
 
-static bool begin_loop(int notifications)
+/* Nobody would end what we watch if we died, too. */
+static void guardian_ended(struct pp_event *event, uint32_t events)
+{
+	(void)event;
+	(void)events;
+	pp_guardian_end_children();
+	_exit(PP_SUPERVISE_FAILED);
+}
+
+static bool watch_guardian(pid_t guardian)
+{
+	static struct pp_event ended = { guardian_ended };
+	int pidfd = (int)syscall(SYS_pidfd_open, guardian, 0);
+
+	return pidfd >= 0 && pp_loop_add(pidfd, EPOLLIN, &ended);
+}
+
+static bool begin_loop(int notifications, pid_t guardian)
 {
 	static struct pp_event changed = { child_changed };
 	static struct pp_event ended = { front_ended };
@@ -142,11 +161,13 @@ static bool begin_loop(int notifications)
 	pp_tracee_ends = pp_pending_are_over;
 	return children >= 0 && pp_loop_begin() && pp_kernel_accept_begin() &&
 	       pp_notifications_begin(notifications) &&
+	       watch_guardian(guardian) &&
 	       pp_loop_add(children, EPOLLIN, &changed) &&
 	       pp_loop_add(front, EPOLLIN | EPOLLRDHUP, &ended);
 }
 
-_Noreturn void pp_supervisor_run(const struct pp_run *command, int channel)
+_Noreturn void pp_supervisor_run(const struct pp_run *command, pid_t guardian,
+				 int channel)
 {
 	struct pp_rules *rules;
 	int notifications, gate;
@@ -154,7 +175,7 @@ _Noreturn void pp_supervisor_run(const struct pp_run *command, int channel)
 	front = channel;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	command_pid = pp_command_start(command, &notifications, &gate);
-	if (command_pid > 0 && !begin_loop(notifications)) {
+	if (command_pid > 0 && !begin_loop(notifications, guardian)) {
 		pp_report("proxyproto", "cannot supervise: %s",
 			  strerror(errno));
 		kill(command_pid, SIGKILL);

@@ -25,9 +25,10 @@ struct pp_news {
 /*
  * Starts the command and serves it, and whatever it starts, until they have all
  * ended. The front process gets news at the other end of the channel; where it
- * is gone before the command, that is killed.
+ * is gone before the command, that is killed; where the guardian is, its parent,
+ * all are.
  */
-_Noreturn void pp_supervisor_run(const struct pp_run *command,
+_Noreturn void pp_supervisor_run(const struct pp_run *command, pid_t guardian,
 				 int channel);
 
 #endif

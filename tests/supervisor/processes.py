@@ -84,6 +84,9 @@ class Processes(unittest.TestCase):
         self.assertEqual(self.ask(port)[:2], ("192.0.2.1", 1111))
 
     def supervisor(self, program):
+        return fixture.child_of(self.guardian(program))
+
+    def guardian(self, program):
         return fixture.child_of(program.process.pid)
 
     def wait_gone(self, pid):
@@ -276,6 +279,65 @@ serve(listener)
         self.assertEqual(program.wait(), 125)
         self.wait_gone(child)
         self.assertIsNone(fixture.listening(port))
+
+    def test_one_of_ours_killed(self):
+        """Nothing is left, whichever it was, of what the command started."""
+        for killed in "guardian", "supervisor":
+            for stays in True, False:
+                with self.subTest(killed=killed, command_stays=stays):
+                    self.check_killed(killed, stays)
+
+    def check_killed(self, killed, stays):
+        """Also of daemons, in sessions of their own, one somebody else's."""
+        program, port = self.run_server("""
+import time
+def serve_on(listener):
+    while True:
+        try:
+            serve(listener)
+        except OSError:    # a server that cannot accept tries again
+            time.sleep(0.01)
+listener = listen()
+for daemon in "first", "second":
+    if os.fork():
+        os.wait()
+        continue
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    if daemon == "second" and os.geteuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    os.write(1, b"%s %d\\n" % (daemon.encode(), os.getpid()))
+    for fd in range(3):
+        os.dup2(os.open("/dev/null", os.O_RDWR), fd)
+    serve_on(listener)
+signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+os.write(1, b"command %d\\n" % os.getpid())
+serve_on(listener)
+""")
+        pids = [int(program.wait_line(rf"^{word} (\d+)$")[1])
+                for word in ("first", "second", "command")]
+        for pid in pids:
+            self.addCleanup(self.kill_by, os.pidfd_open(pid))
+        ours = {"guardian": self.guardian(program),
+                "supervisor": self.supervisor(program)}
+        self.assert_served(port)
+        if not stays:
+            program.process.send_signal(signal.SIGUSR1)
+            self.assertEqual(program.wait(), 0)
+            self.assert_served(port)
+        os.kill(ours[killed], signal.SIGKILL)
+        if stays:
+            self.assertEqual(program.wait(), 125)
+        for pid in *pids, *ours.values():
+            self.wait_gone(pid)
+        self.assertIsNone(fixture.listening(port))
+
+    def kill_by(self, pidfd):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.close(pidfd)
 
 
 class Trees(Processes):
@@ -556,14 +618,14 @@ for number in range(20):
 import time
 for _ in range(1000):
     left = [name for name in os.listdir("/proc") if name.isdigit()]
-    if len(left) <= 3:
+    if len(left) <= 4:
         break
     time.sleep(0.01)
 print("left", len(left), flush=True)
 os.kill(os.getpid(), 9)
 """, prefix=["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
         self.assertEqual(program.wait(), 128 + 9)
-        program.wait_line("^left 3$")
+        program.wait_line("^left 4$")
 
 
 class Patience(Processes):
