@@ -172,10 +172,15 @@ static void add_environment(struct pp_check *check, const char *text,
 	}
 }
 
-/* A supervisor has its own settings where a process has none. */
+/*
+ * A supervisor has its own settings where a process has none, and does not
+ * believe one that has privileges of its file.
+ */
 static void gather_environment(struct pp_check *check)
 {
-	const pid_t from[] = { check->process.pid, check->supervisor };
+	const bool is_believed = check->supervisor == 0 || !check->is_secure;
+	const pid_t from[] = { is_believed ? check->process.pid : 0,
+			       check->supervisor };
 
 	for (size_t i = 0; i < 2; i++) {
 		size_t length;

@@ -10,8 +10,10 @@
 #include "supervisor/process_file.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char prefix[] = PP_SETTINGS_PREFIX;
 
@@ -51,30 +53,59 @@ static bool add_bytes(struct text *text, const char *bytes, size_t size)
 	return true;
 }
 
+/* The file that a process executes; "" where that is not known. */
+static void read_file_path(pid_t tgid, char *path, size_t size)
+{
+	char link[32];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)tgid);
+	length = readlink(link, path, size - 1);
+	path[length < 0 ? 0 : length] = '\0';
+}
+
+/* A text of its memory; "" where that cannot be read. */
+static void read_memory_text(pid_t tgid, uint64_t address, char *text,
+			     size_t size)
+{
+	size_t length = 0;
+
+	/* byte by byte: a text may end where memory does */
+	while (address != 0 && length < size - 1 &&
+	       pp_memory_read(tgid, address + length, text + length, 1) &&
+	       text[length] != '\0')
+		length++;
+	text[length] = '\0';
+}
+
 /*
  * The base name that the program was started by; for a script, the script's.
- * "" where it is not known.
+ * With AT_SECURE it is that of the file, as a link's is its caller's to choose.
+ * "" where it is not known. Returns whether it has AT_SECURE.
  */
-static void read_program_name(pid_t tgid, char *name, size_t size)
+static bool read_program_name(pid_t tgid, char *name, size_t size)
 {
-	size_t length = 0, auxv_length;
+	size_t auxv_length;
 	char *auxv = pp_process_file(tgid, "auxv", &auxv_length);
-	uint64_t address = pp_process_auxiliary(auxv, auxv_length, AT_EXECFN);
+	bool is_secure =
+		pp_process_auxiliary(auxv, auxv_length, AT_SECURE) != 0;
 	char path[1024];
 	const char *base = path;
+	size_t length;
 
+	if (is_secure)
+		read_file_path(tgid, path, sizeof(path));
+	else
+		read_memory_text(tgid, pp_process_auxiliary(auxv, auxv_length,
+							    AT_EXECFN),
+				 path, sizeof(path));
 	free(auxv);
-	/* byte by byte: a text may end where memory does */
-	while (address != 0 && length < sizeof(path) - 1 &&
-	       pp_memory_read(tgid, address + length, path + length, 1) &&
-	       path[length] != '\0')
-		length++;
-	path[length] = '\0';
 	if (strrchr(path, '/') != NULL)
 		base = strrchr(path, '/') + 1;
 	length = strnlen(base, size - 1);
 	memcpy(name, base, length);
 	name[length] = '\0';
+	return is_secure;
 }
 
 static bool is_setting(const char *entry)
@@ -178,10 +209,11 @@ struct pp_rules *pp_rules_of(pid_t tgid)
 	struct text key = { NULL, 0, 0 };
 	struct pp_rules *rules = NULL;
 	char program[256];
+	bool is_secure = read_program_name(tgid, program, sizeof(program));
 
-	read_program_name(tgid, program, sizeof(program));
+	/* whoever executes what has privileges chose its environment */
 	if (add_bytes(&key, program, strlen(program) + 1) &&
-	    add_own_settings(&key, tgid)) {
+	    (is_secure || add_own_settings(&key, tgid))) {
 		rules = find_rules(&key);
 		if (rules == NULL)
 			rules = make_rules(&key);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The settings by which a process is served: those of the supervisor's
- * environment, which those in the process's own go before, and those of the
- * settings file for its program. Each combination is read once.
+ * environment, which those in the process's own go before unless it runs with
+ * privileges of its file (AT_SECURE), and those of the settings file for its
+ * program. Each combination is read once.
  */
 #ifndef PP_SUPERVISOR_RULES_H
 #define PP_SUPERVISOR_RULES_H

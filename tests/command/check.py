@@ -260,6 +260,20 @@ class Supervised(Case):
         self.assertIn({"name": "TIMEOUT", "value": "5", "from": "environment",
                        "section": None}, told["settings"])
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_settings_of_a_process_with_privileges(self):
+        """The supervisor's alone count."""
+        port = self.supervised(
+            sys.executable, "-c", "import os, sys\n"
+            "os.environ['LIBPROXYPROTO_TIMEOUT'] = '5'\n"
+            f"os.setresgid(0, {allowed.NOBODY}, 0)\n"
+            "os.execv(sys.argv[1], sys.argv[1:])",
+            TIMEOUT="7", TRUSTED="127.0.0.1")
+        _, told = checked("-l", port)
+        self.assertIn("secure", names(told, "reasons"))
+        self.assertIn({"name": "TIMEOUT", "value": "7", "from": "environment",
+                       "section": None}, told["settings"])
+
     def test_trusts_everyone(self):
         status, told = checked("-l", self.supervised())
         self.assertEqual((status, names(told)), (2, ["trusts-everyone"]))

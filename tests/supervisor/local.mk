@@ -2,12 +2,12 @@
 
 # Servers that cannot be preloaded.
 EXTRA_DIST += tests/supervisor/connect.py tests/supervisor/preload.py \
-	tests/supervisor/processes.py \
+	tests/supervisor/processes.py tests/supervisor/secure.py \
 	tests/supervisor/serve.py tests/supervisor/socketcall.c
 if COMMAND
 if GETPEERNAME_CACHE
 TESTS += tests/supervisor/connect.py tests/supervisor/preload.py \
-	tests/supervisor/processes.py \
+	tests/supervisor/processes.py tests/supervisor/secure.py \
 	tests/supervisor/serve.py
 endif
 endif
