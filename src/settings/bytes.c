@@ -8,7 +8,6 @@
 #include "protocol/tlv.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* How the value of a vector is written. */
 enum writing { TEXT, HEX, ZEROES };
@@ -52,7 +51,7 @@ static bool parse_type(const struct pp_word *name, struct kind *kind)
 	int type;
 
 	if (name->length < 3 || name->length > 4 ||
-	    strncasecmp(name->start, "0x", 2) != 0)
+	    !pp_text_is(name->start, 2, "0x"))
 		return false;
 	type = parse_hex(name->start + 2, name->length - 2);
 	*kind = (struct kind){ NULL, (unsigned)type, HEX, PP_VECTORS_MAX };
@@ -62,7 +61,7 @@ static bool parse_type(const struct pp_word *name, struct kind *kind)
 static bool find_kind(const struct pp_word *name, struct kind *kind)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (pp_word_is(name, kinds[i].name)) {
+		if (pp_text_is(name->start, name->length, kinds[i].name)) {
 			*kind = kinds[i];
 			return true;
 		}

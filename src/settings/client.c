@@ -5,23 +5,22 @@
 #include "settings/settings.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* What stands for the address that the client connects to. */
 #define ACTUAL "actual"
 
 static bool parse_command(const char *value, struct pp_settings *settings)
 {
-	bool proxy = strcasecmp(value, "PROXY") == 0;
+	bool proxy = pp_text_is(value, strlen(value), "PROXY");
 
 	settings->command = proxy ? PP_COMMAND_PROXY : PP_COMMAND_LOCAL;
-	return proxy || strcasecmp(value, "LOCAL") == 0;
+	return proxy || pp_text_is(value, strlen(value), "LOCAL");
 }
 
 /* "spp" is of datagrams alone: connections get no header then. */
 static bool parse_version(const char *value, struct pp_settings *settings)
 {
-	settings->spp = strcasecmp(value, "spp") == 0;
+	settings->spp = pp_text_is(value, strlen(value), "spp");
 	settings->send_version = 0;
 	return settings->spp ||
 	       pp_number(value, strlen(value), 2, &settings->send_version);
@@ -63,7 +62,7 @@ static bool parse_destination(const char *value, struct pp_settings *settings)
 	const struct pp_word word = { value, strlen(value) };
 	unsigned prefix;
 
-	if (strcasecmp(value, ACTUAL) != 0)
+	if (!pp_text_is(value, word.length, ACTUAL))
 		return strchr(value, '/') == NULL &&
 		       pp_network_parse(&word, &settings->destination, &prefix);
 	memset(&settings->destination, 0, sizeof(settings->destination));
@@ -74,7 +73,7 @@ static bool parse_destination_port(const char *value,
 				   struct pp_settings *settings)
 {
 	unsigned port = 0;
-	bool actual = strcasecmp(value, ACTUAL) == 0;
+	bool actual = pp_text_is(value, strlen(value), ACTUAL);
 
 	if (!actual && !pp_number(value, strlen(value), 65535, &port))
 		return false;

@@ -53,7 +53,7 @@ static bool parse_host(const struct pp_word *word, struct endpoint *endpoint)
 {
 	const char *end;
 
-	if (word->length == 0 || pp_word_is(word, "*"))
+	if (word->length == 0 || pp_text_is(word->start, word->length, "*"))
 		return true;
 	if (*word->start != '[')
 		return parse_network(word, endpoint);

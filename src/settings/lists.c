@@ -7,7 +7,6 @@
 #include "memory.h"
 
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 
 /* Finds the next word of *text and moves *text behind it. */
@@ -20,10 +19,17 @@ static bool next_word(const struct pp_list *list, const char **text,
 	return word->length > 0;
 }
 
-bool pp_word_is(const struct pp_word *word, const char *other)
+char pp_upper(char c)
 {
-	return strlen(other) == word->length &&
-	       strncasecmp(word->start, other, word->length) == 0;
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+bool pp_text_is(const char *text, size_t length, const char *word)
+{
+	for (size_t i = 0; i < length; i++)
+		if (word[i] == '\0' || pp_upper(text[i]) != pp_upper(word[i]))
+			return false;
+	return word[length] == '\0';
 }
 
 const char *pp_list_parse(const struct pp_list *list, const char *text,
@@ -38,7 +44,7 @@ const char *pp_list_parse(const struct pp_list *list, const char *text,
 		words++;
 	rest = text;
 	if (words == 1 && next_word(list, &rest, &word) &&
-	    pp_word_is(&word, list->none)) {
+	    pp_text_is(word.start, word.length, list->none)) {
 		*bytes = read;
 		return NULL;
 	}

@@ -30,8 +30,14 @@ struct pp_word {
 	size_t length;
 };
 
-/* Is the word this one, in whatever case? */
-bool pp_word_is(const struct pp_word *word, const char *other);
+/* In upper case, as names are, whatever the locale. */
+char pp_upper(char c);
+
+/*
+ * Are so many characters that word, in whatever case? No tables of the C
+ * library's are read: each program that starts would fetch their pages.
+ */
+bool pp_text_is(const char *text, size_t length, const char *word);
 
 /*
  * Reads an address or a network, IPv4 or IPv6, without a zone and without bits

@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define SECONDS_MAX_MS (3600 * 1000)
 
@@ -23,7 +22,7 @@
 static bool is_one_of(const char *value, const char *const *words)
 {
 	for (; *words != NULL; words++)
-		if (strcasecmp(value, *words) == 0)
+		if (pp_text_is(value, strlen(value), *words))
 			return true;
 	return false;
 }
@@ -37,16 +36,25 @@ bool pp_settings_boolean(const char *value, bool *to)
 	return *to || is_one_of(value, no);
 }
 
+static size_t count_digits(const char *text)
+{
+	size_t count = 0;
+
+	while (text[count] >= '0' && text[count] <= '9')
+		count++;
+	return count;
+}
+
 /* Seconds with at most a fraction, whatever the locale, as milliseconds. */
 static bool parse_seconds(const char *value, unsigned least, int *to)
 {
-	size_t whole = strspn(value, "0123456789");
+	size_t whole = count_digits(value);
 	const char *fraction = value + whole;
 	int64_t ms = 0;
 	size_t digits = 0;
 
 	if (*fraction == '.')
-		digits = strspn(++fraction, "0123456789");
+		digits = count_digits(++fraction);
 	if (fraction[digits] != '\0' || whole + digits == 0 || whole > 6)
 		return false;
 	for (size_t i = 0; i < whole; i++)
@@ -59,34 +67,20 @@ static bool parse_seconds(const char *value, unsigned least, int *to)
 	return true;
 }
 
-/* In upper case, as names are, whatever the locale. */
-static char upper(char c)
-{
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
-static bool is_word(const char *value, const char *word, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (upper(value[i]) != upper(word[i]))
-			return false;
-	return value[length] == '\0';
-}
-
 /* One of the two words that "this or that" allows; *to: is it the second? */
 static bool parse_choice(const char *value, const char *allowed, bool *to)
 {
 	const char *middle = strstr(allowed, " or ");
 	const char *second = middle + strlen(" or ");
 
-	*to = is_word(value, second, strlen(second));
-	return *to || is_word(value, allowed, (size_t)(middle - allowed));
+	*to = pp_text_is(second, strlen(second), value);
+	return *to || pp_text_is(allowed, (size_t)(middle - allowed), value);
 }
 
 /* "spp" is of datagrams, and none of the versions. */
 static bool parse_versions(const char *value, struct pp_settings *settings)
 {
-	settings->spp = strcasecmp(value, "spp") == 0;
+	settings->spp = pp_text_is(value, strlen(value), "spp");
 	settings->versions = PP_VERSION_NONE;
 	return settings->spp || pp_number(value, strlen(value), PP_VERSION_BOTH,
 					  &settings->versions);
@@ -331,7 +325,7 @@ static unsigned distance(const char *given, const char *name)
 	for (size_t i = 0; i <= length; i++)
 		row[i] = (unsigned)i;
 	for (unsigned line = 1; *given != '\0' && line <= GIVEN_MAX; line++) {
-		const char letter = upper(*given++);
+		const char letter = pp_upper(*given++);
 		unsigned diagonal = row[0];
 
 		row[0] = line;
@@ -350,7 +344,7 @@ const struct pp_setting *pp_settings_find(const struct pp_setting *table,
 					  const char *name)
 {
 	for (; table->name != NULL; table++)
-		if (distance(name, table->name) == 0)
+		if (pp_text_is(name, strlen(name), table->name))
 			return table;
 	return NULL;
 }

@@ -49,7 +49,7 @@ static void refuse_connection(const struct start *start, const char *reason)
 	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
 			  "dropped", reason);
 	shutdown(start->fd, SHUT_RDWR);
-	while (recv(start->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+	while (pp_calls.recv(start->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 	note_examined(start);
 }
@@ -127,8 +127,8 @@ static void examine(const struct start *start)
 /* Does systemd hand descriptors over to this very process? */
 static bool has_listen_fds(void)
 {
-	const char *pid = getenv("LISTEN_PID");
-	const char *count = getenv("LISTEN_FDS");
+	const char *pid = secure_getenv("LISTEN_PID");
+	const char *count = secure_getenv("LISTEN_FDS");
 
 	return pid != NULL && count != NULL && atol(pid) == getpid() &&
 	       atoi(count) > 0;

@@ -185,7 +185,7 @@ static int take_event(struct pp_listener *listener, int epoll, int timeout,
 	wait->to_arm = listener;
 	wait->threads_epoll = epoll;
 	pthread_cleanup_push(arm_threads_epoll, wait);
-	result = epoll_wait(epoll, &event, 1, timeout);
+	result = pp_calls.epoll_wait(epoll, &event, 1, timeout);
 	pthread_cleanup_pop(0);
 	if (result == 1 && event.data.ptr == listener) {
 		*next = atomic_load(&listener->used) ? PP_WAIT_KERNEL_NOW
