@@ -205,6 +205,41 @@ else:
     assert False
 """, lambda proxy: proxy.send(b"hello"))
 
+    def test_memory_that_cannot_be_locked_for_answers(self):
+        """They fail, and do not go to the client past its proxy."""
+        def talk(proxy):
+            proxy.send(udp("127.0.0.1", direct.getsockname()[1]) + b"hello")
+        with sender() as direct:
+            self.run_program("""
+import ctypes, resource, struct, threading
+libc = ctypes.CDLL(None, use_errno=True)
+_, client = server.recvfrom(99)
+text = ctypes.create_string_buffer(b"answer")
+parts = ctypes.create_string_buffer(
+    struct.pack("@Pn", ctypes.addressof(text), 6))
+name = ctypes.create_string_buffer(
+    struct.pack("=H", 2) + struct.pack("!H", client[1])
+    + socket.inet_aton(client[0]) + bytes(8))
+message = struct.pack("@PIPnPni0PI0P", ctypes.addressof(name), 16,
+                      ctypes.addressof(parts), 1, 0, 0, 0, 0)
+limited, results = threading.Event(), []
+def answer():   # a thread that has no memory for it yet
+    limited.wait()
+    results.append(libc.sendmmsg(server.fileno(), message, 1, 0))
+    results.append(ctypes.get_errno())
+thread = threading.Thread(target=answer)
+thread.start()
+if os.getuid() == 0:
+    os.setuid(65534)
+assert libc.mlockall(2) == 0
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+limited.set()
+thread.join()
+assert results == [-1, 12], results
+""", talk)
+            direct.setblocking(False)
+            self.assertRaises(BlockingIOError, direct.recv, 99)
+
     def test_gro_is_refused(self):
         self.run_program("""
 try:

@@ -19,10 +19,10 @@ print("port", server.getsockname()[1], flush=True)
 
 
 class Descriptors(unittest.TestCase):
-    def run_program(self, text, talk=lambda proxy: None):
+    def run_program(self, text, talk=lambda proxy: None, **settings):
         with fixture.Program(["python3", "-c", PROGRAM + text],
-                             fixture.environment(
-                                 fixture.UDP_LIBRARY)) as program:
+                             fixture.environment(fixture.UDP_LIBRARY,
+                                                 **settings)) as program:
             port = int(program.wait_line(r"port (\d+)")[1])
             with sender() as proxy:
                 proxy.connect(("127.0.0.1", port))
@@ -65,6 +65,36 @@ with open("/proc/self/exe", "rb") as file:
     assert fcntl.fcntl(file, fcntl.F_GETLK, lock)[:2] == b"\\2\\0"
 assert libc.fcntl(-1, 0, 9) == -1 and ctypes.get_errno() == 9
 """)
+
+
+class Sockets(Descriptors):
+    def test_raw(self):
+        """One of UDP's protocol is none of UDP: all is the kernel's."""
+        try:
+            socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                          socket.IPPROTO_UDP).close()
+        except PermissionError:
+            self.skipTest("no right to open raw sockets")
+        self.run_program("""
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.bind(("127.0.0.1", 0))
+server.sendto(b"to be read", server.getsockname())
+while raw.recvfrom(999)[0][-10:] != b"to be read":
+    pass
+server.detach()
+""", MUST_USE_PROTOCOL_HEADER=1)
+
+    def test_offset_that_was_set_before_bind(self):
+        """A header is found where it begins."""
+        self.run_program("""
+other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+other.setsockopt(socket.SOL_SOCKET, 42, 0)  # SO_PEEK_OFF
+other.bind(("127.0.0.1", 0))
+server.sendto(%r, other.getsockname())
+for flags in socket.MSG_PEEK, socket.MSG_PEEK, 0:
+    got = other.recvfrom(99, flags | socket.MSG_DONTWAIT)
+    assert got == (b"hello", ("192.0.2.1", 1111)), got
+""" % (udp() + b"hello"))
 
 
 class OtherSockets(Descriptors):

@@ -9,6 +9,7 @@
  *	option LEVEL NAME VALUE
  *	timeout MILLISECONDS	SO_RCVTIMEO
  *	nonblocking 0|1
+ *	without parts|control N	message N's pointer to them is NULL, as -1 none's
  *	ready			whether there is something to receive
  *	send SIZE ADDRESS PORT	by sendto
  *	sendmany COUNT ADDRESS PORT	by sendmmsg, a number each
@@ -54,6 +55,9 @@ struct message {
 	_Alignas(8) uint8_t control[512];
 	uint8_t *bytes;
 };
+
+/* Which messages have a NULL pointer. */
+static long without_parts = -1, without_control = -1;
 
 static int server;
 static struct message messages[MESSAGES];
@@ -116,6 +120,10 @@ static void fill_header(const struct shape *shape, unsigned n,
 	header->msg_control = shape->control == 0 ? NULL : message->control;
 	header->msg_controllen = shape->control;
 	header->msg_flags = 0x5555;
+	if (without_parts == (long)n)
+		header->msg_iov = NULL;
+	if (without_control == (long)n)
+		header->msg_control = NULL;
 }
 
 static bool is_time(const struct cmsghdr *control)
@@ -176,7 +184,8 @@ static void receive(const char *way, const struct shape *shape)
 	else if (strcmp(way, "read") == 0)
 		result = read(server, bytes, size);
 	else if (strcmp(way, "readv") == 0)
-		result = readv(server, messages[0].parts, (int)shape->parts);
+		result = readv(server, headers[0].msg_hdr.msg_iov,
+			       (int)shape->parts);
 	else if (strcmp(way, "recvmsg") == 0)
 		result = recvmsg(server, &headers[0].msg_hdr, shape->flags);
 	else if (strcmp(way, "recvmmsg") == 0)
@@ -300,6 +309,9 @@ static void obey(char *line)
 	} else if (sscanf(line, "nonblocking %d", &value) == 1) {
 		fcntl(server, F_SETFL, value ? O_NONBLOCK : 0);
 		printf("nonblocking\n");
+	} else if (sscanf(line, "without parts %ld", &without_parts) == 1 ||
+		   sscanf(line, "without control %ld", &without_control) == 1) {
+		printf("without\n");
 	} else if (strncmp(line, "ready", 5) == 0) {
 		printf("ready: %d\n", poll(&state, 1, 0));
 	} else if (sscanf(line, "send %d %63s %d", &value, text, &name) == 3) {

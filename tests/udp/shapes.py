@@ -140,6 +140,14 @@ class Parts(Compared):
         for way in ("recvmsg", "recvmmsg"):
             self.compare(b"hello", call(way, ""), "ready")
 
+    def test_parts_at_no_address(self):
+        """Nothing is received, but for what is ahead of that message."""
+        for way in "readv", "recvmsg", "recvmmsg":
+            self.compare("without parts 0", b"hello", call(way), "ready",
+                         "without parts -1", call(way), "ready")
+        self.compare("without parts 1", b"1", b"2",
+                     call("recvmmsg", count=2, flags=DONTWAIT), "ready")
+
 
 class Names(Compared):
     def test_room_for_the_name(self):
@@ -174,6 +182,13 @@ class Ancillary(Compared):
                                     call(way, control=200, count=2),
                                     Bad(fixture.V2_SIGNATURE),
                                     call(way, control=200))])
+
+
+    def test_no_address_for_what_came_behind_one(self):
+        self.compare(f"option 0 {IP_PKTINFO} 1",
+                     f"option 41 {IPV6_RECVPKTINFO} 1", "without control 0",
+                     Bad(fixture.V2_SIGNATURE), b"hello",
+                     call("recvmmsg", control=200, flags=DONTWAIT, count=2))
 
 
 class Many(Compared):
@@ -216,6 +231,24 @@ class Many(Compared):
                      bad, call("recvmmsg", count=10),
                      bad, bad, bad, call("recvmmsg", count=2), b"4",
                      call("recvmmsg", count=2))
+
+    def test_as_many_as_there_is_room_for(self):
+        """Less would say that nothing is left: nobody is woken again."""
+        bad = Bad(fixture.V2_SIGNATURE)
+        for flags in 0, WAITFORONE:
+            self.compare("nonblocking 1", bad, b"1", b"2", bad, b"3", b"4",
+                         call("recvmmsg", count=3, flags=flags), "ready",
+                         call("recv"), "ready",
+                         *[b"%d" % n for n in range(40)], bad, bad,
+                         *[b"%d" % n for n in range(40)],
+                         call("recvmmsg", count=80, flags=flags), "ready")
+
+    def test_dropped_behind_others(self):
+        """Who has been given some is not given one that is empty."""
+        self.families = FAMILIES[:2]
+        self.compare(*[b"%d" % n for n in range(64)],
+                     Bad(fixture.V2_SIGNATURE),
+                     call("recvmmsg", count=70, flags=WAITFORONE), "ready")
 
 
 class Waiting(Compared):

@@ -138,6 +138,20 @@ assert libc.sendmmsg(server.fileno(), two, 1, 0) == -1
 assert ctypes.get_errno() == errno.EMSGSIZE
 """)
 
+    def test_parts_at_no_address(self):
+        self.check("""
+import ctypes, errno, struct
+libc = ctypes.CDLL(None, use_errno=True)
+name = ctypes.create_string_buffer(
+    struct.pack("=H", 2) + struct.pack("!H", client[1])
+    + socket.inet_aton(client[0]) + bytes(8))
+message = struct.pack("@PIPnPni0PI0P", ctypes.addressof(name), 16, 0, 1, 0, 0,
+                      0, 0)
+for call in (lambda: libc.sendmsg(server.fileno(), message, 0),
+             lambda: libc.sendmmsg(server.fileno(), message, 1, 0)):
+    assert call() == -1 and ctypes.get_errno() == errno.EFAULT
+""", count=0)
+
     def test_connected(self):
         self.check("""
 server.connect(client)

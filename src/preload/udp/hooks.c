@@ -34,6 +34,7 @@ static bool is_ours(uint64_t word, const struct msghdr *message, int flags)
 	/* the queue of errors has what was sent */
 	if (!pp_udp_is_served(word) || (flags & MSG_ERRQUEUE) ||
 	    (size_t)message->msg_iovlen > IOV_MAX ||
+	    (message->msg_iov == NULL && message->msg_iovlen > 0) ||
 	    (message->msg_name != NULL && (int)message->msg_namelen < 0))
 		return false;
 	for (size_t i = 0; i < message->msg_iovlen; i++)
@@ -130,7 +131,7 @@ PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	ssize_t result;
 
 	if (pp_udp_is_served(word) && count > 0 && count <= IOV_MAX &&
-	    !is_empty(parts, count) &&
+	    parts != NULL && !is_empty(parts, count) &&
 	    receive_bytes(word, fd, (struct iovec *)(uintptr_t)parts,
 			  (size_t)count, 0, &result))
 		return result;

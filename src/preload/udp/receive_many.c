@@ -64,8 +64,10 @@ static void move_control(struct msghdr *to, const struct msghdr *from)
 	size_t size = from->msg_controllen;
 
 	to->msg_flags = from->msg_flags;
-	if (to->msg_control != from->msg_control && size > to->msg_controllen) {
-		to->msg_flags |= MSG_CTRUNC;
+	if (to->msg_control != from->msg_control &&
+	    (size > to->msg_controllen || to->msg_control == NULL)) {
+		if (size > 0)
+			to->msg_flags |= MSG_CTRUNC;
 		size = 0;
 	}
 	if (to->msg_control != from->msg_control && size > 0)
@@ -154,7 +156,8 @@ static bool receive_batch(const struct batch *batch, int *result,
 				continue;
 			if (surprise == PP_UDP_NO_SOCKET && dropped == 0)
 				return false;
-			if (dropped > 0 &&
+			/* an earlier batch has something: that is enough */
+			if (dropped > 0 && !(batch->flags & MSG_DONTWAIT) &&
 			    (errno == EAGAIN || errno == EWOULDBLOCK) &&
 			    pp_udp_blocks(batch->call))
 				*result = deliver_emptied(batch, last);
@@ -187,6 +190,17 @@ static bool is_over(const struct timespec *timeout)
 	return timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
 }
 
+/*
+ * Where the kernel filled a batch it may have more: a program that is given less
+ * than it has room for takes that for all there is.
+ */
+static bool may_have_more(const struct batch *batch, unsigned filled,
+			  int result)
+{
+	return filled == batch->count &&
+	       ((unsigned)result == filled || !(batch->flags & MSG_PEEK));
+}
+
 /* Receives batch by batch, until one is not full. */
 static bool receive_all(struct batch *batch, unsigned count, int *result)
 {
@@ -203,9 +217,11 @@ static bool receive_all(struct batch *batch, unsigned count, int *result)
 			break;
 		received += (unsigned)*result;
 		batch->messages += *result;
-		if (batch->flags & MSG_WAITFORONE)
+		/* for as many as it asked for the kernel would not wait again */
+		if ((batch->flags & MSG_WAITFORONE) ||
+		    (unsigned)*result < filled)
 			batch->flags |= MSG_DONTWAIT;
-	} while (filled == MANY && *result == MANY && received < count &&
+	} while (may_have_more(batch, filled, *result) && received < count &&
 		 !is_over(batch->timeout));
 	if (received == 0)
 		return served;

@@ -87,14 +87,18 @@ static ssize_t less_header(ssize_t result, const struct sent *sent)
 	return result > header ? result - header : 0;
 }
 
-/* With a header there is one part more, for which parts has room. */
+/*
+ * With a header there is one part more, for which parts has room. What has no
+ * parts is the kernel's to refuse.
+ */
 static void route_message(const struct sent *sent, const struct msghdr *message,
 			  struct iovec *parts, struct msghdr *routed)
 {
 	*routed = *message;
 	routed->msg_name = (void *)(uintptr_t)&sent->to;
 	routed->msg_namelen = pp_address_length(&sent->to);
-	if (sent->header_length == 0)
+	if (sent->header_length == 0 ||
+	    (message->msg_iov == NULL && message->msg_iovlen > 0))
 		return;
 	parts[0] = (struct iovec){ (void *)(uintptr_t)sent->header,
 				   sent->header_length };
@@ -114,7 +118,7 @@ static ssize_t send_headed(pp_sendmsg *function, int fd,
 	struct msghdr routed;
 	ssize_t result;
 
-	if (message->msg_iovlen >= IOV_MAX) {
+	if ((size_t)message->msg_iovlen >= IOV_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -219,7 +223,7 @@ static unsigned route_messages(int fd, const struct mmsghdr *messages,
 			      sent))
 			continue;
 		if (sent->header_length > 0 &&
-		    message->msg_iovlen + 1 > PARTS - used)
+		    (size_t)message->msg_iovlen >= PARTS - used)
 			/* one that has no room at all is no message: an error */
 			return n > 0 ? n : 1;
 		route_message(sent, message, routed->parts + used,
@@ -260,9 +264,11 @@ static int send_messages(pp_sendmmsg *function, int fd,
 	int result, error = errno;
 
 	if (!pp_udp_is_served(pp_udp_word(fd)) || messages == NULL ||
-	    count == 0 || !pp_route_any() ||
-	    !pp_buffer_take(&buffer, PP_BUFFER_ONE))
+	    count == 0 || !pp_route_any())
 		return function(fd, messages, count, flags);
+	/* else they would go past the proxy */
+	if (!pp_buffer_take(&buffer, PP_BUFFER_ONE))
+		return -1;
 	result = send_routed(function, fd, messages,
 			     count < IOV_MAX ? count : IOV_MAX, flags,
 			     buffer.memory);

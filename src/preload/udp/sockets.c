@@ -101,10 +101,14 @@ static bool is_owner(void)
 
 bool pp_udp_is_udp(int fd)
 {
+	int error = errno;
 	int protocol = pp_socket_option(fd, SO_PROTOCOL);
+	/* a raw one has the same protocol, and that for a port */
+	bool udp = (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) &&
+		   pp_socket_option(fd, SO_TYPE) == SOCK_DGRAM;
 
-	return (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) &&
-	       pp_is_internet_socket(fd);
+	errno = error;
+	return udp;
 }
 
 /* In debug mode, the first time: that the library is at work, and how. */
@@ -129,7 +133,7 @@ static uint64_t examine_socket(int fd)
 	const struct pp_settings *settings = pp_configuration();
 	union pp_address local = { .sa.sa_family = AF_UNSPEC };
 	socklen_t length = sizeof(local);
-	const int off = 0;
+	const int off = 0, from_start = -1;
 	uint64_t word = PP_UDP_SERVED;
 
 	if (!pp_udp_is_on() || real_getsockname(fd, &local.sa, &length) != 0 ||
@@ -140,6 +144,9 @@ static uint64_t examine_socket(int fd)
 		return PP_UDP_OTHER;
 	/* several datagrams as one would be several headers in one */
 	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
+	/* nor is a header found from its middle on */
+	real_setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start,
+			sizeof(from_start));
 	if (local.sa.sa_family == AF_INET6)
 		word |= PP_UDP_INET6;
 	report_served(fd, &local);

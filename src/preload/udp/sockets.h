@@ -92,7 +92,7 @@ static inline uint64_t pp_udp_ask_inherited(int fd, int first)
 /* Asks anew, as the kernel said what it does not say of a UDP socket. */
 uint64_t pp_udp_ask_again(int fd);
 
-/* Is it a UDP socket, whatever was known of it? */
+/* Is it a UDP socket, whatever was known of it? Keeps errno. */
 bool pp_udp_is_udp(int fd);
 
 /* Changes flags of a number that still has that word, but for its flags. */
