@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/fixture/compiled.py \
 	tests/fixture/described.py \
 	tests/fixture/dns.py \
+	tests/fixture/dnsdist.py \
 	tests/fixture/evidence.py \
 	tests/fixture/ftp.py \
 	tests/fixture/haproxy.py \
@@ -33,6 +34,9 @@ EXTRA_DIST += \
 	tests/fixture/sessions.py \
 	tests/fixture/started.py \
 	tests/fixture/syslog.py \
+	tests/fixture/udp_evidence.py \
+	tests/fixture/udp_proxy.py \
+	tests/fixture/udp_servers.py \
 	tests/fixture/unix_servers.py \
 	tests/servers/README \
 	tests/servers/admin_agents.py \
@@ -44,6 +48,7 @@ EXTRA_DIST += \
 	tests/servers/dnsmasq.py \
 	tests/servers/directories_and_proxies.py \
 	tests/servers/dns_over_tcp.py \
+	tests/servers/dns_over_udp.py \
 	tests/servers/dovecot.py \
 	tests/servers/echo.escript \
 	tests/servers/erlang.py \
