@@ -66,6 +66,68 @@ class Trust(unittest.TestCase):
             self.assertIn("name=40:02000457c0000201", line)
             self.assertIn((inner + b"hello").hex(), line)
 
+    def check_goes_to(self, shapes, address, arrives_at):
+        """What the server sends there."""
+        shapes.ask("send 3 %s %d" % address)
+        self.assertEqual(arrives_at.recv(99), b"aaa")
+
+    def test_a_proxy_that_speaks_for_itself(self):
+        """Nobody has its address: its answers cannot be led elsewhere."""
+        for own in v2_local(), v2_raw(protocol=0):
+            with sender() as one, sender("127.0.0.3") as two, \
+                    Shapes(TRUSTED="127.0.0.0/8") as shapes:
+                address = two.getsockname()
+                forged = udp(*address) + b"forged"
+                shapes.ask("nonblocking 1")
+                shapes.send(two, own + b"check")
+                shapes.send(one, forged)
+                for way in "recvfrom", "recvmsg", "recvmmsg":
+                    shapes.send(one, forged)
+                    line = shapes.ask(call(way))
+                    if way == "recvfrom":
+                        self.assertIn("name=40:0200%04x7f000003" % address[1],
+                                      line)
+                    else:
+                        self.assertIn("errno=11", line)
+                    self.check_goes_to(shapes, address, two)
+                # those behind the address of a proxy are clients
+                shapes.send(one, udp(address[0], 7) + b"hello")
+                self.assertIn("name=40:020000077f000003",
+                              shapes.ask(call("recvfrom")))
+                self.check_goes_to(shapes, (address[0], 7), one)
+
+    def test_no_reflection(self):
+        """
+        A client by a proxy's address, or by anybody's, is answered through the
+        proxy that it came through, until the true one comes.
+        """
+        with sender() as one, sender("127.0.0.3") as two:
+            address = two.getsockname()
+            for own in v2_local(), v2_raw(protocol=0), b"":
+                for trusted in ("127.0.0.0/8",) + (() if own else
+                                                   ("127.0.0.1",)):
+                    with self.subTest((own, trusted)), \
+                            Shapes(TRUSTED=trusted) as shapes:
+                        shapes.send(one, udp(*address) + b"forged")
+                        shapes.ask(call("recvfrom"))
+                        self.check_goes_to(shapes, address, one)
+                        shapes.send(two, own + b"check")
+                        shapes.ask(call("recvfrom"))
+                        self.check_goes_to(shapes, address, two)
+                        if own == b"":
+                            shapes.send(one, udp(*address) + b"again")
+                            shapes.ask(call("recvfrom"))
+                            self.check_goes_to(shapes, address, one)
+
+    def test_no_loop(self):
+        """Where the client is the server itself, or the proxy."""
+        with sender() as proxy, Shapes() as shapes:
+            for client in (("127.0.0.1", shapes.port), proxy.getsockname()):
+                shapes.send(proxy, udp(*client) + b"hello")
+                shapes.ask(call("recvfrom"))
+                self.check_goes_to(shapes, client, proxy)
+                self.assertEqual(shapes.ask("ready"), "ready: 0")
+
     def test_flood_of_clients(self):
         """Memory is bounded, whoever is said to come."""
         with sender() as proxy, Shapes(UDP_CLIENTS=1000) as shapes:

@@ -4,6 +4,7 @@
 
 #include "preload/udp/clients.h"
 
+#include "connection/clock.h"
 #include "suites.h"
 #include "support.h"
 
@@ -45,7 +46,7 @@ static union pp_address proxy_of(unsigned n)
 
 	memcpy(&address.in6.sin6_addr, &n, sizeof(n));
 	address.in6.sin6_addr.s6_addr[15] = (uint8_t)n;
-	address.in6.sin6_port = (in_port_t)n;
+	address.in6.sin6_port = (in_port_t)(n % 65535 + 1);
 	address.in6.sin6_scope_id = n;
 	return address;
 }
@@ -118,6 +119,58 @@ TEST(families_and_ports)
 	ck_assert_int_eq(found.edge.sa.sa_family, AF_UNSPEC);
 	ck_assert(!pp_clients_find(clients, &mapped, PORT + 1, &found));
 	ck_assert(!pp_clients_find(clients, &other, PORT, &found));
+}
+
+static void keep_own(unsigned n, int64_t until)
+{
+	const union pp_address proxy = client_of(n);
+
+	pp_clients_keep_own(clients, &proxy, PORT, until);
+}
+
+/* Nobody comes from there but the proxy, for as long as it was said. */
+TEST(own_address_of_a_proxy)
+{
+	const int64_t far = pp_now_ms() + 3600000;
+
+	for (int i = 0; i < 2; i++) {
+		has_edges = i == 1;
+		begin(8);
+		put(1, 1);
+		keep_own(1, far);
+		ck_assert(!has(1, 1));
+		put(1, 2);
+		ck_assert(!has(1, 2));
+		ck_assert_uint_eq(pp_clients_count(clients), 1);
+		keep_own(1, pp_now_ms());
+		put(1, 2);
+		ck_assert(has(1, 2));
+		keep_own(2, far);
+		put(2, 1);
+		ck_assert(!has(2, 1));
+		ck_assert_uint_eq(pp_clients_count(clients), 2);
+		has_edges = false;
+		if (i == 0)
+			end();
+	}
+}
+
+/* Who comes without a proxy is no client any more; a proxy stays one. */
+TEST(direct)
+{
+	const union pp_address one = client_of(1), two = client_of(2);
+
+	begin(8);
+	put(1, 1);
+	put(2, 1);
+	pp_clients_forget(clients, &one, PORT);
+	ck_assert(!has(1, 1));
+	ck_assert(has(2, 1));
+	ck_assert_uint_eq(pp_clients_count(clients), 1);
+	keep_own(2, INT64_MAX);
+	pp_clients_forget(clients, &two, PORT);
+	put(2, 1);
+	ck_assert(!has(2, 1));
 }
 
 /* In a small table it is the oldest of all that goes. */

@@ -7,6 +7,7 @@
 
 #include "preload/udp/clients.h"
 
+#include "connection/clock.h"
 #include "connection/destinations.h"
 #include "memory.h"
 #include "preload/udp/entries.h"
@@ -199,7 +200,31 @@ static bool has_route(const struct pp_place *place,
 		       third_number(place, route);
 }
 
-void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
+/*
+ * A proxy's own address has an entry, too: with port 0 for a route, and until
+ * when it holds in place of that one's address.
+ */
+static struct pp_route own_route(int64_t until)
+{
+	struct pp_route route = { .proxy.in6.sin6_family = AF_INET6,
+				  .edge.in.sin_family = AF_INET };
+
+	memcpy(&route.proxy.in6.sin6_addr, &until, sizeof(until));
+	return route;
+}
+
+static bool is_own(const struct pp_place *place)
+{
+	return place->value >> 48 == 0;
+}
+
+static bool is_own_now(const struct pp_place *place)
+{
+	return is_own(place) &&
+	       (int64_t)get_word(&place->entry->proxy[0]) > pp_now_ms();
+}
+
+bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		    in_port_t local, const struct pp_route *route)
 {
 	const struct pp_client key = client_of(clients, client, local);
@@ -209,8 +234,35 @@ void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		add_client(clients, &key, route);
 	else if (has_route(&place, route))
 		note_use(clients, place.entry);
+	else if (is_own_now(&place))
+		return false;
 	else if (claim_entry(&place))
 		write_entry(clients, &place, &key, route);
+	return true;
+}
+
+void pp_clients_keep_own(struct pp_clients *clients,
+			 const union pp_address *proxy, in_port_t local,
+			 int64_t until)
+{
+	const struct pp_client key = client_of(clients, proxy, local);
+	const struct pp_route route = own_route(until);
+	struct pp_place place;
+
+	if (!find_entry(clients, &key, 0, &place))
+		add_client(clients, &key, &route);
+	else if (claim_entry(&place))
+		write_entry(clients, &place, &key, &route);
+}
+
+void pp_clients_forget(struct pp_clients *clients,
+		       const union pp_address *client, in_port_t local)
+{
+	const struct pp_client key = client_of(clients, client, local);
+	struct pp_place place;
+
+	if (find_entry(clients, &key, 0, &place) && !is_own(&place))
+		pp_entry_forget(clients, &place);
 }
 
 /* Is an entry being written that may become the client's? */
@@ -268,6 +320,8 @@ bool pp_clients_find(struct pp_clients *clients,
 		if (!find_entry(clients, &key, 0, &place)) {
 			if (!is_awaited(clients, &key))
 				return false;
+		} else if (is_own(&place)) {
+			return false;
 		} else if (read_route(&place, route)) {
 			note_use(clients, place.entry);
 			return true;

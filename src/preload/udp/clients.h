@@ -32,12 +32,25 @@ struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
 				   const uint64_t key[2]);
 
 /*
- * The client came by this route to the local port (in network order). An IPv4
- * address and its v4-mapped one are the same; where there are edges scopes are
- * left out.
+ * The client came by this route, whose proxy's port is not 0, to the local port
+ * (in network order). An IPv4 address and its v4-mapped one are the same; where
+ * there are edges scopes are left out. False where that is a proxy's own
+ * address, which nobody else can have.
  */
-void pp_clients_put(struct pp_clients *clients, const union pp_address *client,
+bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		    in_port_t local, const struct pp_route *route);
+
+/*
+ * A proxy spoke for itself from that address: until then (by pp_now_ms) no
+ * route for it is taken, and none is known.
+ */
+void pp_clients_keep_own(struct pp_clients *clients,
+			 const union pp_address *proxy, in_port_t local,
+			 int64_t until);
+
+/* Who has that address came without a proxy. */
+void pp_clients_forget(struct pp_clients *clients,
+		       const union pp_address *client, in_port_t local);
 
 /* The route of a client of that local port; false where none is known. */
 bool pp_clients_find(struct pp_clients *clients,

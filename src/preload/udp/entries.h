@@ -52,7 +52,8 @@ _Static_assert(sizeof(struct pp_bucket) / WAYS * 5 / 4 <= 64,
 
 /*
  * A tag: from its lowest bits the sequence number, the client's port, the local
- * one and the proxy's. Nobody is bound to port 0: such an entry is free.
+ * one and the proxy's. Nobody is bound to port 0: such an entry is free. A
+ * proxy's of 0 is that of an address which is a proxy's own; see clients.c.
  */
 #define TAG_BUSY UINT64_C(1)
 #define TAG_SEQUENCE UINT64_C(0xffff)

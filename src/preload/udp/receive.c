@@ -91,6 +91,21 @@ static bool is_of_other(const struct pp_udp_call *call,
 	return !pp_address_equal(&client, &connected);
 }
 
+/* Remembers which way it came. False where it cannot be of its client. */
+static bool note_way(const struct pp_udp_call *call,
+		     const union pp_address *peer,
+		     const struct pp_datagram *datagram)
+{
+	const in_port_t local = pp_udp_port(call->word);
+
+	if (datagram->client.sa.sa_family != AF_UNSPEC)
+		return pp_route_learn(&datagram->client, local,
+				      &(struct pp_route){ *peer,
+							  datagram->edge });
+	pp_route_direct(peer, local, datagram->header > 0);
+	return true;
+}
+
 bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 		  const uint8_t *bytes, size_t size,
 		  struct pp_datagram *datagram)
@@ -102,11 +117,12 @@ bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 		datagram->reason = "the socket is connected to another client";
 		good = false;
 	}
+	if (good && !note_way(call, peer, datagram)) {
+		datagram->reason = "its client is another proxy's own address";
+		good = false;
+	}
 	if (settings->debug)
 		report_datagram(call, peer, datagram, good);
-	if (good && datagram->client.sa.sa_family != AF_UNSPEC)
-		pp_route_learn(&datagram->client, pp_udp_port(call->word),
-			       &(struct pp_route){ *peer, datagram->edge });
 	return good;
 }
 

@@ -4,6 +4,7 @@
 
 #include "preload/udp/route.h"
 
+#include "connection/clock.h"
 #include "preload/configuration.h"
 #include "preload/udp/sockets.h"
 
@@ -14,6 +15,12 @@
 
 /* Without a scope: RFC 2133's, which the kernel takes. */
 #define SHORT_IN6 24
+
+/*
+ * How long an address is a proxy's own after it has spoken for itself: until it
+ * has its answer. No longer, as the next client of another proxy may be there.
+ */
+#define KEPT_MS 10000
 
 static _Atomic(struct pp_clients *) clients;
 
@@ -46,14 +53,31 @@ bool pp_route_any(void)
 	return atomic_load_explicit(&clients, memory_order_acquire) != NULL;
 }
 
-void pp_route_learn(const union pp_address *client, in_port_t local,
+bool pp_route_learn(const union pp_address *client, in_port_t local,
 		    const struct pp_route *route)
 {
 	int error = errno;
 	struct pp_clients *known = get_clients();
+	bool learned = true;
 
-	if (known != NULL)
-		pp_clients_put(known, client, local, route);
+	/* nobody can be answered at port 0 */
+	if (known != NULL && pp_address_port(&route->proxy) != 0)
+		learned = pp_clients_put(known, client, local, route);
+	errno = error;
+	return learned;
+}
+
+void pp_route_direct(const union pp_address *peer, in_port_t local,
+		     bool is_proxy)
+{
+	int error = errno;
+	struct pp_clients *known =
+		is_proxy ? get_clients() : atomic_load(&clients);
+
+	if (known != NULL && is_proxy)
+		pp_clients_keep_own(known, peer, local, pp_now_ms() + KEPT_MS);
+	else if (known != NULL)
+		pp_clients_forget(known, peer, local);
 	errno = error;
 }
 

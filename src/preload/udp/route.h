@@ -10,9 +10,19 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* The client came by that route to the local port. Keeps errno. */
-void pp_route_learn(const union pp_address *client, in_port_t local,
+/*
+ * The client came by that route to the local port. False where it cannot have:
+ * the address is one that a proxy speaks for itself from. Keeps errno.
+ */
+bool pp_route_learn(const union pp_address *client, in_port_t local,
 		    const struct pp_route *route);
+
+/*
+ * A datagram of that address came for itself: a proxy's, whose header says so,
+ * or one without a header. What is sent there goes there. Keeps errno.
+ */
+void pp_route_direct(const union pp_address *peer, in_port_t local,
+		     bool is_proxy);
 
 /*
  * Who is sent to at an address by a descriptor of that word, and by which
