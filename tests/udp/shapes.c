@@ -13,6 +13,8 @@
  *	ready			whether there is something to receive
  *	send SIZE ADDRESS PORT	by sendto
  *	sendmany COUNT ADDRESS PORT	by sendmmsg, a number each
+ *	connect ADDRESS PORT
+ *	give sendto|sendmsg|send|write|writev SIZE ADDRESS PORT
  *
  * NAME and CONTROL are the room for them, NAME -1 for a NULL pointer.
  */
@@ -265,6 +267,33 @@ static void send_to(const char *text, int port, size_t size)
 	printf(" %d\n", errno);
 }
 
+/* In whichever way; those that take no address send to whom it is connected. */
+static void give(const char *way, const char *text, int port, size_t size)
+{
+	struct iovec part = { memory, size };
+	struct msghdr message = { .msg_name = &address,
+				  .msg_iov = &part,
+				  .msg_iovlen = 1 };
+	ssize_t result = -2;
+
+	parse_address(text, port);
+	memset(memory, 'a', size);
+	message.msg_namelen = address_length;
+	errno = 0;
+	if (strcmp(way, "sendto") == 0)
+		result = sendto(server, memory, size, 0, &address.sa,
+				address_length);
+	else if (strcmp(way, "sendmsg") == 0)
+		result = sendmsg(server, &message, 0);
+	else if (strcmp(way, "send") == 0)
+		result = send(server, memory, size, 0);
+	else if (strcmp(way, "write") == 0)
+		result = write(server, memory, size);
+	else if (strcmp(way, "writev") == 0)
+		result = writev(server, &part, 1);
+	printf("give: %zd %d\n", result, errno);
+}
+
 static void send_many(const char *text, int port, unsigned count)
 {
 	struct mmsghdr headers[MESSAGES];
@@ -316,6 +345,13 @@ static void obey(char *line)
 		printf("ready: %d\n", poll(&state, 1, 0));
 	} else if (sscanf(line, "send %d %63s %d", &value, text, &name) == 3) {
 		send_to(text, name, (size_t)value);
+	} else if (sscanf(line, "connect %63s %d", text, &name) == 2) {
+		parse_address(text, name);
+		value = connect(server, &address.sa, address_length);
+		printf("connect: %d\n", value);
+	} else if (sscanf(line, "give %15s %d %63s %d", way, &value, text,
+			  &name) == 4) {
+		give(way, text, name, (size_t)value);
 	} else if (sscanf(line, "sendmany %d %63s %d", &value, text, &name) ==
 		   3) {
 		send_many(text, name, (unsigned)value);
