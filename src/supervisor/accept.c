@@ -4,6 +4,7 @@
 
 #include "supervisor/accept.h"
 
+#include "connection/report.h"
 #include "connection/socket_kind.h"
 #include "supervisor/arrival.h"
 #include "supervisor/listeners.h"
@@ -91,6 +92,20 @@ static bool is_want(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
+/* Tells, once, of a process that is served by nobody. */
+static void report_unseen(pid_t tid, int error)
+{
+	static bool is_reported;
+
+	if (!is_reported)
+		pp_report("proxyproto",
+			  "process %d cannot be looked into: %s: "
+			  "CAP_SYS_PTRACE allows it where that is another "
+			  "user's; no header is taken off",
+			  (int)tid, strerror(-error));
+	is_reported = true;
+}
+
 /*
  * A call whose descriptor cannot be fetched: where it is none the kernel says
  * so. Where we may not, nobody must come in whose header has to be seen; and
@@ -101,6 +116,9 @@ static void answer_unseen(const struct pp_call *call,
 {
 	const struct pp_rules *rules;
 
+	if (error == -EPERM)
+		report_unseen(process != NULL ? process->tgid : call->tid,
+			      error);
 	if (error != -EBADF) {
 		rules = process != NULL ? pp_tracee_rules(process)
 					: pp_rules_of(getpid());

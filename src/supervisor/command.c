@@ -18,13 +18,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char who[] = "proxyproto";
-
-/* What is read from the child's memory, to see whether that is allowed. */
-static const uint64_t mark = 0x70726f7879;
 
 /*
  * What names the process that the caller knows by its number is to name the
@@ -74,6 +72,17 @@ static _Noreturn void prepare(const struct pp_run *command, int gate,
 	execute(command);
 }
 
+/* The kernel is too old, or a sandbox has it look so. */
+static void report_missing(const char *what, int error)
+{
+	struct utsname kernel;
+
+	uname(&kernel);
+	pp_report(who, "cannot supervise: %s: %s: Linux 5.14 is needed, without "
+		       "a sandbox that forbids this; here is Linux %s",
+		  what, strerror(error), kernel.release);
+}
+
 static void report_filter(int error)
 {
 	switch (error) {
@@ -84,9 +93,7 @@ static void report_filter(int error)
 		break;
 	case ENOSYS:
 	case EINVAL:
-		pp_report(who, "cannot supervise: the kernel, or a sandbox, "
-			       "has no seccomp notifications: Linux 5.14 is "
-			       "needed");
+		report_missing("seccomp notifications", error);
 		break;
 	default:
 		pp_report(who, "cannot supervise: no seccomp filter: %s",
@@ -94,40 +101,73 @@ static void report_filter(int error)
 	}
 }
 
-static void report_look(int error)
+/* What Yama says of who may look into whom; 0 where there is none. */
+static int read_yama(void)
 {
-	if (error == EPERM || error == EACCES)
-		pp_report(who,
-			  "cannot supervise: it is not allowed to look into a "
-			  "child: in a container CAP_SYS_PTRACE allows it "
-			  "(docker run --cap-add SYS_PTRACE), elsewhere "
-			  "kernel.yama.ptrace_scope of 0 or 1");
-	else
-		pp_report(who,
-			  "cannot supervise: pidfd_getfd, process_vm_readv: "
-			  "%s: Linux 5.14 is needed",
-			  strerror(error));
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%d", &scope) != 1)
+		scope = 0;
+	fclose(file);
+	return scope;
 }
 
-/* May we read the child's memory, and take a descriptor of it? Or 0. */
-static int look_into(pid_t child, int fd)
+/* A call failed that looks into the child. */
+static void report_look(const char *call, int error)
+{
+	int scope = read_yama();
+
+	if (error != EPERM && error != EACCES)
+		report_missing(call, error);
+	else if (scope > 1)
+		pp_report(who,
+			  "cannot supervise: %s: %s: "
+			  "kernel.yama.ptrace_scope is %d: 0 or 1 allows it%s",
+			  call, strerror(error), scope,
+			  scope == 2 ? ", or CAP_SYS_PTRACE" : "");
+	else
+		pp_report(who,
+			  "cannot supervise: %s: %s: it is not allowed to look "
+			  "into a child: in a container CAP_SYS_PTRACE allows "
+			  "it (docker run --cap-add SYS_PTRACE)",
+			  call, strerror(error));
+}
+
+/* May we write into the child's memory, and read that? Told where not. */
+static bool may_look_into(pid_t child)
+{
+	static uint64_t mark;	/* the child's has this address, too */
+	const uint64_t written = 0x70726f7879;
+	uint64_t read = 0;
+
+	if (!pp_memory_write(child, (uintptr_t)&mark, &written,
+			     sizeof(written)))
+		report_look("process_vm_writev", errno);
+	else if (!pp_memory_read(child, (uintptr_t)&mark, &read, sizeof(read)))
+		report_look("process_vm_readv", errno);
+	else
+		return read == written;
+	return false;
+}
+
+/* Takes a descriptor of the child. Told where we may not; -1. */
+static int take_descriptor(pid_t child, int fd)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
-	uint64_t read = 0;
-	int taken = -1;
+	int taken;
 
-	if (pidfd >= 0)
-		taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (taken >= 0 &&
-	    !pp_memory_read(child, (uintptr_t)&mark, &read, sizeof(read))) {
-		close(taken);
-		taken = -1;
+	if (pidfd < 0) {
+		report_look("pidfd_open", errno);
+		return -1;
 	}
+	taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (taken < 0)
-		report_look(errno);
-	if (pidfd >= 0)
-		close(pidfd);
-	return taken < 0 ? 0 : taken;
+		report_look("pidfd_getfd", errno);
+	close(pidfd);
+	return taken;
 }
 
 /* Does /proc have the processes by the numbers that we have them by? */
@@ -143,17 +183,22 @@ static bool check_proc(void)
 	return false;
 }
 
-/* Can a descriptor be given as an answer (Linux 5.14)? */
+/*
+ * Can a descriptor be given as an answer? Nobody has this number, which is said
+ * where all else is right.
+ */
 static bool can_answer(int notifications)
 {
 	struct seccomp_notif_addfd nobody = {
-		.id = 0, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = 0
+		.id = 0,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)notifications,
 	};
 
-	if (ioctl(notifications, SECCOMP_IOCTL_NOTIF_ADDFD, &nobody) != 0 &&
-	    errno != EINVAL)
+	if (ioctl(notifications, SECCOMP_IOCTL_NOTIF_ADDFD, &nobody) == 0 ||
+	    errno == ENOENT)
 		return true;
-	pp_report(who, "cannot supervise: Linux 5.14 is needed");
+	report_missing("SECCOMP_ADDFD_FLAG_SEND", errno);
 	return false;
 }
 
@@ -165,8 +210,9 @@ static bool take_notifications(pid_t child, int gate, int *notifications)
 		report_filter(-fd);
 		return false;
 	}
-	*notifications = look_into(child, fd);
-	return *notifications > 0 && can_answer(*notifications);
+	*notifications = take_descriptor(child, fd);
+	return *notifications >= 0 && may_look_into(child) &&
+	       can_answer(*notifications);
 }
 
 pid_t pp_command_start(const struct pp_run *command, int *notifications,

@@ -20,6 +20,14 @@ bool pp_memory_read(int tid, uint64_t address, void *bytes, size_t size)
 	return process_vm_readv(tid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
+bool pp_memory_write(int tid, uint64_t address, const void *bytes, size_t size)
+{
+	struct iovec here = { (void *)(uintptr_t)bytes, size };
+	struct iovec there = part_of(address, size);
+
+	return process_vm_writev(tid, &here, 1, &there, 1, 0) == (ssize_t)size;
+}
+
 bool pp_memory_read_room(int tid, struct pp_memory_name *to)
 {
 	return to->address == 0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Memory of a thread that waits for our answer. It is the program's: what is
- * read may be anything, and nothing but sockaddr and length is written.
+ * read may be anything, and nothing but sockaddr and length is written there.
  */
 #ifndef PP_SUPERVISOR_MEMORY_H
 #define PP_SUPERVISOR_MEMORY_H
@@ -11,8 +11,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Reads all of it, or fails. One system call. */
+/* Reads or writes all of it, or fails. One system call. */
 bool pp_memory_read(int tid, uint64_t address, void *bytes, size_t size);
+bool pp_memory_write(int tid, uint64_t address, const void *bytes, size_t size);
 
 /* Where a call of the program's wants a socket address. */
 struct pp_memory_name {
