@@ -86,12 +86,6 @@ static void begin_waiting(const struct pp_arrival *arrival)
 	pp_listener_arm(arrival->listener, arrival->fd);
 }
 
-/* For want of something that there may be later. */
-static bool is_want(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
-}
-
 /* Tells, once, of a process that is served by nobody. */
 static void report_unseen(pid_t tid, int error)
 {
@@ -122,7 +116,7 @@ static void answer_unseen(const struct pp_call *call,
 	if (error != -EBADF) {
 		rules = process != NULL ? pp_tracee_rules(process)
 					: pp_rules_of(getpid());
-		if (is_want(error) || rules == NULL ||
+		if (pp_is_shortage(-error) || rules == NULL ||
 		    rules->settings.must_use) {
 			pp_answer(call, error);
 			return;
@@ -137,6 +131,8 @@ static void answer_unseen(const struct pp_call *call,
  */
 static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call)
 {
+	int error;
+
 	memset(arrival, 0, sizeof(*arrival));
 	arrival->call = call;
 	arrival->to.address = call->arguments[1];
@@ -149,9 +145,9 @@ static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call
 	}
 	if (pp_is_internet_socket(arrival->fd)) {
 		arrival->rules = pp_tracee_rules(arrival->process);
-		if (arrival->rules == NULL ||
-		    !pp_rules_are_valid(arrival->rules)) {
-			pp_answer(call, -EINVAL);
+		error = pp_rules_refuse(arrival->rules);
+		if (error != 0) {
+			pp_answer(call, error);
 			close(arrival->fd);
 			return false;
 		}
@@ -267,13 +263,15 @@ void pp_listen(const struct pp_call *call)
 	struct pp_tracee *process;
 	struct pp_rules *rules;
 	int fd = pp_tracee_fetch(call->tid, &process, (int)call->arguments[0]);
+	int error;
 
 	if (fd < 0 || !pp_is_tcp_socket(fd) || !pp_is_internet_socket(fd)) {
 		pp_answer_continue(call);
 	} else {
 		rules = pp_tracee_rules(process);
-		if (rules == NULL || !pp_rules_are_valid(rules))
-			pp_answer(call, -EINVAL);
+		error = pp_rules_refuse(rules);
+		if (error != 0)
+			pp_answer(call, error);
 		else if (listen(fd, (int)call->arguments[1]) != 0)
 			pp_answer(call, -errno);
 		else {

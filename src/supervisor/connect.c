@@ -201,6 +201,7 @@ void pp_connect(const struct pp_call *call)
 	struct outgoing outgoing = { .call = call };
 	struct pp_tracee *process;
 	struct pp_rules *rules;
+	int error;
 
 	outgoing.fd = pp_tracee_fetch(call->tid, &process,
 				      (int)call->arguments[0]);
@@ -208,8 +209,9 @@ void pp_connect(const struct pp_call *call)
 		pp_answer_continue(call);
 	} else {
 		rules = pp_tracee_rules(process);
-		if (rules == NULL || !pp_rules_are_valid(rules)) {
-			pp_answer(call, -EINVAL);
+		error = pp_rules_refuse(rules);
+		if (error != 0) {
+			pp_answer(call, error);
 		} else {
 			outgoing.settings = &rules->settings;
 			if (is_wanted(&outgoing))

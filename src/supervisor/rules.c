@@ -10,6 +10,7 @@
 #include "supervisor/process_file.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,11 @@ static bool add_bytes(struct text *text, const char *bytes, size_t size)
 	return true;
 }
 
+bool pp_is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 /* The file that a process executes; "" where that is not known. */
 static void read_file_path(pid_t tgid, char *path, size_t size)
 {
@@ -81,19 +87,22 @@ static void read_memory_text(pid_t tgid, uint64_t address, char *text,
 /*
  * The base name that the program was started by; for a script, the script's.
  * With AT_SECURE it is that of the file, as a link's is its caller's to choose.
- * "" where it is not known. Returns whether it has AT_SECURE.
+ * "" where it is not known. False with errno set where that is for want of
+ * something.
  */
-static bool read_program_name(pid_t tgid, char *name, size_t size)
+static bool read_program_name(pid_t tgid, char *name, size_t size,
+			      bool *is_secure)
 {
 	size_t auxv_length;
 	char *auxv = pp_process_file(tgid, "auxv", &auxv_length);
-	bool is_secure =
-		pp_process_auxiliary(auxv, auxv_length, AT_SECURE) != 0;
 	char path[1024];
 	const char *base = path;
 	size_t length;
 
-	if (is_secure)
+	if (auxv == NULL && pp_is_shortage(errno))
+		return false;
+	*is_secure = pp_process_auxiliary(auxv, auxv_length, AT_SECURE) != 0;
+	if (*is_secure)
 		read_file_path(tgid, path, sizeof(path));
 	else
 		read_memory_text(tgid, pp_process_auxiliary(auxv, auxv_length,
@@ -105,7 +114,7 @@ static bool read_program_name(pid_t tgid, char *name, size_t size)
 	length = strnlen(base, size - 1);
 	memcpy(name, base, length);
 	name[length] = '\0';
-	return is_secure;
+	return true;
 }
 
 static bool is_setting(const char *entry)
@@ -120,7 +129,7 @@ static bool add_own_settings(struct text *text, pid_t tgid)
 	size_t length;
 	char *environment = pp_process_file(tgid, "environ", &length);
 	const char *entry = environment;
-	bool added = true;
+	bool added = environment != NULL || !pp_is_shortage(errno);
 
 	for (; added && entry < environment + length;
 	     entry += strlen(entry) + 1)
@@ -160,6 +169,32 @@ static void make_environment(struct pp_rules *rules, char **entries)
 	entries[count] = NULL;
 }
 
+static void report_error(struct pp_rules *rules)
+{
+	if (!rules->is_reported)
+		pp_report(table == pp_client_settings ? "libproxyproto_connect"
+						      : "libproxyproto",
+			  "%s", rules->error.text);
+	rules->is_reported = true;
+}
+
+/* Adds those of the file. False with errno set: the next time may be better. */
+static bool read_file(struct pp_rules *rules)
+{
+	int error = pp_settings_read_file_at("", rules->key, &rules->settings,
+					     &rules->error);
+
+	rules->lacks_file = error != 0;
+	if (error != 0) {
+		report_error(rules);
+		rules->error.text[0] = '\0';
+		errno = error;
+		return false;
+	}
+	rules->is_reported = false;
+	return true;
+}
+
 static void read_rules(struct pp_rules *rules)
 {
 	char *entries[ENTRIES + 1];
@@ -174,9 +209,7 @@ static void read_rules(struct pp_rules *rules)
 		return;
 	}
 	rules->settings.syn_cookies = pp_settings_syn_cookies();
-	if (rules->error.text[0] == '\0')
-		pp_settings_read_file_at("", rules->key, &rules->settings,
-					 &rules->error);
+	rules->lacks_file = rules->error.text[0] == '\0';
 }
 
 static struct pp_rules *find_rules(const struct text *key)
@@ -209,27 +242,28 @@ struct pp_rules *pp_rules_of(pid_t tgid)
 	struct text key = { NULL, 0, 0 };
 	struct pp_rules *rules = NULL;
 	char program[256];
-	bool is_secure = read_program_name(tgid, program, sizeof(program));
+	bool is_secure;
 
 	/* whoever executes what has privileges chose its environment */
-	if (add_bytes(&key, program, strlen(program) + 1) &&
+	if (read_program_name(tgid, program, sizeof(program), &is_secure) &&
+	    add_bytes(&key, program, strlen(program) + 1) &&
 	    (is_secure || add_own_settings(&key, tgid))) {
 		rules = find_rules(&key);
 		if (rules == NULL)
 			rules = make_rules(&key);
+		if (rules != NULL && rules->lacks_file && !read_file(rules))
+			rules = NULL;
 	}
 	free(key.at);
 	return rules;
 }
 
-bool pp_rules_are_valid(struct pp_rules *rules)
+int pp_rules_refuse(struct pp_rules *rules)
 {
+	if (rules == NULL)
+		return -errno;
 	if (rules->error.text[0] == '\0')
-		return true;
-	if (!rules->is_reported)
-		pp_report(table == pp_client_settings ? "libproxyproto_connect"
-						      : "libproxyproto",
-			  "%s", rules->error.text);
-	rules->is_reported = true;
-	return false;
+		return 0;
+	report_error(rules);
+	return -EINVAL;
 }

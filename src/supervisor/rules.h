@@ -15,6 +15,7 @@
 struct pp_rules {
 	struct pp_settings settings;
 	struct pp_settings_error error;
+	bool lacks_file;	/* that could not be read yet */
 	bool is_reported;	/* what is wrong */
 	bool is_shown;		/* what is set, in debug mode */
 	struct pp_rules *next;
@@ -25,10 +26,20 @@ struct pp_rules {
 /* Remembers the supervisor's environment, and whose settings these are. */
 void pp_rules_begin(char *const *environment, const struct pp_setting *table);
 
-/* Those of a process. NULL without memory. */
+/*
+ * Those of a process. NULL with errno set for want of descriptors or memory:
+ * the next time may be better.
+ */
 struct pp_rules *pp_rules_of(pid_t tgid);
 
-/* Is nothing wrong with them? Otherwise that is written, once. */
-bool pp_rules_are_valid(struct pp_rules *rules);
+/*
+ * What a call fails with by them, that pp_rules_of has just returned, or
+ * pp_tracee_rules: -EINVAL where something is wrong with them, which is written
+ * once; -errno where there are none; else 0.
+ */
+int pp_rules_refuse(struct pp_rules *rules);
+
+/* Is this for want of descriptors or memory? */
+bool pp_is_shortage(int error);
 
 #endif

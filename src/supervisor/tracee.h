@@ -40,7 +40,7 @@ int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd);
 
 /*
  * Its settings, read at first, and again when it has executed another program,
- * which costs a system call each time. NULL without memory.
+ * which costs a system call each time. NULL as pp_rules_of.
  */
 struct pp_rules *pp_tracee_rules(struct pp_tracee *process);
 

@@ -4,8 +4,10 @@
 The programs are python3's, which a supervisor serves as any other.
 """
 import contextlib
+import errno
 import os
 import pty
+import resource
 import select
 import signal
 import socket
@@ -772,6 +774,37 @@ while True:
                 client.settimeout(0.1)
                 with contextlib.suppress(TimeoutError):
                     self.assertEqual(fixture.read_all(client), b"")
+
+    def test_settings_at_another_time(self):
+        """What could not be read for want of a descriptor is read later."""
+        program = fixture.Program(
+            [fixture.COMMAND, "run", "--how=supervise", sys.executable, "-c",
+             """
+import socket, sys
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.setblocking(False)
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        listener.listen()
+        listener.accept()
+    except OSError as error:
+        print(line.strip(), "errno", error.errno, flush=True)
+"""], fixture.environment(), stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        program.wait_line("^ready$")
+        supervisor = self.supervisor(program)
+        used = max(int(fd) for fd in os.listdir(f"/proc/{supervisor}/fd"))
+        soft, hard = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        errors = []
+        for limit in *range(3, used + 8), soft:
+            resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (limit, hard))
+            program.send_line(f"limit {limit}")
+            errors.append(int(program.wait_line(
+                rf"^limit {limit} errno (\d+)$")[1]))
+        self.assertEqual(set(errors), {errno.EMFILE, errno.EAGAIN})
+        self.assertEqual(errors[-1], errno.EAGAIN)
 
     def test_blocking_meanwhile(self):
         """A listener's O_NONBLOCK may be another one at any moment."""
