@@ -252,6 +252,20 @@ server.setsockopt(17, 104, 0)
 """, lambda proxy: None)
 
 
+    def test_gro_where_the_file_switches_the_library_off(self):
+        path = os.path.join(fixture.folder(self.addCleanup), "file.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("version = 0\n")
+        self.run_program("""
+os.execvp("python3", ["python3", "-c", '''
+import socket   # nothing is bound, for which the file would have been read
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.setsockopt(17, 104, 1)
+assert client.getsockopt(17, 104) == 1
+'''])
+""", lambda proxy: None, CONFIG=path)
+
+
 class OtherNumbers(unittest.TestCase):
     """A number that is another's, as it was closed by a raw system call."""
 

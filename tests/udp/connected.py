@@ -103,6 +103,26 @@ assert server.getpeername() == ("127.0.0.1", %d)
 server.send(b"hello")
 """ % (other.getsockname()[1], other.getsockname()[1]), talk)
 
+    def test_dissolved_by_a_duplicate(self):
+        """Whom it was connected to is nothing to the other number then."""
+        def talk(proxy):
+            proxy.send(udp() + b"hello")
+            self.assertEqual(proxy.recv(99), b"open")
+            for _ in range(2):
+                proxy.send(udp("192.0.2.2") + b"hello")
+        self.run_program("""
+import ctypes
+libc = ctypes.CDLL(None)
+server, chosen = bound(*server.getsockname()), server
+chosen.close()
+server.connect(client)
+two = server.dup()
+libc.connect(server.fileno(), bytes(16), 16)
+two.sendto(b"open", client)
+for _ in range(2):
+    assert two.recvfrom(99) == (b"hello", ("192.0.2.2", 1111))
+""", talk)
+
     def test_dissolved(self):
         def talk(proxy):
             proxy.send(udp() + b"hello")

@@ -162,6 +162,14 @@ assert server.sendmsg([b"ans", b"wer"]) == 6
 assert server.sendto(b"answer", client) == 6
 """, count=5)
 
+    def test_no_parts_with_bytes(self):
+        """writev sends nothing then, as without the library."""
+        self.check("""
+server.connect(client)
+assert os.writev(server.fileno(), [b"", b""]) == 0
+assert os.writev(server.fileno(), [b"ans", b"", b"wer"]) == 6
+""")
+
     def test_others(self):
         with Shapes(VERSION="spp") as shapes, sender() as other:
             shapes.send(other, b"hello")

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 /* What a thread has: for one datagram, or for many. */
 enum pp_buffer_kind { PP_BUFFER_ONE, PP_BUFFER_MANY, PP_BUFFER_KINDS };
@@ -23,6 +24,15 @@ struct pp_buffer {
 	enum pp_buffer_kind kind;
 	bool alone;	/* of this call, not of the thread */
 };
+
+/* Is not a byte in any of a message's parts? */
+static inline bool pp_parts_are_empty(const struct iovec *parts, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (parts[i].iov_len > 0)
+			return false;
+	return true;
+}
 
 /* For the library's constructor. */
 void pp_buffers_start(void);

@@ -61,6 +61,19 @@ static bool remember_client(int fd, union pp_address client)
 	return true;
 }
 
+bool pp_connected_stands(int fd, uint64_t word)
+{
+	union pp_address kernel;
+	socklen_t length = sizeof(kernel);
+	int error = errno;
+	bool stands = real_getpeername(fd, &kernel.sa, &length) == 0;
+
+	if (!stands)
+		pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, 0);
+	errno = error;
+	return stands;
+}
+
 void pp_connected_copy(int from, int to)
 {
 	union pp_address client;

@@ -117,21 +117,13 @@ PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
 	return real_read(fd, bytes, size);
 }
 
-static bool is_empty(const struct iovec *parts, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (parts[i].iov_len > 0)
-			return false;
-	return true;
-}
-
 PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 {
 	const uint64_t word = pp_udp_ask_inherited(fd, FIRST_PASSED);
 	ssize_t result;
 
 	if (pp_udp_is_served(word) && count > 0 && count <= IOV_MAX &&
-	    parts != NULL && !is_empty(parts, count) &&
+	    parts != NULL && !pp_parts_are_empty(parts, count) &&
 	    receive_bytes(word, fd, (struct iovec *)(uintptr_t)parts,
 			  (size_t)count, 0, &result))
 		return result;

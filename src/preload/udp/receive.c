@@ -88,7 +88,8 @@ static bool is_of_other(const struct pp_udp_call *call,
 	    !pp_connected_client(call->fd, &connected))
 		return false;
 	pp_address_unmap(&client);
-	return !pp_address_equal(&client, &connected);
+	return !pp_address_equal(&client, &connected) &&
+	       pp_connected_stands(call->fd, call->word);
 }
 
 /* Remembers which way it came. False where it cannot be of its client. */

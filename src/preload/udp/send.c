@@ -197,7 +197,9 @@ PP_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 		.msg_iovlen = (size_t)count
 	};
 
-	if (count >= 0 && count <= IOV_MAX && adds_header(fd))
+	/* of no bytes it sends nothing, unlike the others */
+	if (count > 0 && count <= IOV_MAX && parts != NULL && adds_header(fd) &&
+	    !pp_parts_are_empty(parts, count))
 		return sendmsg(fd, &message, 0);
 	return real_writev(fd, parts, count);
 }

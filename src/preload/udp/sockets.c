@@ -249,13 +249,19 @@ PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 	return result;
 }
 
+/* Will sockets that are bound be served? The file may say that none is. */
+static bool will_serve(void)
+{
+	return pp_udp_is_on() && pp_configuration_is_valid() && pp_udp_is_on();
+}
+
 /* Several datagrams in one are not told apart, nor what begins within one. */
 PP_EXPORT int setsockopt(int fd, int level, int name, const void *value,
 			 socklen_t length)
 {
 	if (level == IPPROTO_UDP && name == UDP_GRO && value != NULL &&
 	    length >= sizeof(int) && *(const int *)value != 0 &&
-	    pp_udp_is_on()) {
+	    will_serve()) {
 		errno = ENOPROTOOPT;
 		return -1;
 	}
