@@ -20,9 +20,11 @@ static const char *const kinds[] = {
 	[PP_PROGRAM_STATIC] = "static",
 	[PP_PROGRAM_GO] = "go",
 	[PP_PROGRAM_RAW] = "raw-calls",
+	[PP_PROGRAM_URING] = "io-uring",
 	[PP_PROGRAM_OTHER_LIBC] = "other-libc",
 	[PP_PROGRAM_OTHER_MACHINE] = "other-machine",
 	[PP_PROGRAM_SECURE] = "secure",
+	[PP_PROGRAM_PRIVILEGED] = "privileged",
 	[PP_PROGRAM_STARTER] = "starter",
 	[PP_PROGRAM_UNKNOWN] = "unknown",
 };
@@ -228,7 +230,7 @@ static void explain_process(struct pp_check *check)
 		pp_check_reason(check, "seccomp",
 				"it has a filter of seccomp(2), which must "
 				"allow what libproxyproto(7) names");
-	if (check->has_ring)
+	if (check->has_ring && check->program.kind != PP_PROGRAM_URING)
 		pp_check_reason(check, "io-uring",
 				"it has an io_uring(7) open");
 }

@@ -263,8 +263,6 @@ static void check_client(struct pp_check *check)
 /* Means that were asked for and do not reach such a program. */
 static void check_means(struct pp_check *check)
 {
-	enum pp_program_kind kind = check->program.kind;
-
 	if (check->process.pid != 0)
 		return;
 	if (check->by == NULL)
@@ -273,8 +271,7 @@ static void check_means(struct pp_check *check)
 			      "do.",
 			      "it %s", check->program.reason);
 	else if (strcmp(check->by, "preload") == 0 &&
-		 kind != PP_PROGRAM_DYNAMIC && kind != PP_PROGRAM_STARTER &&
-		 kind != PP_PROGRAM_UNKNOWN)
+		 !pp_program_is_preloadable(check->program.kind))
 		pp_check_slip(check, true, "not-preloadable",
 			      "Leave --how out, or use --how=supervise.",
 			      "no library can be preloaded: it %s",

@@ -118,12 +118,29 @@ static void check_version(struct pp_check *check)
 
 static void check_ring(struct pp_check *check)
 {
-	if (check->has_ring && check->supervisor == 0)
+	/* a COMMAND has none yet */
+	const bool has_one = check->process.pid != 0
+				     ? check->has_ring
+				     : check->program.kind == PP_PROGRAM_URING;
+
+	if (has_one && strcmp(check->by, "preload") == 0)
 		pp_check_slip(check, false, "io-uring",
 			      "If clients are not told, run it by proxyproto "
 			      "run --how=supervise, which has it do without.",
 			      "uses io_uring: what it accepts by that is not "
 			      "seen by a preloaded library");
+}
+
+static void check_privileges(struct pp_check *check)
+{
+	if (check->program.kind == PP_PROGRAM_PRIVILEGED &&
+	    strcmp(check->by, "preload") == 0)
+		pp_check_slip(check, false, "privileged",
+			      "If clients are not told, run it by proxyproto "
+			      "run --how=supervise.",
+			      "executes programs as another effective user "
+			      "than real one: the library is not loaded into "
+			      "them");
 }
 
 static void check_notes(struct pp_check *check)
@@ -141,6 +158,7 @@ static void check_safety(struct pp_check *check)
 {
 	check_trust(check);
 	check_ring(check);
+	check_privileges(check);
 	check_notes(check);
 }
 

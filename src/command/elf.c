@@ -79,15 +79,39 @@ static bool notes_are_go(const struct image *image, const ElfW(Phdr) *part)
 	       memmem(note, part->p_filesz, "Go\0\0", 4) != NULL;
 }
 
+/* One of these words, ended by NULL? */
+static bool strings_have_one(const void *strings, size_t size,
+			     const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strings_have(strings, size, *words))
+			return true;
+	return false;
+}
+
 /* What a program takes from libraries by name. */
 static void read_imports(const void *strings, size_t size, struct pp_elf *elf)
 {
-	const bool uring = strings_have(strings, size, "liburing.so.2") ||
-			   strings_have(strings, size, "liburing.so.1");
+	static const char *const accepts[] = { "accept", "accept4", NULL };
+	static const char *const urings[] = { "liburing.so.2", "liburing.so.1",
+					      NULL };
+	static const char *const users[] = { "seteuid", "setreuid",
+					     "setresuid", NULL };
+	static const char *const capabilities[] = { "cap_set_proc", "capset",
+						    "capng_apply", NULL };
+	static const char *const executes[] = {
+		"execl", "execle", "execlp", "execv", "execve", "execvp",
+		"execvpe", "fexecve", "posix_spawn", "posix_spawnp", NULL
+	};
 
-	elf->imports_accept = strings_have(strings, size, "accept") ||
-			      strings_have(strings, size, "accept4");
-	elf->listens_by_uring = uring && strings_have(strings, size, "listen");
+	elf->imports_accept = strings_have_one(strings, size, accepts);
+	elf->listens_by_uring = strings_have_one(strings, size, urings) &&
+				(elf->imports_accept ||
+				 strings_have(strings, size, "listen"));
+	elf->executes_as_another =
+		strings_have_one(strings, size, users) &&
+		strings_have_one(strings, size, capabilities) &&
+		strings_have_one(strings, size, executes);
 }
 
 static void read_section(const struct image *image, const ElfW(Shdr) *section,

@@ -17,6 +17,9 @@ struct pp_elf {
 	bool is_free_pascal;
 	bool imports_accept;	/* it may call that of libc */
 	bool listens_by_uring;	/* is linked with liburing, and listens */
+	/* It becomes another effective user, keeps capabilities as that, and
+	   executes programs. */
+	bool executes_as_another;
 };
 
 /*

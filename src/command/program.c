@@ -131,6 +131,14 @@ static void judge_native(const char *path, const struct pp_elf *elf,
 	else if (elf->listens_by_uring && !elf->imports_accept)
 		set_kind(program, PP_PROGRAM_RAW, "accepts through liburing "
 			 "(io_uring), not by libc");
+	else if (elf->listens_by_uring)
+		set_kind(program, PP_PROGRAM_URING, "is linked with liburing: "
+			 "what it accepts by io_uring no preloaded library "
+			 "sees");
+	else if (elf->executes_as_another && geteuid() == 0)
+		set_kind(program, PP_PROGRAM_PRIVILEGED, "keeps capabilities "
+			 "as another effective user, and executes programs: "
+			 "their loader ignores LD_PRELOAD then");
 	else
 		set_kind(program, PP_PROGRAM_DYNAMIC,
 			 "is dynamically linked (%s)", elf->loader);
@@ -230,6 +238,26 @@ static void judge_file(const char *path, int depth, struct pp_program *program)
 		set_kind(program, PP_PROGRAM_STARTER, "is neither ELF nor has "
 			 "it a #! line, so it is a shell's: it may start "
 			 "anything");
+}
+
+bool pp_program_is_preloadable(enum pp_program_kind kind)
+{
+	switch (kind) {
+	case PP_PROGRAM_DYNAMIC:
+	case PP_PROGRAM_URING:
+	case PP_PROGRAM_PRIVILEGED:
+	case PP_PROGRAM_STARTER:
+	case PP_PROGRAM_UNKNOWN:
+		return true;
+	case PP_PROGRAM_STATIC:
+	case PP_PROGRAM_GO:
+	case PP_PROGRAM_RAW:
+	case PP_PROGRAM_OTHER_LIBC:
+	case PP_PROGRAM_OTHER_MACHINE:
+	case PP_PROGRAM_SECURE:
+		break;
+	}
+	return false;
 }
 
 void pp_program_judge(const char *path, struct pp_program *program)

@@ -10,10 +10,12 @@ enum pp_program_kind {
 	PP_PROGRAM_DYNAMIC,	 /* a preloaded library reaches this one alone */
 	PP_PROGRAM_STATIC,	 /* static and static-PIE: no loader */
 	PP_PROGRAM_GO,		 /* makes its system calls itself */
-	PP_PROGRAM_RAW,		 /* so does Free Pascal, or io_uring */
+	PP_PROGRAM_RAW,		 /* so does Free Pascal, or liburing alone */
+	PP_PROGRAM_URING,	 /* so may liburing, beside accept of libc */
 	PP_PROGRAM_OTHER_LIBC,	 /* musl beside glibc, or the reverse */
 	PP_PROGRAM_OTHER_MACHINE, /* another ELF class, byte order or machine */
 	PP_PROGRAM_SECURE,	 /* set-user-ID and the like: AT_SECURE */
+	PP_PROGRAM_PRIVILEGED,	 /* what it executes may have AT_SECURE */
 	PP_PROGRAM_STARTER,	 /* a shell, or another that starts anything */
 	PP_PROGRAM_UNKNOWN,	 /* it cannot be read, or is nothing known */
 };
@@ -34,6 +36,12 @@ struct pp_program {
  * would meet: ENOENT, EACCES ...
  */
 int pp_program_find(const char *command, struct pp_program *program);
+
+/*
+ * Can a library be preloaded into a program of this kind, though it may not see
+ * all of its connections?
+ */
+bool pp_program_is_preloadable(enum pp_program_kind kind);
 
 /* Judges a file, be it /proc/PID/exe. */
 void pp_program_judge(const char *path, struct pp_program *program);

@@ -530,6 +530,42 @@ class Commands(Case):
         told = self.check(1, ["not-preloadable"], "--how=preload", program)
         self.assertEqual(names(told, "reasons"), ["static"])
 
+    def compile(self, source, *libraries):
+        fixture.need("cc")
+        program = os.path.join(self.folder(), "program")
+        subprocess.run(["cc", "-x", "c", "-", "-x", "none", *libraries, "-o",
+                        program], input=source, text=True, check=True)
+        return program
+
+    def test_io_uring(self):
+        """Where it is linked with liburing, and is to be preloaded."""
+        ring = os.path.join(self.folder(), "liburing.so.2")
+        self.compile_library(ring)
+        program = self.compile(
+            "int accept(), queue(); int main(int argc, char **argv) "
+            "{ return argc == 0 ? accept(0) + queue() : 0; }", ring)
+        told = self.check(2, ["io-uring"], "--trusted=127.0.0.1",
+                          "--how=preload", program)
+        self.assertEqual(names(told, "reasons"), ["io-uring"])
+        self.check(0, [], "--trusted=127.0.0.1", program)
+
+    def compile_library(self, path):
+        fixture.need("cc")
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path,
+                        "-Wl,-soname,liburing.so.2"], text=True, check=True,
+                       input="int queue(void) { return 0; }")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_privileged(self):
+        """Its workers may have AT_SECURE, as Squid's have."""
+        program = self.compile(
+            "int seteuid(), capset(), fexecve(); int main(int argc, char **v) "
+            "{ return argc == 0 ? seteuid() + capset() + fexecve() : 0; }")
+        told = self.check(2, ["privileged"], "--trusted=127.0.0.1",
+                          "--how=preload", program)
+        self.assertEqual(names(told, "reasons"), ["privileged"])
+        self.check(0, [], "--trusted=127.0.0.1", program)
+
     def test_unknown_program(self):
         script = os.path.join(self.folder(), "script")
         with open(script, "w", encoding="ascii") as file:

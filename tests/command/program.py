@@ -20,6 +20,10 @@ CGO = ('package main\n// #include <stdlib.h>\nimport "C"\n'
 URING = ("int listen(int, int), io_uring_setup_of_it(void);\n"
          "int main(int argc, char **argv) {\n"
          "\treturn argc == 0 ? listen(0, 0) + io_uring_setup_of_it() : 0; }\n")
+# As one that executes its workers while it is another effective user.
+PRIVILEGED = ("int seteuid(), capset(), execv(), abs();\n"
+              "int main(int argc, char **argv) {\n"
+              "\treturn argc == 0 ? seteuid(0) + capset(0) + execv(0) : 0; }\n")
 
 
 # What a reason begins with, and what proxyproto check calls it.
@@ -27,6 +31,8 @@ NAMES = {
     " is dynamically linked": "dynamic", " is statically linked": "static",
     " is a Go program": "go", " is a Free Pascal program": "raw-calls",
     " accepts through liburing": "raw-calls",
+    " is linked with liburing": "io-uring",
+    " keeps capabilities": "privileged",
     " is linked with another C library": "other-libc",
     " is of another machine": "other-machine", " is set-": "secure",
     " is a shell": "starter", " starts another program": "starter",
@@ -150,9 +156,24 @@ class Elf(ProgramCase):
         link = "-L.", "-l:liburing.so.2", "-Wl,-rpath," + self.folder
         self.check("supervised", r"accepts through liburing \(io_uring\)",
                    self.build("cc", source=URING, libraries=link))
-        self.check("preloaded", "is dynamically linked",
+        self.check("supervised", "is linked with liburing: what it accepts",
                    self.build("cc", source=URING.replace("listen", "accept4"),
                               libraries=link))
+        self.check("preloaded", "is dynamically linked",
+                   self.build("cc", source=URING.replace("listen", "dup2"),
+                              libraries=link))
+
+    def test_keeps_capabilities(self):
+        """As Squid does, whose workers the loader preloads nothing into."""
+        fixture.need("cc")
+        self.check("supervised" if os.geteuid() == 0 else "preloaded",
+                   "keeps capabilities as another effective user, and exec"
+                   if os.geteuid() == 0 else "is dynamically linked",
+                   self.build("cc", source=PRIVILEGED))
+        for missing in "seteuid", "capset", "execv":
+            self.check("preloaded", "is dynamically linked",
+                       self.build("cc", source=PRIVILEGED.replace(
+                           missing, "abs")))
 
     def test_another_machine(self):
         """The header of one tells."""

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Squid, whose coordinator listens for its workers.
-
-That they cannot be preloaded cannot be seen of the program: it is told to
-supervise it.
-"""
+"""Squid, whose coordinator listens for its workers: nothing can be preloaded
+into these, which can be seen of the program."""
 import unittest
 
 import fixture
@@ -19,7 +16,6 @@ class Squid(DescribedCase, unittest.TestCase):
     tells_mapped = False
     note = ("its workers are executed with another effective user than real "
             "one, so the loader ignores LD_PRELOAD for them")
-    options = ("--how=supervise",)
     # it goes to user proxy
     commands = ("chmod 777 @folder@ /run",)
     command = "squid --foreground -f @folder@/squid.conf"

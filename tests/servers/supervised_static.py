@@ -165,6 +165,13 @@ class Uring(StaticCase, unittest.TestCase):
             self.saw("accepts by io_uring where it may")
 
 
+class DynamicUring(Uring):
+    """It imports accept, too, so that a preload would reach it in part."""
+
+    program = "C with liburing"
+    compile = "gcc -DURING -o server @source@ -luring"
+
+
 PASCAL_SOURCE = r"""
 {$mode objfpc}{$H+}
 uses BaseUnix, Sockets, SysUtils;
