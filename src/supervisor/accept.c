@@ -87,36 +87,43 @@ static void begin_waiting(const struct pp_arrival *arrival)
 }
 
 /* Tells, once, of a process that is served by nobody. */
-static void report_unseen(pid_t tid, int error)
+static void report_unseen(pid_t pid, int error)
 {
 	static bool is_reported;
 
-	if (!is_reported)
+	if (!is_reported && error == -EPERM)
 		pp_report("proxyproto",
 			  "process %d cannot be looked into: %s: "
 			  "CAP_SYS_PTRACE allows it where that is another "
 			  "user's; no header is taken off",
-			  (int)tid, strerror(-error));
+			  (int)pid, strerror(EPERM));
+	else if (!is_reported)
+		pp_report("proxyproto",
+			  "process %d accepts nobody: its first thread has "
+			  "ended, and then Linux 6.9 is needed",
+			  (int)pid);
 	is_reported = true;
 }
 
 /*
  * A call whose descriptor cannot be fetched: where it is none the kernel says
  * so. Where we may not, nobody must come in whose header has to be seen; and
- * nobody unseen for want of descriptors or memory of ours.
+ * nobody unseen where this kernel cannot, or for want of descriptors or memory
+ * of ours.
  */
 static void answer_unseen(const struct pp_call *call,
 			  struct pp_tracee *process, int error)
 {
 	const struct pp_rules *rules;
 
-	if (error == -EPERM)
+	if (error == -EPERM || error == -ENOSYS)
 		report_unseen(process != NULL ? process->tgid : call->tid,
 			      error);
 	if (error != -EBADF) {
 		rules = process != NULL ? pp_tracee_rules(process)
 					: pp_rules_of(getpid());
-		if (pp_is_shortage(-error) || rules == NULL ||
+		if (error == -ENOSYS || pp_is_shortage(-error) ||
+		    rules == NULL ||
 		    rules->settings.must_use) {
 			pp_answer(call, error);
 			return;

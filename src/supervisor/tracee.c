@@ -4,6 +4,8 @@
 
 #include "supervisor/tracee.h"
 
+#include "supervisor/process_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -153,17 +155,66 @@ static int fetch_fd(const struct pp_tracee *process, int fd)
 	return fetched < 0 ? -errno : fetched;
 }
 
+/* The number of the socket that a thread has as fd; 0 where it has none. */
+static unsigned long read_socket_number(pid_t tid, int fd)
+{
+	static const char kind[] = "socket:[";
+	char path[48], link[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tid, fd);
+	length = readlink(path, link, sizeof(link) - 1);
+	link[length < 0 ? 0 : length] = '\0';
+	return strncmp(link, kind, sizeof(kind) - 1) == 0
+		       ? strtoul(link + sizeof(kind) - 1, NULL, 10)
+		       : 0;
+}
+
+static bool is_unix_socket(pid_t tid, unsigned long number)
+{
+	size_t length;
+	char *table = pp_process_file(tid, "net/unix", &length), *line = table;
+	unsigned long other;
+	bool found = false;
+
+	while (!found && line != NULL) {
+		found = sscanf(line, "%*s %*s %*s %*s %*s %*s %lu", &other) ==
+				1 && other == number;
+		line = strchr(line, '\n');
+		if (line != NULL)
+			line++;
+	}
+	free(table);
+	return found;
+}
+
+/*
+ * Is it a socket that cannot be fetched, as the first thread of the process has
+ * ended and its own it has none any more? One that may be of the internet.
+ */
+static bool is_out_of_reach(const struct pp_tracee *process, pid_t tid, int fd)
+{
+	unsigned long number = read_socket_number(tid, fd);
+
+	return number != 0 && read_socket_number(process->tgid, fd) == 0 &&
+	       !is_unix_socket(tid, number);
+}
+
 /*
  * The same by the thread itself: the first one of a process may end before the
- * others, and has no descriptors then. Before Linux 6.9: what it had for that.
+ * others, and has no descriptors then. Before Linux 6.9: what it had for that,
+ * or -ENOSYS.
  */
-static int fetch_from_thread(pid_t tid, int fd, int otherwise)
+static int fetch_from_thread(const struct pp_tracee *process, pid_t tid, int fd,
+			     int otherwise)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
 	int fetched;
 
+	if (pidfd < 0 && errno == EINVAL)
+		return is_out_of_reach(process, tid, fd) ? -ENOSYS : otherwise;
 	if (pidfd < 0)
-		return errno == EINVAL ? otherwise : -errno;
+		return -errno;
 	fetched = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (fetched < 0)
 		fetched = -errno;
@@ -197,7 +248,7 @@ int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd)
 	(*process)->tid = tid;
 	if (tid != (*process)->tgid &&
 	    (fetched == -ESRCH || fetched == -EBADF))
-		fetched = fetch_from_thread(tid, fd, fetched);
+		fetched = fetch_from_thread(*process, tid, fd, fetched);
 	return fetched;
 }
 

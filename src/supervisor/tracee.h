@@ -34,7 +34,9 @@ struct pp_tracee *pp_tracee_of(pid_t tid);
 /*
  * A duplicate of a descriptor of the process of a thread that waits, close-on-
  * exec; *process is that of the thread, or NULL. -errno: -EBADF where it is
- * none. What was known of a process that has ended is given up.
+ * none; -ENOSYS: none but the thread itself can use it (before Linux 6.9, the
+ * first thread has ended). What was known of a process that has ended is given
+ * up.
  */
 int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd);
 

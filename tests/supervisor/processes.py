@@ -18,7 +18,7 @@ import termios
 import unittest
 
 import fixture
-from fixture import v1
+from fixture import forbidding, v1
 
 # A server: says where it listens, and each client's address to it.
 SERVER = """
@@ -425,15 +425,14 @@ while True:
         for _ in range(50):
             self.assert_served(port)
 
-    def test_first_thread_ends(self):
+    def first_thread_ends(self, before, prefix=()):
         """It may end before the others, which then accept by themselves."""
-        try:
-            os.close(os.pidfd_open(os.getpid(), os.O_EXCL))
-        except OSError:
-            self.skipTest("a thread's descriptors: since Linux 6.9")
-        for before in True, False:
-            program, port = self.run_server(f"""
+        program, port = self.run_server(f"""
 import ctypes, platform, threading, time
+unix = socket.socket(socket.AF_UNIX)
+unix.bind("")
+unix.listen()
+print("unix", unix.getsockname().decode()[1:], flush=True)
 listener = listen()
 def state():
     with open("/proc/%d/stat" % os.getpid()) as file:
@@ -441,17 +440,45 @@ def state():
 def serve_later():
     while {before} and state() != "Z":
         time.sleep(0.01)
-    serve(listener)
+    try:
+        serve(listener)
+    except OSError as error:
+        print("errno", error.errno, flush=True)
+    unix.accept()[0].send(b"served")
 threading.Thread(target=serve_later).start()
 if not {before}:
     time.sleep(0.3)    # for it to be in accept
 # exit(2), of this thread alone
 ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)
-""")
-            command = fixture.child_of(self.supervisor(program))
-            fixture.wait_for(lambda pid=command: self.is_zombie(pid), "its end")
+""", prefix=prefix)
+        command = fixture.child_of(self.supervisor(program))
+        fixture.wait_for(lambda: self.is_zombie(command), "its end")
+        return program, port
+
+    def test_first_thread_ends(self):
+        try:
+            os.close(os.pidfd_open(os.getpid(), os.O_EXCL))
+        except OSError:
+            self.skipTest("a thread's descriptors: since Linux 6.9")
+        for before in True, False:
+            _, port = self.first_thread_ends(before)
             for _ in range(3):
                 self.assert_served(port)
+
+    def test_first_thread_ends_on_an_older_kernel(self):
+        """Nobody is accepted whose header was not looked at."""
+        for before in True, False:
+            program, port = self.first_thread_ends(
+                before, prefix=forbidding.prefix("pidfd_open:1:0x80=EINVAL"))
+            with fixture.connect(port, v1()):
+                program.wait_line(f"^errno {errno.ENOSYS}$")
+            program.wait_line(r"^proxyproto: process \d+ accepts nobody: its "
+                              "first thread has ended, and then Linux 6.9 is")
+            # Unix sockets are none of ours
+            path = program.wait_line("^unix (.+)$")[1]
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect("\0" + path)
+                self.assertEqual(fixture.read_all(client), b"served")
 
     def is_zombie(self, pid):
         with open(f"/proc/{pid}/stat", encoding="ascii") as file:
