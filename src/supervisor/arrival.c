@@ -157,11 +157,11 @@ static void report_outcome(const struct pp_arrival *arrival, const char *outcome
 			  arrival->at.decision.reason);
 }
 
-static enum pp_outcome end_refused(struct pp_arrival *arrival)
+/* The program does not get the connection, or one that was reset. */
+static enum pp_outcome end_without(struct pp_arrival *arrival)
 {
 	struct pp_waiting *at = &arrival->at;
 
-	report_outcome(arrival, "dropped");
 	if (may_go_on(arrival)) {
 		pp_receive_stop_linger(at->receive.fd);
 		close(at->receive.fd);
@@ -170,6 +170,12 @@ static enum pp_outcome end_refused(struct pp_arrival *arrival)
 	pp_waiting_reset(at);
 	give_new(arrival);
 	return PP_ANSWERED;
+}
+
+static enum pp_outcome end_refused(struct pp_arrival *arrival)
+{
+	report_outcome(arrival, "dropped");
+	return end_without(arrival);
 }
 
 /* A descriptor that stands in for the connection, or -1. */
@@ -274,8 +280,11 @@ static enum pp_outcome find_nobody(struct pp_arrival *arrival)
 static enum pp_outcome take_knock(struct pp_arrival *arrival,
 			       struct pp_listener *knocked)
 {
-	struct pp_waiting *ready = pp_waiting_take_ready(knocked);
+	struct pp_waiting *ready;
 
+	if (pp_knock_was_beaten(knocked, arrival->listener))
+		return end_without(arrival);
+	ready = pp_waiting_take_ready(knocked);
 	close(arrival->at.receive.fd);
 	if (ready == NULL)
 		return PP_GOES_ON;

@@ -35,6 +35,25 @@ void pp_knock_begin(struct pp_knock *knock)
 	knock->later.expired = knock_expired;
 }
 
+/*
+ * The address that the connection which is ready was made to, which the kernel
+ * finds the same listener by. False where that may not be this machine's.
+ */
+static bool target_of_ready(const struct pp_listener *listener,
+			    union pp_address *target)
+{
+	const int fd = listener->first_ready->receive.fd;
+	socklen_t length = sizeof(*target), size = sizeof(int);
+	int transparent = 0;
+
+	if (listener->address.sa.sa_family == AF_INET)
+		getsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &transparent, &size);
+	else
+		getsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &transparent,
+			   &size);
+	return !transparent && getsockname(fd, &target->sa, &length) == 0;
+}
+
 /* Where to connect to reach the listener from its own machine. */
 static void target_of(const struct pp_listener *listener,
 		      union pp_address *target)
@@ -222,9 +241,13 @@ void pp_knock_now(struct pp_listener *listener)
 	if (knock->fd >= 0 || listener->first_ready == NULL ||
 	    listener->pending.first != NULL)
 		return;
-	target_of(listener, &knock->target);
+	if (!knock->is_beaten)
+		target_of(listener, &knock->target);
+	else if (!target_of_ready(listener, &knock->target))
+		/* the next accept is waited for */
+		return;
 	knock->fd = open_connection(listener, &knock->target);
-	if (knock->fd < 0 && knock->fd != -ECONNREFUSED &&
+	if (knock->fd < 0 && knock->fd != -ECONNREFUSED && !knock->is_beaten &&
 	    target_mapped(listener, &knock->target))
 		knock->fd = open_connection(listener, &knock->target);
 	if (knock->fd < 0) {
@@ -308,8 +331,20 @@ struct pp_listener *pp_knock_taken(int fd, const union pp_address *peer)
 	if (listener == NULL)
 		return NULL;
 	close_knock(listener);
-	listener->knock.vain = 0;
 	return listener;
+}
+
+bool pp_knock_was_beaten(struct pp_listener *listener,
+			 const struct pp_listener *other)
+{
+	if (pp_address_equal(&listener->address, &other->address)) {
+		listener->knock.vain = 0;
+		return false;
+	}
+	listener->knock.is_beaten = true;
+	if (listener->first_ready != NULL)
+		knock_again(listener, 0);
+	return true;
 }
 
 bool pp_knock_is_queued(struct pp_listener *listener)

@@ -14,6 +14,7 @@ struct pp_listener;
 struct pp_knock {
 	int fd;			/* -1: there is none */
 	bool is_connected;
+	bool is_beaten;		/* by a listener of a narrower address */
 	unsigned vain;		/* how many were taken by others */
 	union pp_address own, target;	/* by which it is known */
 	struct pp_event moved;
@@ -37,6 +38,14 @@ void pp_knock_soon(struct pp_listener *listener, int delay);
  * NULL: it is none.
  */
 struct pp_listener *pp_knock_taken(int fd, const union pp_address *peer);
+
+/*
+ * Was the knock on the one, that the other one accepted, on its way to the
+ * other's address (SO_REUSEPORT)? Then it goes another way the next time, and
+ * nobody else's connection is to be given in its place.
+ */
+bool pp_knock_was_beaten(struct pp_listener *listener,
+			 const struct pp_listener *other);
 
 /*
  * Is a knock in the listener's queue, or may be? One that is not is taken back,

@@ -928,6 +928,38 @@ os.wait()
                 # a worker that never took EAGAIN was given a stand-in
                 self.assertEqual(answer.split()[1], b"%d" % number)
 
+    def test_reuseport_of_a_narrower_address(self):
+        """A late client of the one listener is not given to the other."""
+        for blocks in False, True:
+            _, port = self.run_server(f"""
+import select
+everywhere = socket.create_server(("", 0), reuse_port=True)
+port = everywhere.getsockname()[1]
+here = socket.create_server(("127.0.0.1", port), reuse_port=True)
+print("port", port, flush=True)
+for listener in everywhere, here:
+    listener.setblocking({blocks})
+while True:
+    for listener in select.select([everywhere, here], [], [])[0]:
+        try:
+            client = listener.accept()[0]
+            client.sendall(b"%s %d %d\\n" % (
+                listener.getsockname()[0].encode(), client.getpeername()[1],
+                os.getpid()))
+            client.close()
+        except OSError:
+            pass
+""", TRUSTED="127.0.0.0/8")
+            for number in range(1, 10):
+                for address, own in (("127.0.0.2", "0.0.0.0"),
+                                     ("127.0.0.1", "127.0.0.1")):
+                    header = v1(source_port=number)
+                    with fixture.connect(port, header[:10],
+                                         host=address) as late:
+                        time.sleep(0.05)    # for it to be late
+                        late.sendall(header[10:])
+                        self.assertEqual(self.answer(late)[:2], (own, number))
+
 
 if __name__ == "__main__":
     fixture.main()
