@@ -4,6 +4,7 @@
 
 #include "supervisor/accept.h"
 
+#include "connection/calls.h"
 #include "connection/report.h"
 #include "connection/socket_kind.h"
 #include "supervisor/arrival.h"
@@ -120,7 +121,7 @@ static void answer_unseen(const struct pp_call *call,
 		report_unseen(process != NULL ? process->tgid : call->tid,
 			      error);
 	if (error != -EBADF) {
-		rules = process != NULL ? pp_tracee_rules(process)
+		rules = process != NULL ? pp_tracee_rules(process, NULL)
 					: pp_rules_of(getpid());
 		if (error == -ENOSYS || pp_is_shortage(-error) ||
 		    rules == NULL ||
@@ -138,6 +139,7 @@ static void answer_unseen(const struct pp_call *call,
  */
 static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call)
 {
+	uint64_t cookie;
 	int error;
 
 	memset(arrival, 0, sizeof(*arrival));
@@ -150,20 +152,23 @@ static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call
 		answer_unseen(call, arrival->process, arrival->fd);
 		return false;
 	}
-	if (pp_is_internet_socket(arrival->fd)) {
-		arrival->rules = pp_tracee_rules(arrival->process);
+	cookie = pp_cookie_of(arrival->fd);
+	if (pp_listener_is_known(cookie) ||
+	    pp_is_internet_socket(arrival->fd)) {
+		arrival->rules = pp_tracee_rules(arrival->process,
+						 &arrival->to);
 		error = pp_rules_refuse(arrival->rules);
 		if (error != 0) {
 			pp_answer(call, error);
 			close(arrival->fd);
 			return false;
 		}
-		arrival->listener = pp_listener_of(
-			arrival->fd, arrival->process, arrival->rules);
+		arrival->listener = pp_listener_of(arrival->fd, cookie,
+						   arrival->process,
+						   arrival->rules);
 	}
 	if (arrival->listener != NULL &&
 	    (pp_arrival_flags(call) & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 &&
-	    pp_memory_read_room(call->tid, &arrival->to) &&
 	    (arrival->to.address == 0 || arrival->to.room >= 0))
 		return true;
 	pp_answer_continue(call);
@@ -275,14 +280,14 @@ void pp_listen(const struct pp_call *call)
 	if (fd < 0 || !pp_is_tcp_socket(fd) || !pp_is_internet_socket(fd)) {
 		pp_answer_continue(call);
 	} else {
-		rules = pp_tracee_rules(process);
+		rules = pp_tracee_rules(process, NULL);
 		error = pp_rules_refuse(rules);
 		if (error != 0)
 			pp_answer(call, error);
 		else if (listen(fd, (int)call->arguments[1]) != 0)
 			pp_answer(call, -errno);
 		else {
-			pp_listener_of(fd, process, rules);
+			pp_listener_of(fd, pp_cookie_of(fd), process, rules);
 			pp_answer(call, 0);
 		}
 	}

@@ -208,7 +208,7 @@ void pp_connect(const struct pp_call *call)
 	if (outgoing.fd < 0 || !is_closed_tcp(outgoing.fd)) {
 		pp_answer_continue(call);
 	} else {
-		rules = pp_tracee_rules(process);
+		rules = pp_tracee_rules(process, NULL);
 		error = pp_rules_refuse(rules);
 		if (error != 0) {
 			pp_answer(call, error);

@@ -48,19 +48,22 @@ bool pp_kernel_has_connection(int listener)
 	return poll(&here, 1, 0) == 1;
 }
 
-int pp_kernel_accept(int listener, int flags, union pp_address *peer)
+int pp_kernel_accept(int listener, bool blocks, int flags,
+		     union pp_address *peer)
 {
 	socklen_t length = sizeof(*peer);
 	int fd;
 
-	/* its O_NONBLOCK is the program's, which may change it meanwhile */
 	if (!pp_kernel_has_connection(listener))
 		return -EAGAIN;
-	set_alarm(true);
+	/* what another one takes meanwhile would be waited for */
+	if (blocks)
+		set_alarm(true);
 	fd = accept4(listener, &peer->sa, &length,
 		     SOCK_CLOEXEC | (flags & SOCK_NONBLOCK));
 	if (fd < 0)
 		fd = errno == EINTR ? -EAGAIN : -errno;
-	set_alarm(false);
+	if (blocks)
+		set_alarm(false);
 	return fd;
 }

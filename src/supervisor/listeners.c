@@ -144,10 +144,15 @@ static void examine(struct pp_listener *listener, int fd,
 		pp_admission_defer_accept(&rules->settings, fd);
 }
 
-struct pp_listener *pp_listener_of(int fd, struct pp_tracee *process,
+bool pp_listener_is_known(uint64_t cookie)
+{
+	return find_listener(cookie) != NULL;
+}
+
+struct pp_listener *pp_listener_of(int fd, uint64_t cookie,
+				   struct pp_tracee *process,
 				   struct pp_rules *rules)
 {
-	uint64_t cookie = pp_cookie_of(fd);
 	struct pp_listener *listener = find_listener(cookie);
 
 	if (listener == NULL && cookie != 0)

@@ -44,12 +44,16 @@ struct pp_listener {
 	struct pp_knock knock;
 };
 
+/* Is the socket of that cookie known? It then is one of the internet. */
+bool pp_listener_is_known(uint64_t cookie);
+
 /*
- * The record of the TCP listener fd, fetched from the process; NULL where the
- * settings have the library leave it alone, it is something else, or there is
- * no memory.
+ * The record of the TCP listener fd, fetched from the process, with its cookie;
+ * NULL where the settings have the library leave it alone, it is something
+ * else, or there is no memory.
  */
-struct pp_listener *pp_listener_of(int fd, struct pp_tracee *process,
+struct pp_listener *pp_listener_of(int fd, uint64_t cookie,
+				   struct pp_tracee *process,
 				   struct pp_rules *rules);
 
 /* Has pp_listener_deal called once it is: fd is the listener. */

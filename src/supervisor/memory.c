@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static struct iovec part_of(uint64_t address, size_t size)
 {
@@ -28,10 +29,18 @@ bool pp_memory_write(int tid, uint64_t address, const void *bytes, size_t size)
 	return process_vm_writev(tid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
-bool pp_memory_read_room(int tid, struct pp_memory_name *to)
+/* What is above is a tag (arm64), and no offset of a file. */
+#define ADDRESS_BITS 56
+
+bool pp_memory_read_room(int memory, struct pp_memory_name *to)
 {
-	return to->address == 0 ||
-	       pp_memory_read(tid, to->length, &to->room, sizeof(to->room));
+	uint64_t at = to->length & ((UINT64_C(1) << ADDRESS_BITS) - 1);
+	ssize_t got = pread(memory, &to->room, sizeof(to->room), (off_t)at);
+
+	if (got != sizeof(to->room))
+		to->room = -1;
+	/* an error is of an address; memory that is gone is empty */
+	return got != 0;
 }
 
 int pp_memory_write_name(int tid, const struct pp_memory_name *to,

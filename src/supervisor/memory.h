@@ -19,11 +19,14 @@ bool pp_memory_write(int tid, uint64_t address, const void *bytes, size_t size);
 struct pp_memory_name {
 	uint64_t address;	/* 0: nowhere */
 	uint64_t length;	/* where its room is said */
-	int32_t room;		/* as it was said */
+	int32_t room;		/* as it was said; -1 where the kernel would say EFAULT */
 };
 
-/* Reads the room. False where the kernel would say EFAULT. */
-bool pp_memory_read_room(int tid, struct pp_memory_name *to);
+/*
+ * Reads the room, by a descriptor of /proc/TID/mem. False where that is of a
+ * program that is gone, as another one was executed. One system call.
+ */
+bool pp_memory_read_room(int memory, struct pp_memory_name *to);
 
 /*
  * Writes an address as the kernel does: as much as there is room for, and the

@@ -13,10 +13,14 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* The settings, where nobody's statement is void by them. */
-static const struct pp_settings *usable_settings(struct pp_tracee *process)
+/*
+ * The settings, where nobody's statement is void by them; and how much room
+ * there is for a name.
+ */
+static const struct pp_settings *usable_settings(struct pp_tracee *process,
+						 struct pp_memory_name *to)
 {
-	const struct pp_rules *rules = pp_tracee_rules(process);
+	const struct pp_rules *rules = pp_tracee_rules(process, to);
 
 	return rules != NULL && rules->error.text[0] == '\0' &&
 			       rules->settings.versions != PP_VERSION_NONE
@@ -63,7 +67,7 @@ static bool find_note(const struct pp_call *call, int fd,
  */
 static bool find_name(const struct pp_call *call, int fd,
 		      const struct pp_settings *settings,
-		      struct pp_memory_name *to, union pp_address *name)
+		      const struct pp_memory_name *to, union pp_address *name)
 {
 	const union pp_address *stated;
 	struct pp_note note;
@@ -73,8 +77,7 @@ static bool find_name(const struct pp_call *call, int fd,
 		return false;
 	stated = call->name == PP_CALL_GETPEERNAME ? &note.source
 						   : &note.destination;
-	if (!pp_family_is_internet(stated->sa.sa_family) ||
-	    !pp_memory_read_room(call->tid, to) || to->room < 0)
+	if (!pp_family_is_internet(stated->sa.sa_family) || to->room < 0)
 		return false;
 	if (pp_admission_shows_proxy(settings, &note.source, family))
 		return false;
@@ -97,7 +100,7 @@ void pp_get_name(const struct pp_call *call)
 		pp_answer_continue(call);
 		return;
 	}
-	settings = usable_settings(process);
+	settings = usable_settings(process, &to);
 	/* what was found may be another process's, if the call is over */
 	if (to.address != 0 && settings != NULL &&
 	    find_name(call, fd, settings, &to, &name) && pp_call_is_valid(call))

@@ -60,8 +60,8 @@ static void forget_process(struct pp_tracee *process)
 		}
 	pp_loop_remove(process->pidfd);
 	close(process->pidfd);
-	if (process->environment >= 0)
-		close(process->environment);
+	if (process->memory >= 0)
+		close(process->memory);
 	free(process);
 }
 
@@ -79,7 +79,7 @@ static struct pp_tracee *make_process(pid_t tgid)
 		return NULL;
 	process->tgid = tgid;
 	process->tid = tgid;
-	process->environment = -1;
+	process->memory = -1;
 	process->ended.ready = process_ended;
 	process->pidfd = (int)syscall(SYS_pidfd_open, tgid, 0);
 	if (process->pidfd < 0 ||
@@ -253,27 +253,27 @@ int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd)
 }
 
 /*
- * Is the environment still that of the program that was executed last? That of
- * an earlier one can be read no more, as its memory is gone.
+ * The memory of a program that was executed before is gone. Where it may not be
+ * opened, nothing is known of the program, and it is read as it can be.
  */
-static bool has_same_program(const struct pp_tracee *process)
+struct pp_rules *pp_tracee_rules(struct pp_tracee *process,
+				 struct pp_memory_name *to)
 {
-	char byte;
-
-	return process->environment >= 0 &&
-	       pread(process->environment, &byte, 1, 0) == 1;
-}
-
-struct pp_rules *pp_tracee_rules(struct pp_tracee *process)
-{
+	struct pp_memory_name nowhere = { 0 };
 	char path[32];
 
-	if (process->rules != NULL && has_same_program(process))
+	if (to == NULL)
+		to = &nowhere;
+	if (process->rules != NULL && process->memory >= 0 &&
+	    pp_memory_read_room(process->memory, to))
 		return process->rules;
-	if (process->environment >= 0)
-		close(process->environment);
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)process->tid);
-	process->environment = open(path, O_RDONLY | O_CLOEXEC);
+	if (process->memory >= 0)
+		close(process->memory);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)process->tid);
+	process->memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (!pp_memory_read(process->tid, to->length, &to->room,
+			    sizeof(to->room)))
+		to->room = -1;
 	process->rules = pp_rules_of(process->tid);
 	return process->rules;
 }

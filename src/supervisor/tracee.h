@@ -7,6 +7,7 @@
 #define PP_SUPERVISOR_TRACEE_H
 
 #include "supervisor/loop.h"
+#include "supervisor/memory.h"
 #include "supervisor/rules.h"
 
 #include <sys/types.h>
@@ -19,7 +20,7 @@ struct pp_tracee {
 	int pidfd;
 	struct pp_event ended;
 	struct pp_rules *rules;		/* NULL: not read yet */
-	int environment;	/* of the program that they are for, or -1 */
+	int memory;		/* of the program that they are for, or -1 */
 	struct pp_pending *pending;	/* calls that wait, see pending.h */
 	bool has_threads;		/* that are kept */
 	struct pp_tracee *next;
@@ -41,10 +42,13 @@ struct pp_tracee *pp_tracee_of(pid_t tid);
 int pp_tracee_fetch(pid_t tid, struct pp_tracee **process, int fd);
 
 /*
- * Its settings, read at first, and again when it has executed another program,
- * which costs a system call each time. NULL as pp_rules_of.
+ * Its settings, read at first, and again when it has executed another program.
+ * NULL as pp_rules_of. That costs one system call each time, which also reads
+ * how much room a call of the thread that called last has for a name: to may be
+ * NULL.
  */
-struct pp_rules *pp_tracee_rules(struct pp_tracee *process);
+struct pp_rules *pp_tracee_rules(struct pp_tracee *process,
+				 struct pp_memory_name *to);
 
 /* Called before what is known of a process is given up: it has ended. */
 extern void (*pp_tracee_ends)(struct pp_tracee *process);
