@@ -3,16 +3,13 @@
 #include <config.h>
 
 #include "command/check.h"
-#include "command/command.h"
+#include "command/reading.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* What the loader takes between two names. */
 #define ENDS ": \t\n"
@@ -57,30 +54,6 @@ static int get_path_error(const struct pp_check *check, const char *path)
 #define PRELOAD_ADVICE                                                       \
 	"Name the file by its path, or let proxyproto run do it."
 
-/* Starts a program; both of its outputs are to be read. NULL: it fails. */
-static FILE *start_reading(char *const argv[], pid_t *started)
-{
-	int ends[2];
-	pid_t pid;
-	FILE *file;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return NULL;
-	pid = fork();
-	if (pid == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		dup2(ends[1], STDERR_FILENO);
-		execv(argv[0], argv);
-		_exit(PP_EXIT_OWN);
-	}
-	*started = pid;
-	close(ends[1]);
-	file = pid < 0 ? NULL : fdopen(ends[0], "r");
-	if (file == NULL)
-		close(ends[0]);
-	return file;
-}
-
 static bool is_supervised(const struct pp_check *check)
 {
 	return check->by != NULL && strcmp(check->by, "supervise") == 0;
@@ -103,21 +76,18 @@ static bool loader_misses(const struct pp_program *program, const char *name)
 	char *const argv[] = { (char[PATH_MAX]){ "" }, (char[]){ "--list" },
 			       (char[PATH_MAX]){ "" }, NULL };
 	char line[PATH_MAX + 128];
+	struct pp_reading reading;
 	bool misses = false;
-	FILE *output;
-	pid_t pid;
 
 	snprintf(argv[0], PATH_MAX, "%s", program->loader);
 	snprintf(argv[2], PATH_MAX, "%s", program->judged);
-	output = start_reading(argv, &pid);
-	while (output != NULL && fgets(line, sizeof(line), output) != NULL)
+	if (!pp_reading_start(&reading, argv))
+		return false;
+	while (fgets(line, sizeof(line), reading.output) != NULL)
 		misses |= strstr(line, name) != NULL &&
 			  (strstr(line, "cannot be preloaded") != NULL ||
 			   strstr(line, "Error loading") != NULL);
-	if (output != NULL) {
-		fclose(output);
-		waitpid(pid, NULL, 0);
-	}
+	pp_reading_end(&reading);
 	return misses;
 }
 

@@ -231,7 +231,7 @@ static void check_sections(struct pp_check *check)
 				      "found here",
 				      check->settings.config,
 				      patterns.all[i].text);
-	if (!patterns.matches_this &&
+	if (!patterns.matches_this && !check->settings.spp &&
 	    check->settings.versions == PP_VERSION_NONE)
 		pp_check_slip(check, false, "no-section",
 			      "Add a section of that name with version = 3.",

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "command/check.h"
+#include "command/supervising.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,7 +110,13 @@ static void check_ports(struct pp_check *check)
 
 static void check_version(struct pp_check *check)
 {
-	if (check->settings.versions == PP_VERSION_NONE)
+	if (check->settings.spp)
+		pp_check_slip(check, true, "version-spp",
+			      "Leave LIBPROXYPROTO_VERSION out, or have it be "
+			      "1, 2 or 3.",
+			      "VERSION=spp is for datagrams: no header is "
+			      "taken off a connection");
+	else if (check->settings.versions == PP_VERSION_NONE)
 		pp_check_slip(check, true, "version-0",
 			      "Have LIBPROXYPROTO_VERSION be 3, or give the "
 			      "program a section with version = 3.",
@@ -153,6 +160,34 @@ static void check_notes(struct pp_check *check)
 			      "client, getpeername(2) the proxy");
 }
 
+/* What a COMMAND would be refused that is to be supervised. */
+static void check_supervising(struct pp_check *check)
+{
+	const bool is_preloadable =
+		pp_program_is_preloadable(check->program.kind);
+	const char *lacks = pp_supervising_lacks(&check->settings, false,
+						 false);
+	char text[400];
+
+	if (check->process.pid != 0 || strcmp(check->by, "supervise") != 0)
+		return;
+	if (lacks != NULL)
+		pp_check_slip(check, true, "not-supervisable",
+			      is_preloadable
+				      ? "Use --how=preload."
+				      : "Leave it out: no library can be "
+					"preloaded into this program.",
+			      "--%s: it would be supervised, which cannot do "
+			      "that", lacks);
+	else if (!pp_supervising_works(text, sizeof(text)))
+		pp_check_slip(check, true, "cannot-supervise",
+			      is_preloadable
+				      ? "Allow it, or use --how=preload."
+				      : "Allow it: no library can be preloaded "
+					"into this program.",
+			      "%s", text);
+}
+
 /* Those that make no difference to a program which is not served. */
 static void check_safety(struct pp_check *check)
 {
@@ -172,6 +207,8 @@ void pp_check_judge(struct pp_check *check)
 		return;
 	check_version(check);
 	check_ports(check);
+	if (check->is_served)
+		check_supervising(check);
 	if (check->is_served)
 		check_safety(check);
 }

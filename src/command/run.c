@@ -5,6 +5,7 @@
 #include "command/chosen.h"
 #include "command/library.h"
 #include "command/program.h"
+#include "command/supervising.h"
 #include "supervisor/supervise.h"
 
 #include <errno.h>
@@ -133,19 +134,22 @@ static bool leave_library_out(const struct task *task)
 /* Whether the settings can be had from a supervisor; told where not. */
 static bool check_supervised(const struct task *task, const char *command)
 {
-	const struct pp_settings *settings = &task->chosen.settings;
-	const bool client = task->library == PP_LIBRARY_CLIENT;
-	const char *name = settings->inetd		? "inetd"
-			   : settings->unix_listeners	? "unix"
-			   : task->datagrams		? "udp"
-			   : client && settings->udp	? "udp"
-			   : client && settings->spp	? "version=spp"
-							: NULL;
+	const char *name = pp_supervising_lacks(
+		&task->chosen.settings, task->library == PP_LIBRARY_CLIENT,
+		task->datagrams);
+	struct pp_program program;
 
 	if (name == NULL)
 		return true;
-	pp_complain(task->subcommand, "--%s: %s would be supervised, which "
-		    "cannot do that: it takes --how=preload", name, command);
+	if (pp_program_find(command, &program) == 0 &&
+	    !pp_program_is_preloadable(program.kind))
+		pp_complain(task->subcommand, "--%s: it takes a preloaded "
+			    "library, and %s %s", name, command,
+			    program.reason);
+	else
+		pp_complain(task->subcommand, "--%s: %s would be supervised, "
+			    "which cannot do that: it takes --how=preload",
+			    name, command);
 	return false;
 }
 

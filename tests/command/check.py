@@ -11,7 +11,7 @@ import unittest
 import fixture
 from fixture import allowed
 from fixture.calls import Calls
-from fixture.command import PROXYPROTO, command
+from fixture.command import PROXYPROTO, command, need_supervisor
 
 SAFE = {"TRUSTED": "127.0.0.1"}
 
@@ -518,16 +518,21 @@ class Commands(Case):
                        "section": None}, told["settings"])
 
     def test_means(self):
+        need_supervisor()
         told = self.check(0, [], "--trusted=127.0.0.1", "--how=supervise",
                           fixture.probe("calls"))
         self.assertEqual(told["by"], "supervise")
 
-    def test_not_preloadable(self):
+    def static(self):
         fixture.need("cc")
         program = os.path.join(self.folder(), "program")
         subprocess.run(["cc", "-static", "-x", "c", "-", "-o", program],
                        input=b"int main(void) { return 0; }", check=True)
-        told = self.check(1, ["not-preloadable"], "--how=preload", program)
+        return program
+
+    def test_not_preloadable(self):
+        told = self.check(1, ["not-preloadable"], "--how=preload",
+                          self.static())
         self.assertEqual(names(told, "reasons"), ["static"])
 
     def compile(self, source, *libraries):
@@ -547,6 +552,7 @@ class Commands(Case):
         told = self.check(2, ["io-uring"], "--trusted=127.0.0.1",
                           "--how=preload", program)
         self.assertEqual(names(told, "reasons"), ["io-uring"])
+        need_supervisor()
         self.check(0, [], "--trusted=127.0.0.1", program)
 
     def compile_library(self, path):
@@ -564,7 +570,35 @@ class Commands(Case):
         told = self.check(2, ["privileged"], "--trusted=127.0.0.1",
                           "--how=preload", program)
         self.assertEqual(names(told, "reasons"), ["privileged"])
+        need_supervisor()
         self.check(0, [], "--trusted=127.0.0.1", program)
+
+    def test_cannot_supervise(self):
+        """That is tried: here a supervisor is there already."""
+        need_supervisor()
+        done = command("run", "--how=supervise", PROXYPROTO, "check",
+                       "--json", "--trusted=127.0.0.1", "sh")
+        told = json.loads(done.stdout)["checked"][0]
+        self.assertEqual((done.returncode, names(told), told["served"]),
+                         (1, ["cannot-supervise"], False))
+        self.assertRegex(self.slip(told, "cannot-supervise"),
+                         "^cannot supervise: something else, such as")
+        self.assertIn("--how=preload", told["slips"][0]["advice"])
+
+    def test_not_supervisable(self):
+        told = self.check(1, ["not-supervisable"], "--unix",
+                          "--trusted=127.0.0.1", "sh")
+        self.assertIn("--how=preload", told["slips"][0]["advice"])
+        self.check(0, [], "--unix", "--trusted=127.0.0.1", "--how=preload",
+                   "sh")
+        told = self.check(1, ["not-supervisable"], "--inetd",
+                          "--trusted=127.0.0.1", self.static())
+        self.assertIn("Leave it out", told["slips"][0]["advice"])
+
+    def test_version_spp(self):
+        told = self.check(1, ["version-spp"], "--version=spp",
+                          "--trusted=127.0.0.1", "true")
+        self.assertIn("for datagrams", self.slip(told, "version-spp"))
 
     def test_unknown_program(self):
         script = os.path.join(self.folder(), "script")

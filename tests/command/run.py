@@ -237,6 +237,20 @@ class Mistakes(unittest.TestCase):
             done = command("connect", f"--{option}", "--how=preload", "echo")
             self.assertEqual(done.returncode, 0)
 
+    def test_of_neither(self):
+        """What only a preload does, of a program that none reaches."""
+        fixture.need("cc")
+        program = os.path.join(fixture.folder(self.addCleanup), "program")
+        subprocess.run(["cc", "-static", "-x", "c", "-", "-o", program],
+                       input=b"int main(void) { return 0; }", check=True)
+        for how in (), ("--how=supervise",):
+            done = command("run", *how, "--unix", program)
+            self.assertEqual(
+                (done.returncode, done.stderr),
+                (125, "proxyproto: run: --unix: it takes a preloaded library, "
+                 f"and {program} is statically linked: there is no loader "
+                 "that preloads\n"))
+
     def test_environment(self):
         self.check('run: LIBPROXYPROTO_VERSION="4" is not valid', "run",
                    env=fixture.environment(VERSION=4))
