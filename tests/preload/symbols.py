@@ -86,10 +86,12 @@ class Symbols(unittest.TestCase):
 
     def test_the_table_has_hooks(self):
         self.assertLessEqual({"accept", "accept4", "listen"}, hooks("server"))
-        self.assertEqual(hooks("client") - {"__sendmsg64", "__sendmmsg64",
-                                            "dlopen"},
+        # what has a name more for its room, or for another time_t, aside
+        self.assertEqual({name for name in hooks("client") - {"dlopen"}
+                          if not name.startswith("__")},
                          {"connect", "sendto", "sendmsg", "sendmmsg", "send",
-                          "write", "writev"})
+                          "write", "writev", "recvfrom", "recvmsg",
+                          "recvmmsg", "recv", "read", "readv", "syscall"})
 
     def test_needs_the_c_library_alone(self):
         for library, _, _ in LIBRARIES:

@@ -160,7 +160,11 @@ assert os.write(server.fileno(), b"answer") == 6
 assert os.writev(server.fileno(), [b"ans", b"wer"]) == 6
 assert server.sendmsg([b"ans", b"wer"]) == 6
 assert server.sendto(b"answer", client) == 6
-""", count=5)
+# no datagram, as by the kernel
+assert os.writev(server.fileno(), []) == 0
+assert os.writev(server.fileno(), [b"", b""]) == 0
+assert server.send(b"answer") == 6
+""", count=6)
 
     def test_no_parts_with_bytes(self):
         """writev sends nothing then, as without the library."""

@@ -62,7 +62,7 @@ static void give_room(struct headed *headed)
 	errno = error;
 }
 
-static bool is_udp(int fd)
+bool pp_is_udp_socket(int fd)
 {
 	return pp_socket_option(fd, SO_PROTOCOL) == IPPROTO_UDP &&
 	       pp_socket_option(fd, SO_TYPE) == SOCK_DGRAM;
@@ -96,7 +96,7 @@ static int gets_header(int fd, const struct sockaddr *address, socklen_t length,
 	int before = errno;
 	bool gets;
 
-	if (!is_udp(fd)) {
+	if (!pp_is_udp_socket(fd)) {
 		errno = before;
 		return 0;
 	}
@@ -206,7 +206,7 @@ bool pp_datagram_sendmmsg(int fd, struct mmsghdr *messages, unsigned count,
 	int before = errno;
 	unsigned n;
 
-	if (!is_udp(fd)) {
+	if (!pp_is_udp_socket(fd)) {
 		errno = before;
 		return false;
 	}
@@ -273,7 +273,7 @@ PP_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 	int before = errno;
 	ssize_t result;
 
-	if (pp_is_udp_asked() && count > 0 && count <= IOV_MAX && is_udp(fd) &&
+	if (pp_is_udp_asked() && count > 0 && count <= IOV_MAX && pp_is_udp_socket(fd) &&
 	    have_bytes(parts, count) && send_known(fd, &message, 0, &result))
 		return result;
 	errno = before;

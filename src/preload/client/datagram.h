@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+/* Two system calls at most; sets errno. */
+bool pp_is_udp_socket(int fd);
+
 bool pp_datagram_sendto(int fd, const void *bytes, size_t size, int flags,
 			const struct sockaddr *address, socklen_t length,
 			ssize_t *result);

@@ -236,46 +236,10 @@ PP_EXPORT ssize_t recvmsg32(int fd, struct msghdr *message, int flags)
 	return receive_message(real_recvmsg32, fd, message, flags);
 }
 
-static void copy_time32(struct pp_timespec32 *to, const struct timespec *from)
-{
-	to->tv_sec = (int32_t)from->tv_sec;
-	to->tv_nsec = (int32_t)from->tv_nsec;
-}
-
-static void copy_time(struct timespec *to, const struct pp_timespec32 *from)
-{
-	to->tv_sec = from->tv_sec;
-	to->tv_nsec = from->tv_nsec;
-}
-
-/* The real one as those are that take the other time. */
-static int call_recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
-			   pp_mmsg_flags flags, struct timespec *timeout)
-{
-	struct pp_timespec32 time;
-	int result;
-
-	if (timeout == NULL)
-		return real_recvmmsg32(fd, messages, count, flags, NULL);
-	copy_time32(&time, timeout);
-	result = real_recvmmsg32(fd, messages, count, flags, &time);
-	copy_time(timeout, &time);
-	return result;
-}
-
 PP_EXPORT int recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
 			 pp_mmsg_flags flags, struct pp_timespec32 *timeout)
 {
-	struct timespec time;
-	int result;
-
-	if (timeout == NULL)
-		return receive_messages(call_recvmmsg32, fd, messages, count,
-					flags, NULL);
-	copy_time(&time, timeout);
-	result = receive_messages(call_recvmmsg32, fd, messages, count, flags,
-				  &time);
-	copy_time32(timeout, &time);
-	return result;
+	return pp_with_time32(receive_messages, fd, messages, count, flags,
+			      timeout);
 }
 #endif

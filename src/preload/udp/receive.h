@@ -3,6 +3,7 @@
 #ifndef PP_PRELOAD_UDP_RECEIVE_H
 #define PP_PRELOAD_UDP_RECEIVE_H
 
+#include "preload/mmsg32.h"
 #include "preload/real.h"
 #include "preload/udp/datagram.h"
 
@@ -35,8 +36,6 @@ bool pp_udp_receive(const struct pp_udp_call *call, struct msghdr *message,
 		    ssize_t *result);
 
 /* The same for several datagrams. */
-typedef int pp_recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
-			pp_mmsg_flags flags, struct timespec *timeout);
 bool pp_udp_receive_many(const struct pp_udp_call *call, pp_recvmmsg *function,
 			 struct mmsghdr *messages, unsigned count,
 			 struct timespec *timeout, int *result);
