@@ -13,6 +13,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define PP_SLIPS_MAX 40
 #define PP_LIBRARIES_MAX 8
@@ -87,6 +88,13 @@ void pp_check_slip(struct pp_check *check, bool prevents, const char *name,
 void pp_check_reason(struct pp_check *check, const char *name,
 		     const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * A file of its root directory, which who runs it may have put there: NULL where
+ * it is not regular (it might never end) or larger than that.
+ */
+#define PP_CHECKED_FILE_MAX (1 << 20)
+FILE *pp_check_open(const struct pp_check *check, const char *path);
 
 /* The value of a variable of its environment, or NULL. */
 const char *pp_check_variable(const struct pp_check *check, const char *name);

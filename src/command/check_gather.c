@@ -6,10 +6,12 @@
 #include "connection/note.h"
 #include "supervisor/process_file.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -139,6 +141,23 @@ static void find_root(struct pp_check *check)
 		return;
 	snprintf(check->root, sizeof(check->root), "/proc/%d/root",
 		 (int)process->pid);
+}
+
+FILE *pp_check_open(const struct pp_check *check, const char *path)
+{
+	char whole[2 * PATH_MAX];
+	struct stat status;
+	FILE *file = NULL;
+	int fd;
+
+	snprintf(whole, sizeof(whole), "%s%s", check->root, path);
+	fd = open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+	    status.st_size <= PP_CHECKED_FILE_MAX)
+		file = fdopen(fd, "r");
+	if (fd >= 0 && file == NULL)
+		close(fd);
+	return file;
 }
 
 /* Adds the variables of a text to those that are there, where it has others. */

@@ -162,12 +162,10 @@ static bool check_list(struct pp_check *check, const char *title,
 static bool check_file_list(struct pp_check *check)
 {
 	static const char path[] = "/etc/ld.so.preload";
-	char whole[PATH_MAX + sizeof(path)], text[4096];
+	FILE *file = pp_check_open(check, path);
 	bool has_server = false;
-	FILE *file;
+	char text[4096];
 
-	snprintf(whole, sizeof(whole), "%s%s", check->root, path);
-	file = fopen(whole, "re");
 	if (file == NULL)
 		return false;
 	while (fgets(text, sizeof(text), file) != NULL) {

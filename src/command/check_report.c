@@ -4,6 +4,7 @@
 
 #include "command/check.h"
 #include "command/json.h"
+#include "command/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static void print_title(const struct pp_check *check, const char *start,
 		how = "served";
 	else if (check->is_served)
 		how = "will be served";
-	printf("%s%s", start, check->name);
+	printf("%s", start);
+	pp_text_print(check->name);
 	if (check->process.pid != 0)
 		printf(" (PID %d)", (int)check->process.pid);
 	printf(": %s", how);
@@ -66,7 +68,9 @@ static void print_title(const struct pp_check *check, const char *start,
 
 static void print_line(const char *name, const char *text)
 {
-	printf("  %-10s %s\n", name, text);
+	printf("  %-10s ", name);
+	pp_text_print(text);
+	putchar('\n');
 }
 
 static void print_libraries(const struct pp_check *check)
@@ -151,8 +155,9 @@ void pp_check_print(const struct pp_check *check, bool colours)
 		const struct pp_slip *slip = &check->slips[i];
 
 		start = colours ? title[slip->prevents ? 1 : 2] : "";
-		printf("%s%s:%s %s\n    %s\n", start, slip->name, end,
-		       slip->text, slip->advice);
+		printf("%s%s:%s ", start, slip->name, end);
+		pp_text_print(slip->text);
+		printf("\n    %s\n", slip->advice);
 	}
 }
 

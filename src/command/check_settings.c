@@ -134,14 +134,10 @@ static void add_patterns(struct patterns *patterns, char *line,
 static void read_patterns(const struct pp_check *check,
 			  struct patterns *patterns)
 {
-	char path[PATH_MAX + sizeof(check->settings.config)];
+	FILE *file = pp_check_open(check, check->settings.config);
 	char *line = NULL;
 	size_t size = 0;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "%s%s", check->root,
-		 check->settings.config);
-	file = fopen(path, "re");
 	if (file == NULL)
 		return;
 	while (getline(&line, &size, file) >= 0)

@@ -164,12 +164,19 @@ static int decode_bytes(int fd, const char *name, struct input *input)
 /* What is wrong with digits. */
 static int fail_digits(const char *text, const char *bad)
 {
+	char shown[9];
+
+	/* a terminal is not to obey them */
+	snprintf(shown, sizeof(shown), "%s", bad);
+	for (char *c = shown; *c != '\0'; c++)
+		if (*c < ' ' || *c >= 0x7f)
+			*c = '?';
 	if (*bad == '\0' || bad[1] == '\0')
 		return pp_complain(&pp_decode_command, "--hex: the last digit "
 				   "stands alone: it takes pairs of them");
-	return pp_complain(&pp_decode_command, "--hex: \"%.8s\", character %td,"
+	return pp_complain(&pp_decode_command, "--hex: \"%s\", character %td,"
 			   " is not valid: it takes pairs of hexadecimal "
-			   "digits", bad, bad - text + 1);
+			   "digits", shown, bad - text + 1);
 }
 
 static int decode_digits(int fd, const char *name, struct input *input)
@@ -187,6 +194,10 @@ static int decode_digits(int fd, const char *name, struct input *input)
 			return PP_EXIT_OWN;
 		length += (size_t)got;
 	}
+	if (strlen(text) < length)
+		return pp_complain(&pp_decode_command, "--hex: character %zu "
+				   "is a NUL byte: it takes pairs of "
+				   "hexadecimal digits", strlen(text) + 1);
 	bad = add_digits(input, text);
 	return bad != NULL ? fail_digits(text, bad) : tell_input(input);
 }

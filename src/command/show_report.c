@@ -4,6 +4,7 @@
 
 #include "command/json.h"
 #include "command/show.h"
+#include "command/text.h"
 
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -81,10 +82,7 @@ static void print_processes(const struct pp_show *show,
 			&show->processes[shown->holders[i]];
 
 		printf(" ");
-		/* it may call itself as it likes */
-		for (const char *c = process->name; *c != '\0'; c++)
-			putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?'
-								      : *c);
+		pp_text_print(process->name);
 		printf("[%d]", (int)process->pid);
 	}
 	if (shown->holder_count > NAMED_MAX)

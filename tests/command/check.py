@@ -204,6 +204,20 @@ if os.fork() == 0:
         self.assertRegex(done.stdout, "(?m)^  trusted +everyone can claim")
         self.assertNotIn("\033", done.stdout)
 
+    def test_what_a_terminal_would_obey(self):
+        """Whose process it is chooses many of the texts."""
+        path = os.path.join(os.fsencode(self.folder()), b"a\x1b[2J\xc2\x9bb")
+        os.symlink(os.path.realpath(fixture.probe("calls")), path)
+        calls = self.program(argv=[path], listens=False,
+                             CONFIG="/none\x1b]0;x\x07")
+        done = command("check", "-p", str(calls.pid))
+        self.assertIn("a?[2J?b (PID", done.stdout)
+        self.assertIn("/none?]0;x?", done.stdout)
+        told = command("check", "--json", "-p", str(calls.pid)).stdout
+        self.assertEqual(json.loads(told)["checked"][0]["name"],
+                         "a\x1b[2J\x9bb")
+        self.assertNotRegex(done.stdout + told, "[\0-\x09\x0b-\x1f\x7f-\x9f]")
+
     def on_terminal(self, **variables):
         fixture.need("script")
         calls = self.program(**SAFE)
@@ -318,6 +332,14 @@ class Settings(Case):
     def test_file_that_is_not_there(self):
         self.check(self.program(listens=False, CONFIG="/nonexistent"), 1,
                    "bad-file")
+
+    def test_file_that_does_not_end(self):
+        """Nor does what a program's own root directory has."""
+        fifo = os.path.join(self.folder(), "settings.conf")
+        os.mkfifo(fifo)
+        for path, *slips in (fifo,), ("/dev/zero", "file-writable"):
+            self.check(self.program(listens=False, CONFIG=path), 1,
+                       "bad-file", *slips)
 
     def test_version_0(self):
         self.check(self.program(VERSION=0, **SAFE), 1, "version-0")

@@ -224,6 +224,16 @@ class Input(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (125, ""))
             self.assertIn(f"proxyproto: decode: --hex: {told}", done.stderr)
 
+    def test_bytes_that_are_no_text(self):
+        """A terminal is not given what it would obey."""
+        for text, told in ((b"0d\x1b[2J\x9b", '"?[2J?", character 3,'),
+                           (b"0d0a\0 0d", "character 5 is a NUL byte")):
+            done = subprocess.run([PROXYPROTO, "decode", "--hex"], input=text,
+                                  env=fixture.environment(),
+                                  capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (125, b""))
+            self.assertIn(told.encode(), done.stderr)
+
     def test_fields_are_told_while_it_goes_on(self):
         with fixture.Program([PROXYPROTO, "decode"], fixture.environment(),
                              stdin=subprocess.PIPE) as program:

@@ -280,6 +280,17 @@ class Shown(Case):
             rf"192\.0\.2\.2:2222 +{process}\n\Z")
 
 
+    def test_what_a_terminal_would_obey(self):
+        """Each process chooses its name."""
+        path = os.path.join(os.fsencode(fixture.folder(self.addCleanup)),
+                            b"a\x1b[2J\xc2\x9b\x9bb")
+        os.symlink(os.path.realpath(fixture.probe("calls")), path)
+        calls = Calls(argv=[path])
+        self.addCleanup(calls.stop)
+        done = command("show", "-l", str(calls.listener().port))
+        self.assertIn("a?[2J??b[", done.stdout)
+
+
 class Secure(Case):
     """Notes of a set-user-ID program are keyed by a secret of its own."""
 
