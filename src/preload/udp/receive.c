@@ -4,6 +4,7 @@
 
 #include "preload/udp/receive.h"
 
+#include "connection/admission.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/udp/buffers.h"
@@ -92,6 +93,27 @@ static bool is_of_other(const struct pp_udp_call *call,
 	       pp_connected_stands(call->fd, call->word);
 }
 
+/*
+ * Is it of an IPv6 client that the program, on an IPv4 socket, is not to be told
+ * of or has no room for? Cut, the address would be read as some IPv4 one. (An
+ * answer with Simple Proxy Protocol must be to the client.)
+ */
+static bool is_unshown(const struct pp_udp_call *call,
+		       const struct msghdr *message,
+		       const struct pp_datagram *datagram)
+{
+	union pp_address shown = datagram->client;
+
+	if ((call->word & PP_UDP_INET6) ||
+	    datagram->edge.sa.sa_family != AF_UNSPEC)
+		return false;
+	if (pp_admission_shows_proxy(pp_configuration(), &shown, AF_INET))
+		return true;
+	pp_address_unmap(&shown);
+	return shown.sa.sa_family == AF_INET6 && message->msg_name != NULL &&
+	       message->msg_namelen < pp_address_length(&shown);
+}
+
 /* Remembers which way it came. False where it cannot be of its client. */
 static bool note_way(const struct pp_udp_call *call,
 		     const union pp_address *peer,
@@ -108,8 +130,8 @@ static bool note_way(const struct pp_udp_call *call,
 }
 
 bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
-		  const uint8_t *bytes, size_t size,
-		  struct pp_datagram *datagram)
+		  const struct msghdr *message, const uint8_t *bytes,
+		  size_t size, struct pp_datagram *datagram)
 {
 	const struct pp_settings *settings = pp_configuration();
 	bool good = pp_datagram_judge(settings, peer, bytes, size, datagram);
@@ -117,6 +139,10 @@ bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 	if (good && is_of_other(call, datagram)) {
 		datagram->reason = "the socket is connected to another client";
 		good = false;
+	}
+	if (good && is_unshown(call, message, datagram)) {
+		datagram->reason = "an IPv6 client on an IPv4 socket";
+		datagram->client.sa.sa_family = AF_UNSPEC;
 	}
 	if (good && !note_way(call, peer, datagram)) {
 		datagram->reason = "its client is another proxy's own address";
@@ -221,7 +247,7 @@ static enum look look_for_datagram(const struct pp_udp_call *call,
 
 	if (got < 0)
 		return LOOK_FAILED;
-	if (!pp_udp_judge(call, peer, buffer, (size_t)got, &datagram))
+	if (!pp_udp_judge(call, peer, message, buffer, (size_t)got, &datagram))
 		return LOOK_DROPPED;
 	pp_address_on_socket(&shown,
 			     datagram.client.sa.sa_family != AF_UNSPEC

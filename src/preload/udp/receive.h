@@ -52,10 +52,13 @@ int pp_udp_flags(void);
 enum pp_udp_surprise { PP_UDP_ERROR, PP_UDP_NO_SOCKET, PP_UDP_AGAIN };
 enum pp_udp_surprise pp_udp_surprise(int fd, int flags);
 
-/* Judges a datagram; remembers its client, and in debug mode tells of it. */
+/*
+ * Judges a datagram for the program's message; remembers its client, and in debug
+ * mode tells of it.
+ */
 bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
-		  const uint8_t *bytes, size_t size,
-		  struct pp_datagram *datagram);
+		  const struct msghdr *message, const uint8_t *bytes,
+		  size_t size, struct pp_datagram *datagram);
 
 /*
  * Writes a datagram's payload and sender into a message, as the kernel would.

@@ -110,7 +110,8 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = many->messages[i].msg_len;
 
-		if (pp_udp_judge(batch->call, &many->peers[i], many->bytes[i],
+		if (pp_udp_judge(batch->call, &many->peers[i],
+				 &batch->messages[good].msg_hdr, many->bytes[i],
 				 size, &datagram))
 			deliver_one(batch, i, good++, &datagram,
 				    size - datagram.header);
