@@ -6,6 +6,7 @@ sends for them, with a header that states the clients' own addresses. What each
 call returns, every length, flag and byte must be the same.
 """
 import random
+import re
 import socket
 import unittest
 
@@ -333,9 +334,40 @@ class Emptied(unittest.TestCase):
                     for datagram in rest:
                         shapes.send(proxy, datagram)
                     line = shapes.ask(call(way))
-                    self.assertNotIn("errno=11", line)
-                    self.assertTrue(line.endswith(
-                        "bytes=5:68656c6c6f" if rest else "bytes=0:"), line)
+                    self.assertIn(expected, line)
+                    self.assertTrue(line.endswith("bytes=0:"), line)
+                    for _ in rest:
+                        self.assertTrue(shapes.ask(call(way)).endswith(
+                            "bytes=5:68656c6c6f"))
+                    self.assertIn("ready: 0", shapes.ask("ready"))
+
+    def test_shown_and_taken_in_another_way(self):
+        """What is behind the one that it was shown stays there."""
+        for show in WITH_FLAGS:
+            for take in EVERY_WAY:
+                with self.subTest(show=show, take=take), \
+                        Shapes() as shapes, sender() as proxy:
+                    for bad in (fixture.V2_SIGNATURE,
+                                fixture.V2_SIGNATURE + b"!"):
+                        shapes.send(proxy, bad)
+                        shapes.ask(call(show, flags=PEEK))
+                        shapes.send(proxy, udp() + b"hello")
+                        self.assertTrue(shapes.ask(call(take)).endswith(
+                            "bytes=0:"))
+                        self.assertTrue(shapes.ask(call(take)).endswith(
+                            "bytes=5:68656c6c6f"))
+
+    def test_shown_many_taken(self):
+        """The first emptied, those behind it as they are."""
+        with Shapes() as shapes, sender() as proxy:
+            shapes.send(proxy, fixture.V2_SIGNATURE)
+            shapes.ask(call("recvfrom", flags=PEEK))
+            for payload in b"1", b"2":
+                shapes.send(proxy, udp() + payload)
+            line = shapes.ask(call("recvmmsg", count=3))
+            self.assertIn("result=3", line)
+            self.assertEqual(re.findall(" len=([0-9]+)", line),
+                             ["0", "1", "1"])
 
     def test_many_in_a_row(self):
         """A flood does not hold the program up, nor is it told of nothing."""

@@ -194,6 +194,12 @@ void pp_udp_discard(int fd)
 	errno = error;
 }
 
+void pp_udp_show_emptied(const struct pp_udp_call *call, bool shown)
+{
+	pp_udp_set_flags(call->fd, call->word, PP_UDP_EMPTIED,
+			 shown ? PP_UDP_EMPTIED : 0);
+}
+
 bool pp_udp_blocks(const struct pp_udp_call *call)
 {
 	int error = errno;
@@ -293,6 +299,8 @@ static bool receive_into(const struct pp_udp_call *call,
 						   control, buffer, &peer,
 						   result);
 
+		if (look != LOOK_FAILED && pp_udp_takes_emptied(call))
+			pp_udp_show_emptied(call, false);
 		if (look == LOOK_DONE)
 			return true;
 		if (look == LOOK_FAILED) {
@@ -315,13 +323,15 @@ static bool receive_into(const struct pp_udp_call *call,
 		}
 		if ((flags & MSG_PEEK) && pp_udp_blocks(call)) {
 			/* left there: the call that takes it must not wait */
+			pp_udp_show_emptied(call, true);
 			*result = end_dropped(call, message, &peer, true);
 			return true;
 		}
 		if (flags & MSG_PEEK)
 			pp_udp_discard(call->fd);
 		flags |= MSG_DONTWAIT;
-		if (++dropped == PP_UDP_DROPS) {
+		if (++dropped == PP_UDP_DROPS ||
+		    pp_udp_takes_emptied(call)) {
 			*result = end_dropped(call, message, &peer, true);
 			return true;
 		}

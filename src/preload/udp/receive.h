@@ -6,6 +6,7 @@
 #include "preload/mmsg32.h"
 #include "preload/real.h"
 #include "preload/udp/datagram.h"
+#include "preload/udp/sockets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,6 +68,19 @@ bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
  */
 size_t pp_udp_deliver(struct msghdr *message, const union pp_address *sender,
 		      const uint8_t *payload, size_t size);
+
+/*
+ * A program was shown a datagram that is to be dropped, emptied. It takes what
+ * it was shown by its next call, which must not take another one: that also has
+ * it emptied. Who has taken it says false.
+ */
+void pp_udp_show_emptied(const struct pp_udp_call *call, bool shown);
+
+/* Is the next datagram, where it is to be dropped, to be taken emptied? */
+static inline bool pp_udp_takes_emptied(const struct pp_udp_call *call)
+{
+	return (call->word & PP_UDP_EMPTIED) && !(call->flags & MSG_PEEK);
+}
 
 /* Takes off the queue what was shown and is not to be handed over. */
 void pp_udp_discard(int fd);

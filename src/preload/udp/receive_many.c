@@ -97,6 +97,8 @@ static void deliver_one(const struct batch *batch, unsigned i, unsigned n,
 								: copied);
 }
 
+static const struct pp_datagram nothing = { .client.sa.sa_family = AF_UNSPEC };
+
 /*
  * Delivers those of count that are good; returns how many. Where they are only
  * shown, all are the same one.
@@ -107,6 +109,8 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 	struct pp_datagram datagram;
 	unsigned good = 0;
 
+	if (pp_udp_takes_emptied(batch->call))
+		pp_udp_show_emptied(batch->call, false);
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = many->messages[i].msg_len;
 
@@ -115,6 +119,8 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 				 size, &datagram))
 			deliver_one(batch, i, good++, &datagram,
 				    size - datagram.header);
+		else if (i == 0 && pp_udp_takes_emptied(batch->call))
+			deliver_one(batch, i, good++, &nothing, 0);
 		else if (batch->flags & MSG_PEEK)
 			break;
 	}
@@ -124,10 +130,6 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 /* The last that was dropped, emptied; see end_dropped of receive.c. */
 static int deliver_emptied(const struct batch *batch, unsigned last)
 {
-	static const struct pp_datagram nothing = {
-		.client.sa.sa_family = AF_UNSPEC
-	};
-
 	deliver_one(batch, last, 0, &nothing, 0);
 	return 1;
 }
@@ -171,6 +173,7 @@ static bool receive_batch(const struct batch *batch, int *result,
 		if (batch->flags & MSG_PEEK) {
 			got = 1;
 			if (pp_udp_blocks(batch->call)) {
+				pp_udp_show_emptied(batch->call, true);
 				*result = deliver_emptied(batch, 0);
 				return true;
 			}

@@ -87,7 +87,7 @@ void pp_udp_set_flags(int fd, uint64_t word, uint64_t mask, uint64_t flags)
 	if (at == NULL)
 		return;
 	before = atomic_load_explicit(at, memory_order_relaxed);
-	while (((before ^ word) & ~mask) == 0 &&
+	while (((before ^ word) & ~(mask | PP_UDP_EMPTIED)) == 0 &&
 	       !atomic_compare_exchange_weak(at, &before,
 					     (before & ~mask) | flags))
 		;

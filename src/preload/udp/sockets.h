@@ -26,6 +26,7 @@ enum pp_udp_kind {
 #define PP_UDP_KIND UINT64_C(3)
 #define PP_UDP_INET6 UINT64_C(4)	/* served: of AF_INET6 */
 #define PP_UDP_CONNECTED UINT64_C(8)	/* served: to a client; connected.h */
+#define PP_UDP_EMPTIED UINT64_C(16)	/* served: see pp_udp_show_emptied */
 
 #define PP_UDP_CHUNK 1024
 #define PP_UDP_CHUNKS 1024
