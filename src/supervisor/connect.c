@@ -19,8 +19,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -128,6 +130,7 @@ static bool is_deferred(int fd)
 static void connect_slowly(struct outgoing *outgoing)
 {
 	const struct pp_send_way way = way_of(outgoing->settings);
+	const pid_t supervisor = getpid();
 	int result = 0, error = 0;
 
 	switch (fork()) {
@@ -135,6 +138,10 @@ static void connect_slowly(struct outgoing *outgoing)
 		pp_answer(outgoing->call, -errno);
 		return;
 	case 0:
+		/* of all that the header is for, nothing is left then */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != supervisor)
+			_exit(0);
 		break;
 	default:
 		return;

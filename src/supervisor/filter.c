@@ -16,6 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Since Linux 5.19: who has been heard is interrupted by what kills it alone. */
+#define WAIT_KILLABLE_RECV (1ul << 5)
+
 /* One call on one architecture. */
 struct number {
 	uint32_t number;
@@ -152,6 +155,15 @@ static bool has_admin(void)
 	       (data[0].effective & (1u << CAP_SYS_ADMIN)) != 0;
 }
 
+/* Without SPEC_ALLOW older kernels make the program slower. */
+static long set_filter(const struct sock_fprog *filter, unsigned long flags)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		       SECCOMP_FILTER_FLAG_NEW_LISTENER |
+			       SECCOMP_FILTER_FLAG_SPEC_ALLOW | flags,
+		       filter);
+}
+
 int pp_filter_set(bool connect)
 {
 	struct program program = { .length = 0 };
@@ -167,11 +179,13 @@ int pp_filter_set(bool connect)
 	filter.len = program.length;
 	if (!has_admin() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -errno;
-	/* without SPEC_ALLOW older kernels make the program slower */
-	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		     SECCOMP_FILTER_FLAG_NEW_LISTENER |
-			     SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-		     &filter);
+	/*
+	 * A connect that a signal interrupts while its header is under way would
+	 * let data overtake that. An accept is to be interrupted.
+	 */
+	fd = set_filter(&filter, connect ? WAIT_KILLABLE_RECV : 0);
+	if (fd < 0 && errno == EINVAL && connect)
+		fd = set_filter(&filter, 0);
 	return fd < 0 ? -errno : (int)fd;
 }
 

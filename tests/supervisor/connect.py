@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Clients that cannot be preloaded: proxyproto connect --how=supervise."""
 import os
+import signal
 import socket
 import sys
 import unittest
 
 import fixture
-from fixture import v1, v2
+from fixture import forbidding, v1, v2
 
 SCRIPT = """
 import errno, select, socket, sys
@@ -20,7 +21,7 @@ def say(client):
 
 
 class Connect(unittest.TestCase):
-    def begin(self, script, host="127.0.0.1", **settings):
+    def begin(self, script, host="127.0.0.1", prefix=(), **settings):
         """The first connection that a client makes: all that it sends."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, 0), family=family)
@@ -28,8 +29,8 @@ class Connect(unittest.TestCase):
         listener.settimeout(fixture.PATIENCE)
         self.port = listener.getsockname()[1]
         program = fixture.Program(
-            [fixture.COMMAND, "connect", "--how=supervise", sys.executable,
-             "-c", SCRIPT + script, str(self.port)],
+            [*prefix, fixture.COMMAND, "connect", "--how=supervise",
+             sys.executable, "-c", SCRIPT + script, str(self.port)],
             fixture.environment(**settings))
         self.addCleanup(program.stop)
         connection, _ = listener.accept()
@@ -86,6 +87,53 @@ client.setblocking(True)
 say(client)
 """, ADDR="192.0.2.7", PORT=7, SPLIT=5, DELAY=0.01)
             self.assertEqual(data, self.header() + b"data")
+
+    # Signals come while the header is under way.
+    INTERRUPTED = """
+import ctypes, signal
+signal.signal(signal.SIGALRM, lambda *_: print("signal", flush=True))
+ctypes.CDLL(None).siginterrupt(signal.SIGALRM, {interrupts})
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+client = socket.socket()
+client.connect(("127.0.0.1", port))
+client.sendall(b"data")
+signal.setitimer(signal.ITIMER_REAL, 0)
+say(client)
+"""
+
+    def test_interrupted(self):
+        """No data overtakes the header, whether connect is restarted or not."""
+        for interrupts in 0, 1:
+            data = self.begin(self.INTERRUPTED.format(interrupts=interrupts),
+                              ADDR="192.0.2.7", PORT=7, SPLIT=5, DELAY=0.05)
+            self.assertEqual(data, self.header() + b"datadata")
+
+    def test_older_kernel(self):
+        """Before Linux 5.19 the filter has not all of its flags."""
+        data = self.begin("""
+client = socket.create_connection(("127.0.0.1", port))
+say(client)
+""", ADDR="192.0.2.7", PORT=7,
+                          prefix=forbidding.prefix("seccomp:1:0x2c=EINVAL"))
+        self.assertEqual(data, self.header() + b"data")
+
+    def test_killed(self):
+        """What kills a process does so, whatever it waits for."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            program = fixture.Program(
+                [fixture.COMMAND, "connect", "--how=supervise", sys.executable,
+                 "-c", SCRIPT + """
+socket.create_connection(("127.0.0.1", port))
+""", str(port)], fixture.environment(ADDR="192.0.2.7", SPLIT=1, DELAY=1000))
+            self.addCleanup(program.stop)
+            with listener.accept()[0] as client:
+                self.assertEqual(client.recv(1), b"\r")
+                program.process.terminate()
+                self.assertEqual(program.wait(), -signal.SIGTERM)
+                # nor does anything of ours go on with it
+                client.settimeout(fixture.PATIENCE)
+                self.assertEqual(fixture.read_all(client), b"")
 
     def test_refused(self):
         data = self.begin("""
