@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How long true takes to start and end under each of some libraries, in turns.
+ * How long true takes to start and end under each of some libraries, up to 16,
+ * in turns.
  *
  *	start COUNT LIBRARY...		"-" for none
  *
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+
+#define MOST 16
 
 static double start(const char *library)
 {
@@ -37,13 +40,20 @@ static double start(const char *library)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
+	if (argc < 3 || argc > 2 + MOST) {
 		fprintf(stderr, "usage: start COUNT LIBRARY...\n");
 		return 2;
 	}
+	const int libraries = argc - 2;
+	double took[MOST];
+
 	for (int i = 0; i < atoi(argv[1]); i++) {
-		for (int j = 2; j < argc; j++)
-			printf("%.1f ", start(argv[j]));
+		/* who comes first, and behind whom, is another each turn */
+		for (int j = 0; j < libraries; j++)
+			took[(i + j) % libraries] =
+				start(argv[2 + (i + j) % libraries]);
+		for (int j = 0; j < libraries; j++)
+			printf("%.1f ", took[j]);
 		puts("");
 	}
 	return 0;

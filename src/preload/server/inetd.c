@@ -13,6 +13,7 @@
 #include "preload/configuration.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,9 +130,12 @@ static bool has_listen_fds(void)
 {
 	const char *pid = secure_getenv("LISTEN_PID");
 	const char *count = secure_getenv("LISTEN_FDS");
+	unsigned number, process;
 
-	return pid != NULL && count != NULL && atol(pid) == getpid() &&
-	       atoi(count) > 0;
+	return pid != NULL && count != NULL &&
+	       pp_number(pid, strlen(pid), INT_MAX, &process) &&
+	       pp_number(count, strlen(count), INT_MAX, &number) &&
+	       process == (unsigned)getpid() && number > 0;
 }
 
 /*
