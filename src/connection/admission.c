@@ -79,17 +79,6 @@ struct pp_decision pp_admission_judge(const struct pp_settings *settings,
 		settings, receive, pp_receive_try(receive, false, peeked));
 }
 
-bool pp_admission_shows_proxy(const struct pp_settings *settings,
-			      const union pp_address *client, int family)
-{
-	union pp_address shown;
-
-	if (family != AF_INET || !settings->ipv4_alone)
-		return false;
-	pp_address_on_socket(&shown, client, family);
-	return shown.sa.sa_family == AF_INET6;
-}
-
 void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 {
 	int error = errno, seconds = 0;

@@ -51,13 +51,6 @@ pp_admission_judge_received(const struct pp_settings *settings,
 			    enum pp_received received);
 
 /*
- * Is the client shown as the proxy on a socket of that family? With
- * IPV6_ON_IPV4=proxy one of IPv6 is on AF_INET, and so is its destination.
- */
-bool pp_admission_shows_proxy(const struct pp_settings *settings,
-			      const union pp_address *client, int family);
-
-/*
  * Lets the kernel keep a silent client to itself for a second. Only where all
  * clients are expected to speak first, and where the program has not decided.
  */

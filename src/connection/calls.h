@@ -27,6 +27,7 @@ struct pp_calls {
 			 struct epoll_event *event);
 	int (*epoll_wait)(int epoll, struct epoll_event *events, int count,
 			  int timeout);
+	int (*getpeername)(int fd, struct sockaddr *address, socklen_t *length);
 	int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
 	int (*getsockopt)(int fd, int level, int name, void *value,
 			  socklen_t *length);

@@ -4,13 +4,12 @@
 
 #include "supervisor/names.h"
 
-#include "connection/admission.h"
-#include "connection/note.h"
+#include "connection/names.h"
+#include "connection/socket_kind.h"
 #include "supervisor/memory.h"
 #include "supervisor/notifications.h"
 #include "supervisor/tracee.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 /*
@@ -29,39 +28,6 @@ static const struct pp_settings *usable_settings(struct pp_tracee *process,
 }
 
 /*
- * The note on a socket that counts, and the socket's family: of a client stated
- * by a trusted peer, or where the kernel names none, of what it said before a
- * reset.
- */
-static bool find_note(const struct pp_call *call, int fd,
-		      const struct pp_settings *settings, int *family,
-		      struct pp_note *note)
-{
-	struct pp_note_bytes bytes;
-	union pp_address kernel;
-	socklen_t length = sizeof(kernel);
-	bool named;
-
-	if (!pp_note_fetch(fd, &bytes))
-		return false;
-	named = getpeername(fd, &kernel.sa, &length) == 0;
-	if (named ? !pp_networks_have(&settings->trusted, &kernel)
-		  : errno != ENOTCONN)
-		return false;
-	if (named && call->name == PP_CALL_GETSOCKNAME &&
-	    settings->own_destination)
-		return false;
-	if (!pp_note_parse(&bytes, named ? &kernel : NULL, note) ||
-	    note->kind == PP_NOTE_EXAMINED)
-		return false;
-	length = sizeof(kernel);
-	if (!named && getsockname(fd, &kernel.sa, &length) != 0)
-		return false;
-	*family = kernel.sa.sa_family;
-	return true;
-}
-
-/*
  * The answer to a call about fd; false where the kernel has it. One of another
  * family than the socket's is told only where there is room for it.
  */
@@ -69,21 +35,21 @@ static bool find_name(const struct pp_call *call, int fd,
 		      const struct pp_settings *settings,
 		      const struct pp_memory_name *to, union pp_address *name)
 {
-	const union pp_address *stated;
+	union pp_address kernel;
 	struct pp_note note;
+	socklen_t room;
 	int family;
 
-	if (!find_note(call, fd, settings, &family, &note))
+	if (to->room < 0 || !pp_names_read_note(settings, fd, &kernel, &note))
 		return false;
-	stated = call->name == PP_CALL_GETPEERNAME ? &note.source
-						   : &note.destination;
-	if (!pp_family_is_internet(stated->sa.sa_family) || to->room < 0)
-		return false;
-	if (pp_admission_shows_proxy(settings, &note.source, family))
-		return false;
-	pp_address_on_socket(name, stated, family);
-	return name->sa.sa_family == family ||
-	       (socklen_t)to->room >= pp_address_length(name);
+	family = kernel.sa.sa_family != AF_UNSPEC
+			 ? kernel.sa.sa_family
+			 : pp_socket_option(fd, SO_DOMAIN);
+	room = (socklen_t)to->room;
+	if (call->name == PP_CALL_GETPEERNAME)
+		return pp_names_show_client(settings, &note.source, family,
+					    &room, name);
+	return pp_names_show_destination(settings, &note, family, &room, name);
 }
 
 void pp_get_name(const struct pp_call *call)

@@ -30,6 +30,7 @@ const struct pp_calls pp_calls = {
 	.epoll_create1 = epoll_create1,
 	.epoll_ctl = epoll_ctl,
 	.epoll_wait = epoll_wait,
+	.getpeername = getpeername,
 	.getsockname = getsockname,
 	.getsockopt = getsockopt,
 	.ppoll = ppoll,

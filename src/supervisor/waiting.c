@@ -5,7 +5,7 @@
 #include "supervisor/waiting.h"
 
 #include "connection/admission.h"
-#include "connection/note.h"
+#include "connection/names.h"
 #include "connection/report.h"
 #include "connection/reset.h"
 #include "supervisor/pending.h"
@@ -60,7 +60,6 @@ void pp_waiting_close(struct pp_waiting *waiting)
 void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 {
 	const struct pp_header *header = &waiting->receive.header;
-	int family = waiting->proxy.sa.sa_family;
 
 	waiting->name = waiting->proxy;
 	if (waiting->decision.admission != PP_ADMIT_HEADER)
@@ -71,10 +70,8 @@ void pp_waiting_admit(struct pp_waiting *waiting, const uint8_t *peeked)
 		pp_report_outcome(&waiting->rules->settings, "accept",
 				  waiting->receive.fd, &waiting->proxy, "not remembered",
 				  "its socket takes no note");
-	if (header->source.sa.sa_family != AF_UNSPEC &&
-	    !pp_admission_shows_proxy(&waiting->rules->settings,
-				      &header->source, family))
-		pp_address_on_socket(&waiting->name, &header->source, family);
+	pp_names_show_client(&waiting->rules->settings, &header->source,
+			     waiting->proxy.sa.sa_family, NULL, &waiting->name);
 }
 
 /*

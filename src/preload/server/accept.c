@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the hooks of accept do: accept a connection, judge it (admission.h), take
- * its header off and leave a note of its client on the socket (note.h). What
- * becomes of one that is not handed over is in turned_away.c.
+ * What the hooks of accept do, in the order in which a connection comes by:
+ * accept it from the kernel (wait.c), judge it (connection/admission.c) and take
+ * its header off (connection/receive.c), leave a note of its client on the socket
+ * (connection/note.c). What becomes of one that is not handed over is in
+ * turned_away.c.
  */
 #include <config.h>
 
@@ -152,10 +154,8 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 	case PP_ADMIT_HEADER:
 		pp_accept_header("accept", arrival->fd, &arrival->proxy,
 				 receive, peeked);
-		if (receive->header.source.sa.sa_family != AF_UNSPEC)
-			pp_name_show(&arrival->name, &receive->header.source,
-				     call->address == NULL ? NULL
-							   : call->length);
+		pp_name_show(&arrival->name, &receive->header.source,
+			     call->address == NULL ? NULL : call->length);
 		break;
 	case PP_ADMIT_OTHER_PORT:
 		break;

@@ -39,6 +39,7 @@ const struct pp_calls pp_calls = {
 	.epoll_create1 = real_epoll_create1,
 	.epoll_ctl = real_epoll_ctl,
 	.epoll_wait = epoll_wait,
+	.getpeername = real_getpeername,
 	.getsockname = real_getsockname,
 	.getsockopt = getsockopt,
 	.ppoll = real_ppoll,

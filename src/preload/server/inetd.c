@@ -7,7 +7,7 @@
 #include "connection/admission.h"
 #include "connection/calls.h"
 #include "connection/clock.h"
-#include "connection/note.h"
+#include "connection/names.h"
 #include "connection/report.h"
 #include "connection/socket_kind.h"
 #include "preload/configuration.h"

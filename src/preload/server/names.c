@@ -5,9 +5,8 @@
 #include "preload/server/names.h"
 
 #include "api/proxyproto.h"
-#include "connection/admission.h"
 #include "connection/calls.h"
-#include "connection/note.h"
+#include "connection/names.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
 #include "preload/server/kept.h"
@@ -15,51 +14,36 @@
 #include <errno.h>
 #include <string.h>
 
-void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
+/* Puts an internet address in place of the kernel's. */
+static void set_name(struct pp_kernel_name *name,
+		     const union pp_address *address)
+{
+	name->length = pp_address_length(address);
+	memcpy(&name->storage, address, name->length);
+}
+
+void pp_name_show(struct pp_kernel_name *name, const union pp_address *client,
 		  const socklen_t *room)
 {
-	sa_family_t family = name->sa.sa_family;
 	union pp_address shown;
 
-	pp_address_on_socket(&shown, stated, family);
-	if (pp_admission_shows_proxy(pp_configuration(), stated, family))
-		return;
-	if (shown.sa.sa_family != family && room != NULL &&
-	    *room < pp_address_length(&shown))
-		return;
-	name->length = pp_address_length(&shown);
-	memcpy(&name->storage, &shown, name->length);
+	if (pp_names_show_client(pp_configuration(), client,
+				 name->sa.sa_family, room, &shown))
+		set_name(name, &shown);
 }
 
 static struct pp_kept kept;
 
-/* Do the settings, as far as they are read, let this peer state a client? */
-static bool is_trusted(const union pp_address *kernel)
-{
-	return pp_family_is_internet(kernel->sa.sa_family) && pp_is_usable() &&
-	       pp_networks_have(&pp_configuration()->trusted, kernel);
-}
-
-bool pp_kernel_peer(int fd, union pp_address *peer)
-{
-	socklen_t length = sizeof(*peer);
-
-	peer->sa.sa_family = AF_UNSPEC;
-	return real_getpeername(fd, &peer->sa, &length) == 0;
-}
-
 /*
- * The note on fd, whose peer the kernel names so; NULL where it names none,
- * perhaps because the connection was reset on behalf of its client
- * (connection/reset.h). Then TRUSTED has no say: it is of an address that the
- * kernel named, and one outside may be why it was reset.
+ * The note on fd, whose peer the kernel names so, or NULL where it names none;
+ * if it counts by the settings, as far as they are read.
  */
 static bool read_note(int fd, const union pp_address *kernel,
 		      struct pp_note *note)
 {
 	struct pp_note_bytes bytes;
 
-	return (kernel == NULL || is_trusted(kernel)) &&
+	return pp_is_usable() && pp_names_trust(pp_configuration(), kernel) &&
 	       pp_note_fetch(fd, &bytes) && pp_note_parse(&bytes, kernel, note);
 }
 
@@ -93,8 +77,7 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	named = get_name(real_getpeername, fd, &name);
 	if (!named && errno != ENOTCONN)
 		return -1;
-	found = read_note(fd, named ? &name.address : NULL, &note) &&
-		note.kind != PP_NOTE_EXAMINED;
+	found = read_note(fd, named ? &name.address : NULL, &note);
 	if (!named && !(found && get_name(real_getsockname, fd, &name))) {
 		errno = ENOTCONN;
 		return -1;
@@ -105,36 +88,12 @@ PP_EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
 	return copy_out(&name, address, length);
 }
 
-/*
- * Where a connection of a socket of that family was made to, by its note: what
- * a header states, unless DESTINATION=socket; and with either what the kernel
- * said before a reset. The kernel's peer is asked for only where there is one.
- */
-static bool get_destination(int fd, int family, union pp_address *destination)
-{
-	struct pp_note_bytes bytes;
-	union pp_address kernel;
-	struct pp_note note;
-	bool named;
-
-	if (!pp_note_fetch(fd, &bytes))
-		return false;
-	named = pp_kernel_peer(fd, &kernel);
-	if (named ? pp_configuration()->own_destination || !is_trusted(&kernel)
-		  : errno != ENOTCONN)
-		return false;
-	if (!pp_note_parse(&bytes, named ? &kernel : NULL, &note))
-		return false;
-	*destination = note.destination;
-	return pp_family_is_internet(destination->sa.sa_family) &&
-	       !pp_admission_shows_proxy(pp_configuration(), &note.source,
-					 family);
-}
-
 PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
-	union pp_address destination;
+	const struct pp_settings *settings = pp_configuration();
 	struct pp_kernel_name name;
+	union pp_address shown;
+	struct pp_note note;
 	int error = errno;
 
 	if (!pp_is_usable() || address == NULL || length == NULL)
@@ -142,8 +101,10 @@ PP_EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	if (!get_name(real_getsockname, fd, &name))
 		return -1;
 	if (pp_family_is_internet(name.sa.sa_family) &&
-	    get_destination(fd, name.sa.sa_family, &destination))
-		pp_name_show(&name, &destination, length);
+	    pp_names_read_note(settings, fd, &shown, &note) &&
+	    pp_names_show_destination(settings, &note, name.sa.sa_family,
+				      length, &shown))
+		set_name(&name, &shown);
 	errno = error;
 	return copy_out(&name, address, length);
 }

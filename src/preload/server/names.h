@@ -22,19 +22,10 @@ struct pp_kernel_name {
 };
 
 /*
- * The peer of an internet socket as the kernel names it; of others the family
- * alone. False with errno set where it names none.
+ * Puts the client in place of the kernel's name of a socket's peer, unless that
+ * stays: see pp_names_show_client. Signal-safe.
  */
-bool pp_kernel_peer(int fd, union pp_address *peer);
-
-/*
- * Puts in place of the kernel's name of a socket's end the stated one, as the
- * kernel would have told it. An IPv6 address on an AF_INET socket needs more
- * room than such a socket's programs have: cut, it would be read as some IPv4
- * address. Where it does not fit, which *room tells, or IPV6_ON_IPV4=proxy,
- * the kernel's name stays. Signal-safe.
- */
-void pp_name_show(struct pp_kernel_name *name, const union pp_address *stated,
+void pp_name_show(struct pp_kernel_name *name, const union pp_address *client,
 		  const socklen_t *room);
 
 /* Did the program ask for headers to be kept? One load. */

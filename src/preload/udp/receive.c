@@ -4,7 +4,7 @@
 
 #include "preload/udp/receive.h"
 
-#include "connection/admission.h"
+#include "connection/names.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/udp/buffers.h"
@@ -102,16 +102,15 @@ static bool is_unshown(const struct pp_udp_call *call,
 		       const struct msghdr *message,
 		       const struct pp_datagram *datagram)
 {
-	union pp_address shown = datagram->client;
+	const socklen_t *room =
+		message->msg_name != NULL ? &message->msg_namelen : NULL;
+	union pp_address shown;
 
-	if ((call->word & PP_UDP_INET6) ||
-	    datagram->edge.sa.sa_family != AF_UNSPEC)
-		return false;
-	if (pp_admission_shows_proxy(pp_configuration(), &shown, AF_INET))
-		return true;
-	pp_address_unmap(&shown);
-	return shown.sa.sa_family == AF_INET6 && message->msg_name != NULL &&
-	       message->msg_namelen < pp_address_length(&shown);
+	return datagram->client.sa.sa_family != AF_UNSPEC &&
+	       !(call->word & PP_UDP_INET6) &&
+	       datagram->edge.sa.sa_family == AF_UNSPEC &&
+	       !pp_names_show_client(pp_configuration(), &datagram->client,
+				     AF_INET, room, &shown);
 }
 
 /* Remembers which way it came. False where it cannot be of its client. */
