@@ -6,19 +6,11 @@
 #ifndef PP_SUPERVISOR_FILTER_H
 #define PP_SUPERVISOR_FILTER_H
 
+#include "supervisor/filter_program.h"
+
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum pp_call_name {
-	PP_CALL_NONE,
-	PP_CALL_ACCEPT,
-	PP_CALL_ACCEPT4,
-	PP_CALL_LISTEN,
-	PP_CALL_GETPEERNAME,
-	PP_CALL_GETSOCKNAME,
-	PP_CALL_CONNECT,
-};
 
 /* One call of a thread that waits for our answer. */
 struct pp_call {

@@ -13,6 +13,8 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/note.c \
 	tests/unit/destinations.c \
 	tests/unit/endpoints.c \
+	src/supervisor/filter_program.c \
+	tests/unit/filter.c \
 	tests/unit/header.c \
 	tests/unit/header_format.c \
 	tests/unit/header_v1.c \
