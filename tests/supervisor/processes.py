@@ -372,25 +372,36 @@ serve(listener)
         self.wait_gone(pid)
         self.wait_gone(supervisor)
 
-    def test_exec(self):
-        """The settings are those of the program that was executed last."""
-        program, port = self.run_server("""
+    def run_exec(self, change, **settings):
+        """A server that accepts once, and then executes another one."""
+        return self.run_server(f"""
 listener = listen()
 serve(listener, 1)
 os.set_inheritable(listener.fileno(), True)
-os.environ["LIBPROXYPROTO_VERSION"] = "0"
+{change}
 os.execv(sys.executable, [sys.executable, "-c", '''
 import os, socket, sys
 listener = socket.socket(fileno=int(sys.argv[1]))
 while True:
     client, peer = listener.accept()
     client.sendall(("%s %d %d" % (*peer, os.getpid())).encode())
+    client.shutdown(socket.SHUT_WR)
     client.recv(1000)
     client.close()
 ''', str(listener.fileno())])
-""")
+""", **settings)[1]
+
+    def test_exec(self):
+        """The settings are those of the program that was executed last."""
+        port = self.run_exec('os.environ["LIBPROXYPROTO_VERSION"] = "0"')
         self.assert_served(port)
         self.assertEqual(self.ask(port)[0], "127.0.0.1")
+
+    def test_exec_to_be_served(self):
+        port = self.run_exec('os.environ["LIBPROXYPROTO_VERSION"] = "1"',
+                             VERSION=0)
+        self.assertEqual(self.ask(port)[0], "127.0.0.1")
+        self.assert_served(port)
 
     def test_processes(self):
         """Children that share a listener, as they come and go."""
