@@ -121,7 +121,10 @@ static void front_ended(struct pp_event *event, uint32_t events)
 		kill(command_pid, SIGKILL);
 }
 
-/* Of descriptors we may have as many as the kernel allows. */
+/*
+ * Of descriptors we may have as many as the kernel allows; a quarter is for all
+ * but connections that wait: two of a process, one of a listener.
+ */
 static void raise_limit(void)
 {
 	struct rlimit limit;
@@ -130,7 +133,7 @@ static void raise_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	pp_waiting_begin((size_t)(limit.rlim_cur / 4));
+	pp_waiting_begin((size_t)(limit.rlim_cur / 4 * 3));
 }
 
 /* Nobody would end what we watch if we died, too. */
