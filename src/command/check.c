@@ -21,6 +21,7 @@ struct request {
 	unsigned port;
 	char **command;
 	const char *how;	/* as COMMAND would be run, or NULL */
+	bool datagrams;		/* of COMMAND, too */
 	bool has_settings;	/* which are COMMAND's */
 	bool json, colours;
 	/* what became of it */
@@ -86,6 +87,7 @@ static int check_command(struct request *request)
 						    request->how);
 
 	if (error == 0) {
+		check->datagrams = request->datagrams;
 		finish_check(request, check);
 		return 0;
 	}
@@ -108,7 +110,7 @@ static bool is_other_descriptor(int fd, const char *link, void *context)
 		pp_rows_find(search->rows, pp_socket_number(link));
 
 	(void)fd;
-	search->is_found = row != NULL && row->state == TCP_LISTEN &&
+	search->is_found = row != NULL && pp_row_is_open(row) &&
 			   ntohs(pp_address_port(&row->local)) == search->port;
 	return !search->is_found;
 }
@@ -171,6 +173,7 @@ static const struct pp_option check_options[] = {
 	{ "json", 0, NULL, "for programs; proxyproto(1) says what it is" },
 	{ "how", 0, "MEANS",
 	  "as run would be told it: preload, supervise or auto" },
+	{ "udp", 0, NULL, "as run would be told it" },
 	{ .name = NULL },
 };
 
@@ -206,6 +209,8 @@ static bool take_option(struct request *request, const struct pp_given *given)
 		good = take_number(given->value, 65535, &request->port);
 	} else if (option == &check_options[2]) {
 		good = request->json = true;
+	} else if (option == &check_options[4]) {
+		good = request->datagrams = request->has_settings = true;
 	} else {
 		request->has_settings = true;
 		for (size_t i = 0; i < 3; i++)

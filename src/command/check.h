@@ -37,6 +37,7 @@ struct pp_reason {
 struct pp_listener {
 	uint64_t number;	/* of the socket */
 	union pp_address address;
+	bool is_udp;		/* bound, and not connected */
 	bool is_covered;	/* PORTS has it */
 };
 
@@ -52,6 +53,7 @@ struct pp_check {
 	struct pp_mapped libraries[PP_LIBRARIES_MAX];
 	int library_count;		/* -1: that may not be known */
 	pid_t supervisor;		/* of a process, or 0 */
+	bool datagrams;			/* COMMAND's, too: --udp */
 
 	char **environment;		/* NULL: that may not be known */
 	char root[PATH_MAX];		/* where its settings file is looked for */
@@ -99,11 +101,21 @@ FILE *pp_check_open(const struct pp_check *check, const char *path);
 /* The value of a variable of its environment, or NULL. */
 const char *pp_check_variable(const struct pp_check *check, const char *name);
 
+/* Is a library loaded? */
+bool pp_check_has_library(const struct pp_check *check,
+			  enum pp_library library);
+
 /* Finds the slips, and whether it is served. */
 void pp_check_judge(struct pp_check *check);
 
 /* Those of the settings and of their file (check_settings.c). */
 void pp_check_settings(struct pp_check *check);
+
+/* Are datagrams served, or to be? */
+bool pp_check_has_datagrams(const struct pp_check *check);
+
+/* Those of the ports, and of what is not served on them (check_ports.c). */
+void pp_check_ports(struct pp_check *check);
 
 /* Those of what is to be loaded, and is not (check_loading.c). */
 void pp_check_loading(struct pp_check *check);

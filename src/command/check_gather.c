@@ -105,7 +105,7 @@ static bool add_descriptor(int fd, const char *link, void *context)
 	check->has_ring |= strcmp(link, "anon_inode:[io_uring]") == 0;
 	if (descriptors->rows != NULL)
 		row = pp_rows_find(descriptors->rows, number);
-	if (row == NULL || row->state != TCP_LISTEN)
+	if (row == NULL || !pp_row_is_open(row))
 		return true;
 	for (int i = 0; i < check->listener_count; i++)
 		if (check->listeners[i].number == number)
@@ -113,6 +113,7 @@ static bool add_descriptor(int fd, const char *link, void *context)
 	if (check->listener_count < PP_LISTENERS_MAX)
 		check->listeners[check->listener_count++] =
 			(struct pp_listener){ .number = number,
+					      .is_udp = row->is_udp,
 					      .address = row->local };
 	return true;
 }
@@ -254,6 +255,15 @@ static void explain_process(struct pp_check *check)
 				"it has an io_uring(7) open");
 }
 
+bool pp_check_has_library(const struct pp_check *check,
+			  enum pp_library library)
+{
+	for (int i = 0; i < check->library_count; i++)
+		if (check->libraries[i].library == library)
+			return true;
+	return false;
+}
+
 bool pp_check_process(struct pp_check *check, pid_t pid)
 {
 	if (!pp_process_read(pid, &check->process))
@@ -267,9 +277,9 @@ bool pp_check_process(struct pp_check *check, pid_t pid)
 	check->supervisor = find_supervisor(&check->process);
 	if (check->supervisor != 0)
 		check->by = "supervise";
-	for (int i = 0; i < check->library_count; i++)
-		if (check->by == NULL && !check->libraries[i].is_client)
-			check->by = "preload";
+	else if (pp_check_has_library(check, PP_LIBRARY_SERVER) ||
+		 pp_check_has_library(check, PP_LIBRARY_UDP))
+		check->by = "preload";
 	find_root(check);
 	gather_environment(check);
 	gather_descriptors(check);

@@ -14,31 +14,12 @@
 /* What the loader takes between two names. */
 #define ENDS ": \t\n"
 
-enum listed {
-	LISTED_NOT,
-	LISTED_SERVER,
-	LISTED_CLIENT,
-};
-
-/* Which of our libraries a name in LD_PRELOAD is. */
-static enum listed get_listed(const char *name)
+/* Is a name in LD_PRELOAD that of one of our libraries? Then which. */
+static bool is_ours(const char *name, enum pp_library *library)
 {
 	const char *slash = strrchr(name, '/');
-	const char *base = slash != NULL ? slash + 1 : name;
 
-	if (strncmp(base, "libproxyproto.so", 16) == 0)
-		return LISTED_SERVER;
-	if (strncmp(base, "libproxyproto_connect.so", 24) == 0)
-		return LISTED_CLIENT;
-	return LISTED_NOT;
-}
-
-static bool is_loaded(const struct pp_check *check, bool client)
-{
-	for (int i = 0; i < check->library_count; i++)
-		if (check->libraries[i].is_client == client)
-			return true;
-	return false;
+	return pp_library_of(slash != NULL ? slash + 1 : name, library);
 }
 
 /* Asks for a path in the program's root directory; what fails, or 0. */
@@ -95,13 +76,14 @@ static bool loader_misses(const struct pp_program *program, const char *name)
  * Of a process that is not loaded; of a COMMAND its loader is asked, if that is
  * the machine's: what is to be checked only is not to be executed.
  */
-static bool is_listed_in_vain(const struct pp_check *check, const char *name)
+static bool is_listed_in_vain(const struct pp_check *check, const char *name,
+			      enum pp_library library)
 {
 	const char *loader = check->program.loader;
 
 	if (check->process.pid != 0)
 		return check->library_count >= 0 &&
-		       !is_loaded(check, get_listed(name) == LISTED_CLIENT);
+		       !pp_check_has_library(check, library);
 	return check->program.kind == PP_PROGRAM_DYNAMIC &&
 	       (strncmp(loader, "/lib", 4) == 0 ||
 		strncmp(loader, "/usr/lib", 8) == 0) &&
@@ -110,13 +92,12 @@ static bool is_listed_in_vain(const struct pp_check *check, const char *name)
 
 /* One name of ours in a list of the loader's. */
 static void check_listed(struct pp_check *check, const char *list,
-			 const char *name)
+			 const char *name, enum pp_library library)
 {
-	bool client = get_listed(name) == LISTED_CLIENT;
 	int error = strchr(name, '/') != NULL && strchr(name, '$') == NULL
 			    ? get_path_error(check, name) : 0;
 
-	if (client)
+	if (library == PP_LIBRARY_CLIENT)
 		pp_check_slip(check, false, "client-library",
 			      "Preload libproxyproto.so into servers.",
 			      "%s has %s, the library for clients", list, name);
@@ -131,28 +112,29 @@ static void check_listed(struct pp_check *check, const char *list,
 			      "Write /usr/$LIB/libproxyproto.so there.",
 			      "%s has %s without a directory: set-user-ID "
 			      "programs do not load it", list, name);
-	else if (is_listed_in_vain(check, name))
+	else if (is_listed_in_vain(check, name, library))
 		pp_check_slip(check, false, "preload-not-found",
 			      PRELOAD_ADVICE,
 			      "%s has %s, and the loader does not find it, or "
 			      "not for this program", list, name);
 }
 
-/* A list of the loader's; true where it names the library for servers. */
+/* A list of the loader's; true where it names a library for servers. */
 static bool check_list(struct pp_check *check, const char *title,
 		       const char *list)
 {
 	char *copy = list != NULL ? strdup(list) : NULL, *rest = NULL;
+	enum pp_library library;
 	bool has_server = false;
 
 	if (copy == NULL)
 		return false;
 	for (char *name = strtok_r(copy, ENDS, &rest); name != NULL;
 	     name = strtok_r(NULL, ENDS, &rest)) {
-		if (get_listed(name) == LISTED_NOT)
+		if (!is_ours(name, &library))
 			continue;
-		check_listed(check, title, name);
-		has_server |= get_listed(name) == LISTED_SERVER;
+		check_listed(check, title, name, library);
+		has_server |= library != PP_LIBRARY_CLIENT;
 	}
 	free(copy);
 	return has_server;
@@ -178,7 +160,7 @@ static bool check_file_list(struct pp_check *check)
 
 static void check_copies(struct pp_check *check)
 {
-	const struct pp_mapped *first = NULL;
+	const struct pp_mapped *first[3] = { NULL, NULL, NULL };
 
 	for (int i = 0; i < check->library_count; i++) {
 		const struct pp_mapped *library = &check->libraries[i];
@@ -189,15 +171,16 @@ static void check_copies(struct pp_check *check)
 				      "%s was replaced or removed since it was "
 				      "loaded: the old one is at work",
 				      library->path);
-		if (library->is_client)
+		if (library->library == PP_LIBRARY_CLIENT)
 			continue;
-		if (first != NULL)
+		if (first[library->library] != NULL)
 			pp_check_slip(check, false, "two-copies",
 				      "Preload one of them: the other one does "
 				      "nothing.",
-				      "%s and %s are both loaded", first->path,
+				      "%s and %s are both loaded",
+				      first[library->library]->path,
 				      library->path);
-		first = library;
+		first[library->library] = library;
 	}
 }
 
@@ -205,7 +188,8 @@ static void check_copies(struct pp_check *check)
 static void check_environment(struct pp_check *check, bool is_listed)
 {
 	if (check->process.pid == 0 || check->environment == NULL ||
-	    is_listed || check->is_secure || !is_loaded(check, false) ||
+	    is_listed || check->is_secure || check->by == NULL ||
+	    check->supervisor != 0 ||
 	    check->environment[0] != NULL)
 		return;
 	pp_check_slip(check, false, "environment-overwritten",
@@ -217,11 +201,15 @@ static void check_environment(struct pp_check *check, bool is_listed)
 
 static void check_client(struct pp_check *check)
 {
+	const char *list = pp_check_variable(check, "LD_PRELOAD");
+	enum pp_library library;
+
+	/* where it is named there that has been told */
+	if (list != NULL && is_ours(list, &library) &&
+	    library == PP_LIBRARY_CLIENT)
+		return;
 	if (check->process.pid != 0 && check->listener_count > 0 &&
-	    is_loaded(check, true) &&
-	    get_listed(pp_check_variable(check, "LD_PRELOAD") != NULL
-			       ? pp_check_variable(check, "LD_PRELOAD") : "") !=
-		    LISTED_CLIENT)
+	    pp_check_has_library(check, PP_LIBRARY_CLIENT))
 		pp_check_slip(check, false, "client-library",
 			      "Preload libproxyproto.so into servers.",
 			      "it listens, and has the library for clients "

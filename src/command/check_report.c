@@ -75,6 +75,11 @@ static void print_line(const char *name, const char *text)
 
 static void print_libraries(const struct pp_check *check)
 {
+	static const char *const uses[] = {
+		[PP_LIBRARY_SERVER] = "",
+		[PP_LIBRARY_CLIENT] = ", for clients",
+		[PP_LIBRARY_UDP] = ", for datagrams",
+	};
 	char text[PATH_MAX + 40];
 
 	for (int i = 0; i < check->library_count; i++) {
@@ -82,7 +87,7 @@ static void print_libraries(const struct pp_check *check)
 
 		snprintf(text, sizeof(text), "%s%s%s", library->path,
 			 library->is_deleted ? ", the file that was" : "",
-			 library->is_client ? ", for clients" : "");
+			 uses[library->library]);
 		print_line("library", text);
 	}
 	if (check->supervisor != 0) {
@@ -125,7 +130,8 @@ static void print_listeners(const struct pp_check *check)
 		const struct pp_listener *listener = &check->listeners[i];
 
 		pp_address_text(&listener->address, address, sizeof(address));
-		snprintf(text, sizeof(text), "%s%s", address,
+		snprintf(text, sizeof(text), "%s%s%s", address,
+			 listener->is_udp ? ", UDP" : "",
 			 listener->is_covered ? "" : ", not one of PORTS");
 		print_line("listens", text);
 	}
@@ -199,6 +205,8 @@ static void print_json_listeners(const struct pp_check *check)
 		pp_json_item(&first, NULL);
 		putchar('{');
 		pp_address_text(&listener->address, text, sizeof(text));
+		pp_json_member(&first_member, "protocol",
+			       listener->is_udp ? "udp" : "tcp");
 		pp_json_member(&first_member, "address", text);
 		pp_json_number(&first_member, "port",
 			       ntohs(pp_address_port(&listener->address)));
@@ -222,7 +230,11 @@ static void print_json_libraries(const struct pp_check *check)
 		pp_json_member(&first_member, "path",
 			       check->libraries[i].path);
 		pp_json_boolean(&first_member, "for_clients",
-				check->libraries[i].is_client);
+				check->libraries[i].library ==
+					PP_LIBRARY_CLIENT);
+		pp_json_boolean(&first_member, "for_datagrams",
+				check->libraries[i].library ==
+					PP_LIBRARY_UDP);
 		pp_json_boolean(&first_member, "replaced",
 				check->libraries[i].is_deleted);
 		putchar('}');

@@ -73,50 +73,16 @@ static void check_trust(struct pp_check *check)
 			      "anybody");
 }
 
-/* The ports that are served, or not, as text. */
-static void list_ports(const struct pp_check *check, char *text, size_t size)
-{
-	size_t length = 0;
-
-	text[0] = '\0';
-	for (int i = 0; i < check->listener_count && length < size; i++) {
-		char address[PP_ADDRESS_TEXT];
-
-		if (check->listeners[i].is_covered)
-			continue;
-		pp_address_text(&check->listeners[i].address, address,
-				sizeof(address));
-		snprintf(text + length, size - length, "%s%s",
-			 length == 0 ? "" : ", ", address);
-		length = strlen(text);
-	}
-}
-
-static void check_ports(struct pp_check *check)
-{
-	char text[300];
-	int covered = 0;
-
-	for (int i = 0; i < check->listener_count; i++)
-		covered += check->listeners[i].is_covered;
-	if (check->listener_count <= 0 || covered == check->listener_count)
-		return;
-	list_ports(check, text, sizeof(text));
-	pp_check_slip(check, covered == 0, "ports-not-covered",
-		      "Add the ports to LIBPROXYPROTO_PORTS where proxies "
-		      "connect to them.",
-		      "listens on what PORTS leaves out: %s", text);
-}
-
 static void check_version(struct pp_check *check)
 {
-	if (check->settings.spp)
+	if (check->settings.spp && !pp_check_has_datagrams(check))
 		pp_check_slip(check, true, "version-spp",
 			      "Leave LIBPROXYPROTO_VERSION out, or have it be "
-			      "1, 2 or 3.",
+			      "1, 2 or 3; for datagrams add --udp.",
 			      "VERSION=spp is for datagrams: no header is "
 			      "taken off a connection");
-	else if (check->settings.versions == PP_VERSION_NONE)
+	else if (check->settings.versions == PP_VERSION_NONE &&
+		 !check->settings.spp)
 		pp_check_slip(check, true, "version-0",
 			      "Have LIBPROXYPROTO_VERSION be 3, or give the "
 			      "program a section with version = 3.",
@@ -166,7 +132,7 @@ static void check_supervising(struct pp_check *check)
 	const bool is_preloadable =
 		pp_program_is_preloadable(check->program.kind);
 	const char *lacks = pp_supervising_lacks(&check->settings, false,
-						 false);
+						 check->datagrams);
 	char text[400];
 
 	if (check->process.pid != 0 || strcmp(check->by, "supervise") != 0)
@@ -206,7 +172,7 @@ void pp_check_judge(struct pp_check *check)
 	if (check->error.text[0] != '\0')
 		return;
 	check_version(check);
-	check_ports(check);
+	pp_check_ports(check);
 	if (check->is_served)
 		check_supervising(check);
 	if (check->is_served)

@@ -49,6 +49,16 @@ bool pp_library_path(enum pp_library library, char path[static PATH_MAX],
 	return error->text[0] == '\0';
 }
 
+bool pp_library_of(const char *name, enum pp_library *library)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(name, names[i], strlen(names[i])) == 0) {
+			*library = (enum pp_library)i;
+			return true;
+		}
+	return false;
+}
+
 /* Is it the library, of whatever folder and version? */
 static bool entry_is_library(const char *entry, size_t length,
 			     enum pp_library library)

@@ -15,6 +15,12 @@ enum pp_library {
 };
 
 /*
+ * Which one a file's name is of, whatever version stands behind; false where it
+ * is none of them.
+ */
+bool pp_library_of(const char *name, enum pp_library *library);
+
+/*
  * The path of a library: beside the command, in .libs, where make(1) has left
  * it, or where it is installed. False, and a line in *error, where it cannot be
  * read, or be named in LD_PRELOAD.

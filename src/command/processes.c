@@ -229,17 +229,12 @@ pid_t *pp_processes(void)
 	return pids;
 }
 
-/* Our library of that path? Its version stands behind. */
-static bool is_library(const char *path, bool *is_client)
+/* Which one of ours has that path? Its version stands behind. */
+static bool is_library(const char *path, enum pp_library *library)
 {
-	static const char server[] = "libproxyproto.so";
-	static const char client[] = "libproxyproto_connect.so";
 	const char *slash = strrchr(path, '/');
 
-	if (slash == NULL)
-		return false;
-	*is_client = strncmp(slash + 1, client, sizeof(client) - 1) == 0;
-	return *is_client || strncmp(slash + 1, server, sizeof(server) - 1) == 0;
+	return slash != NULL && pp_library_of(slash + 1, library);
 }
 
 int pp_process_libraries(pid_t pid, struct pp_mapped *libraries, int size)
@@ -256,7 +251,7 @@ int pp_process_libraries(pid_t pid, struct pp_mapped *libraries, int size)
 		char *path = strchr(line, '/');
 		int i;
 
-		if (path == NULL || !is_library(path, &mapped.is_client))
+		if (path == NULL || !is_library(path, &mapped.library))
 			continue;
 		mapped.is_deleted = cut_deleted(path);
 		snprintf(mapped.path, sizeof(mapped.path), "%s", path);

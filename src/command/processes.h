@@ -3,6 +3,7 @@
 #ifndef PP_COMMAND_PROCESSES_H
 #define PP_COMMAND_PROCESSES_H
 
+#include "command/library.h"
 #include "protocol/address.h"
 
 #include <limits.h>
@@ -45,7 +46,7 @@ pid_t *pp_processes(void);
 struct pp_mapped {
 	char path[PATH_MAX];
 	bool is_deleted;	/* the file was replaced or removed */
-	bool is_client;		/* libproxyproto_connect */
+	enum pp_library library;
 };
 
 /*
@@ -66,14 +67,15 @@ bool pp_process_descriptors(pid_t pid, pp_descriptor_function *function,
 /* The number of the socket in a link, or 0. */
 uint64_t pp_socket_number(const char *link);
 
-/* A row of /proc/PID/net/tcp or tcp6. */
+/* A row of /proc/PID/net/tcp, udp, tcp6 or udp6. */
 struct pp_row {
+	bool is_udp;
 	uint64_t number;	/* of the socket; 0 where it has none */
 	union pp_address local, peer;
 	int state;		/* as tcp(7) has it: TCP_LISTEN, ... */
 };
 
-/* The TCP sockets of its network namespace, sorted by number. */
+/* The TCP and UDP sockets of its network namespace, sorted by number. */
 struct pp_rows {
 	struct pp_row *rows;	/* to be freed */
 	size_t count;
@@ -87,7 +89,13 @@ struct pp_rows {
 const struct pp_rows *pp_rows_of(pid_t pid);
 void pp_rows_forget(void);
 
-/* Does somebody listen on this local port? */
+/*
+ * Is it a listener, or a UDP socket that takes anybody's datagrams? Those of
+ * clients are connected, or the like of these.
+ */
+bool pp_row_is_open(const struct pp_row *row);
+
+/* Does somebody listen on this local port of TCP? */
 bool pp_rows_listen(const struct pp_rows *rows, unsigned port);
 
 /* The row of that socket, or NULL. */

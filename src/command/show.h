@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* proxyproto show: TCP sockets of all processes, and who is behind them. */
+/* proxyproto show: sockets of all processes, and who is behind them. */
 #ifndef PP_COMMAND_SHOW_H
 #define PP_COMMAND_SHOW_H
 
@@ -22,7 +22,8 @@ struct pp_shown_process {
 struct pp_shown {
 	uint64_t number;	/* of the socket; no other one has it now */
 	uint64_t cookie;	/* none ever has; 0 where it is hidden */
-	int state;		/* as tcp(7) has it */
+	bool is_udp;		/* bound, not connected; as a listener */
+	int state;		/* as tcp(7) has it; of UDP TCP_LISTEN */
 	enum pp_behind behind;
 	bool is_examined;	/* the first bytes were looked at */
 	enum pp_note_header header;

@@ -201,7 +201,31 @@ static bool is_tcp(int fd)
 	return pp_is_tcp_socket(fd) && pp_is_internet_socket(fd);
 }
 
-/* What the kernel says of a socket, and the note. False where it is no TCP. */
+static bool is_udp(int fd)
+{
+	return pp_socket_option(fd, SO_PROTOCOL) == IPPROTO_UDP &&
+	       pp_is_internet_socket(fd);
+}
+
+/*
+ * One that takes anybody's datagrams. False where it is bound to no port, or
+ * connected.
+ */
+static bool look_at_udp(int fd, struct pp_shown *shown)
+{
+	ask_address(fd, getsockname, &shown->local);
+	ask_address(fd, getpeername, &shown->peer);
+	shown->is_udp = true;
+	shown->state = TCP_LISTEN;
+	shown->behind = PP_BEHIND_PEER;
+	return pp_address_port(&shown->local) != 0 &&
+	       !pp_family_is_internet(shown->peer.sa.sa_family);
+}
+
+/*
+ * What the kernel says of a socket, and the note. False where it is of neither
+ * kind.
+ */
 static bool look_at_socket(const struct gathering *gathering, int fd,
 			   struct pp_shown *shown)
 {
@@ -210,8 +234,11 @@ static bool look_at_socket(const struct gathering *gathering, int fd,
 	struct stat status;
 
 	/* the number may have another socket since */
-	if (fstat(fd, &status) != 0 || status.st_ino != shown->number ||
-	    !is_tcp(fd))
+	if (fstat(fd, &status) != 0 || status.st_ino != shown->number)
+		return false;
+	if (is_udp(fd))
+		return look_at_udp(fd, shown);
+	if (!is_tcp(fd))
 		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &shown->cookie, &length) != 0)
 		shown->cookie = 0;
@@ -247,9 +274,10 @@ static bool look_at_row(const struct gathering *gathering,
 		gathering->rows == NULL
 			? NULL : pp_rows_find(gathering->rows, shown->number);
 
-	if (row == NULL)
+	if (row == NULL || (row->is_udp && !pp_row_is_open(row)))
 		return false;
-	shown->state = row->state;
+	shown->is_udp = row->is_udp;
+	shown->state = row->is_udp ? TCP_LISTEN : row->state;
 	shown->local = row->local;
 	shown->peer = row->peer;
 	shown->behind = PP_BEHIND_HIDDEN;
@@ -315,7 +343,8 @@ static void find_secret(struct gathering *gathering)
 	if (process->is_secure)
 		count = pp_process_libraries(process->pid, libraries, 4);
 	for (int i = 0; i < count; i++)
-		gathering->has_secret |= !libraries[i].is_client;
+		gathering->has_secret |=
+			libraries[i].library == PP_LIBRARY_SERVER;
 	if (gathering->has_secret &&
 	    !pp_process_secret(process, gathering->secret))
 		memset(gathering->secret, 0, sizeof(gathering->secret));

@@ -29,6 +29,8 @@ static const char *get_state(const struct pp_shown *shown)
 
 	if (shown->behind == PP_BEHIND_RESET)
 		return "reset";
+	if (shown->is_udp)
+		return "bound";
 	if (shown->state <= 0 || (size_t)shown->state >= count)
 		return "unknown";
 	return names[shown->state];
@@ -168,6 +170,7 @@ void pp_show_print_json(const struct pp_show *show,
 	if (follows)
 		pp_json_member(&first, "event", events[event]);
 	pp_json_member(&first, "state", get_state(shown));
+	pp_json_member(&first, "protocol", shown->is_udp ? "udp" : "tcp");
 	pp_json_member(&first, "client", texts.client);
 	pp_json_member(&first, "proxy", texts.proxy);
 	pp_json_member(&first, "destination", texts.destination);

@@ -104,12 +104,21 @@ static void add_port(struct pp_rows *rows, const struct pp_row *row)
 		rows->listening[port / 8] |= (uint8_t)(1u << port % 8);
 }
 
+bool pp_row_is_open(const struct pp_row *row)
+{
+	if (row->is_udp)
+		return row->state == TCP_CLOSE &&
+		       pp_address_port(&row->local) != 0;
+	return row->state == TCP_LISTEN;
+}
+
 bool pp_rows_listen(const struct pp_rows *rows, unsigned port)
 {
 	return (rows->listening[port / 8] >> port % 8 & 1) != 0;
 }
 
-static bool add_table(struct pp_rows *rows, size_t *size, char *text)
+static bool add_table(struct pp_rows *rows, size_t *size, char *text,
+		      bool is_udp)
 {
 	char *rest = NULL;
 
@@ -127,6 +136,7 @@ static bool add_table(struct pp_rows *rows, size_t *size, char *text)
 		}
 		if (!parse_row(line, &rows->rows[rows->count]))
 			continue;
+		rows->rows[rows->count].is_udp = is_udp;
 		add_port(rows, &rows->rows[rows->count]);
 		rows->count++;
 	}
@@ -143,7 +153,9 @@ static int compare_rows(const void *a, const void *b)
 
 static bool read_rows(pid_t pid, struct pp_rows *rows)
 {
-	static const char *const names[] = { "net/tcp", "net/tcp6" };
+	/* the kernel leaves some of UDP out where others close meanwhile */
+	static const char *const names[] = { "net/tcp", "net/tcp6", "net/udp",
+					     "net/udp6", "net/udp", "net/udp6" };
 	size_t size = 0;
 	bool any = false;
 
@@ -151,7 +163,8 @@ static bool read_rows(pid_t pid, struct pp_rows *rows)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		size_t length;
 		char *text = pp_process_file(pid, names[i], &length);
-		bool added = text != NULL && add_table(rows, &size, text);
+		bool added = text != NULL &&
+			     add_table(rows, &size, text, i >= 2);
 
 		any |= added;
 		free(text);

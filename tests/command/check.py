@@ -131,7 +131,7 @@ class Served(Case):
         self.assertEqual([library["path"] for library in told["libraries"]],
                          [os.path.realpath(fixture.SERVER_LIBRARY)])
         self.assertEqual(told["listeners"], [
-            {"address": f"127.0.0.1:{self.listener.port}",
+            {"protocol": "tcp", "address": f"127.0.0.1:{self.listener.port}",
              "port": self.listener.port, "in_ports": True}])
         self.assertTrue(told["takes_notes"])
         self.assertIsNone(told["supervisor"])
@@ -291,6 +291,107 @@ class Supervised(Case):
     def test_trusts_everyone(self):
         status, told = checked("-l", self.supervised())
         self.assertEqual((status, names(told)), (2, ["trusts-everyone"]))
+
+
+# Binds a UDP socket, and, where it is told to, a listener of TCP to its port;
+# another one asks somebody, as of a resolver.
+DATAGRAMS = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \\
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \\
+        socket.socket() as other:
+    server.bind(("127.0.0.1", 0))
+    client.connect(server.getsockname())
+    if sys.argv[1] == "both":
+        other.bind(server.getsockname())
+        other.listen()
+    if sys.argv[1] == "other":
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+    print("ready", server.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+BOTH_LIBRARIES = f"{fixture.UDP_LIBRARY}:{fixture.SERVER_LIBRARY}"
+
+
+class Datagrams(Case):
+    def datagrams(self, library, status, *slips, does="alone", **settings):
+        """What is told of a server of datagrams."""
+        program = fixture.Program(
+            [sys.executable, "-c", DATAGRAMS, does],
+            fixture.environment(library, **(settings or SAFE)),
+            stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        self.port = int(program.wait_line(r"ready (\d+)")[1])
+        return self.check(program, status, *slips)
+
+    def test_served_and_safe(self):
+        for library in BOTH_LIBRARIES, fixture.UDP_LIBRARY:
+            told = self.datagrams(library, 0)
+            self.assertEqual(told["by"], "preload")
+            self.assertEqual(told["listeners"], [
+                {"protocol": "udp", "address": f"127.0.0.1:{self.port}",
+                 "port": self.port, "in_ports": True}])
+            self.assertIn([os.path.realpath(fixture.UDP_LIBRARY), True], [
+                [library["path"], library["for_datagrams"]]
+                for library in told["libraries"]])
+
+    def test_port(self):
+        """Of UDP, too; and for people."""
+        self.datagrams(BOTH_LIBRARIES, 0)
+        done = command("check", "-l", str(self.port))
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout,
+                         rf"(?m)^  listens +127.0.0.1:{self.port}, UDP$")
+        self.assertRegex(done.stdout, "(?m)^  library .*, for datagrams$")
+        self.assertRegex(done.stdout, "(?m)^  trusted +127.0.0.1$")
+
+    def test_trusts_everyone(self):
+        self.datagrams(BOTH_LIBRARIES, 2, "trusts-everyone", VERSION=3)
+
+    def test_not_loaded(self):
+        told = self.datagrams(None, 1, "not-loaded")
+        self.assertEqual(len(told["listeners"]), 1)
+
+    def test_datagrams_not_served(self):
+        for does in "alone", "both":
+            told = self.datagrams(fixture.SERVER_LIBRARY, 2,
+                                  "datagrams-not-served", does=does)
+            self.assertIn(f"127.0.0.1:{self.port} (UDP)",
+                          self.slip(told, "datagrams-not-served"))
+        self.datagrams(BOTH_LIBRARIES, 2, "datagrams-not-served", VERSION=1,
+                       **SAFE)
+
+    def test_a_socket_that_may_be_a_client_s(self):
+        """Beside a listener of another port."""
+        self.datagrams(fixture.SERVER_LIBRARY, 0, does="other")
+
+    def test_connections_not_served(self):
+        for library, version in ((fixture.UDP_LIBRARY, 3),
+                                 (BOTH_LIBRARIES, "spp")):
+            told = self.datagrams(library, 2, "connections-not-served",
+                                  does="both", VERSION=version, **SAFE)
+            self.assertRegex(self.slip(told, "connections-not-served"),
+                             f"127.0.0.1:{self.port}$")
+        self.datagrams(BOTH_LIBRARIES, 0, does="both")
+        self.datagrams(BOTH_LIBRARIES, 0, VERSION="spp", **SAFE)
+
+    def test_ports_not_covered(self):
+        told = self.datagrams(BOTH_LIBRARIES, 1, "ports-not-covered", PORTS=1,
+                              **SAFE)
+        self.assertFalse(told["listeners"][0]["in_ports"])
+
+    def test_two_copies(self):
+        path = os.path.join(self.folder(), "libproxyproto_udp.so")
+        shutil.copy(os.path.realpath(fixture.UDP_LIBRARY), path)
+        self.datagrams(f"{BOTH_LIBRARIES}:{path}", 2, "two-copies")
+
+    def test_preload_not_found(self):
+        told = self.datagrams(
+            "/nonexistent/libproxyproto_udp.so:" + fixture.SERVER_LIBRARY, 2,
+            "datagrams-not-served", "preload-not-found")
+        self.assertIn("No such file", self.slip(told, "preload-not-found"))
 
 
 class Settings(Case):
@@ -621,6 +722,15 @@ class Commands(Case):
         told = self.check(1, ["version-spp"], "--version=spp",
                           "--trusted=127.0.0.1", "true")
         self.assertIn("for datagrams", self.slip(told, "version-spp"))
+        self.check(0, [], "--version=spp", "--udp", "--trusted=127.0.0.1",
+                   "true")
+
+    def test_datagrams(self):
+        """Of what would be supervised they cannot be had."""
+        self.check(0, [], "--udp", "--trusted=127.0.0.1", "true")
+        told = self.check(1, ["not-supervisable"], "--udp",
+                          "--trusted=127.0.0.1", "sh")
+        self.assertIn("--udp: ", self.slip(told, "not-supervisable"))
 
     def test_unknown_program(self):
         script = os.path.join(self.folder(), "script")
@@ -724,6 +834,7 @@ class Mistakes(unittest.TestCase):
         self.refused("it takes COMMAND, .* or one of", "-p", "1", "-l", "1")
         self.refused("it takes COMMAND, .* or one of", "-p", "1", "true")
         self.refused("it takes COMMAND, .* or one of", "-p", "1", "--debug")
+        self.refused("it takes COMMAND, .* or one of", "-p", "1", "--udp")
         self.refused('--how="x" is not valid', "--how=x", "true")
         self.refused("nosuchcommand: No such file", "nosuchcommand")
         self.refused('--pid="x" is not valid', "-p", "x")

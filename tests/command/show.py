@@ -96,6 +96,50 @@ class Case(unittest.TestCase):
         return found
 
 
+class Datagrams(Case):
+    """UDP sockets are shown as listeners are, but for those of clients."""
+
+    def setUp(self):
+        super().setUp()
+        self.sockets = []
+        for host in "127.0.0.1", "127.0.0.1":
+            self.sockets.append(self.stack.enter_context(
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
+            self.sockets[-1].bind((host, 0))
+        self.bound, self.connected = self.sockets
+        self.connected.connect(self.bound.getsockname())
+        self.port = self.bound.getsockname()[1]
+
+    def test_json(self):
+        told = shown("-p", str(os.getpid()))
+        (only,) = [each for each in told["sockets"]
+                   if each["protocol"] == "udp"]
+        at = f"127.0.0.1:{self.port}"
+        self.assertEqual(
+            [only[name] for name in ("state", "client", "proxy",
+                                     "destination", "local", "peer",
+                                     "header", "looked_at")],
+            ["bound", None, None, at, at, None, None, True])
+        self.assertIn(os.getpid(), [each["pid"]
+                                    for each in only["processes"]])
+
+    def test_for_people(self):
+        done = command("show", "-l", str(self.port))
+        self.assertRegex(done.stdout, rf"(?m)^bound +- +- +"
+                         rf"127.0.0.1:{self.port} .*\[{os.getpid()}\]")
+
+    def test_that_may_not_be_fetched(self):
+        """The kernel's table, which lacks some while others close."""
+        def is_told():
+            done = subprocess.run(
+                [sys.executable, "-c", NO_FETCHING, PROXYPROTO, "show", "-l",
+                 str(self.port)], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, check=False)
+            return re.search(rf"(?m)^bound +- +- +127.0.0.1:{self.port} ",
+                             done.stdout)
+        fixture.wait_for(is_told, "it to be told")
+
+
 class Many(Case):
     """A thousand connections, each of another client."""
 
