@@ -84,8 +84,7 @@ void pp_admission_defer_accept(const struct pp_settings *settings, int fd)
 	int error = errno, seconds = 0;
 	socklen_t length = sizeof(seconds);
 
-	if (!settings->syn_cookies ||
-	    (!settings->must_use && settings->trusted.at != NULL))
+	if (!settings->syn_cookies || !pp_admission_is_deferred(settings))
 		return;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
 		       &length) == 0 &&

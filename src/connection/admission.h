@@ -50,9 +50,15 @@ pp_admission_judge_received(const struct pp_settings *settings,
 			    const struct pp_receive *receive,
 			    enum pp_received received);
 
+/* Are all clients expected to speak first? */
+static inline bool pp_admission_is_deferred(const struct pp_settings *settings)
+{
+	return settings->must_use || settings->trusted.at == NULL;
+}
+
 /*
  * Lets the kernel keep a silent client to itself for a second. Only where all
- * clients are expected to speak first, and where the program has not decided.
+ * speak first, and where the program has not decided.
  */
 void pp_admission_defer_accept(const struct pp_settings *settings, int fd);
 

@@ -6,7 +6,7 @@
 
 #include "connection/calls.h"
 #include "connection/fast_open.h"
-#include "protocol/address.h"
+#include "connection/note.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,8 +21,19 @@ static bool disconnect(int fd)
 	return pp_calls.connect(fd, &nobody, sizeof(nobody)) == 0;
 }
 
-void pp_reset_connection(int fd)
+/* The kernel's own addresses of a connection. */
+static struct pp_note note_of(int fd, const union pp_address *peer)
 {
+	struct pp_note note = { .kind = PP_NOTE_RESET, .source = *peer };
+	socklen_t length = sizeof(note.destination);
+
+	pp_calls.getsockname(fd, &note.destination.sa, &length);
+	return note;
+}
+
+void pp_reset_connection(int fd, const union pp_address *peer)
+{
+	const struct pp_note note = note_of(fd, peer);
 	bool gone = disconnect(fd);
 	char bytes[512];
 
@@ -31,6 +42,7 @@ void pp_reset_connection(int fd)
 	while (!gone &&
 	       pp_calls.recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
+	pp_note_write(fd, peer, &note);
 }
 
 static bool connect_to(int fd, const union pp_address *address)
@@ -90,7 +102,8 @@ static int open_end_of_pair(int flags)
 	return ends[0];
 }
 
-int pp_reset_stand_in(int family, int flags)
+/* Without its note. -1 with errno where there is none. */
+static int open_stand_in(int family, int flags)
 {
 	int fd;
 
@@ -108,4 +121,14 @@ int pp_reset_stand_in(int family, int flags)
 	if (!(flags & SOCK_NONBLOCK))
 		fcntl(fd, F_SETFL, 0);
 	return fd;
+}
+
+int pp_reset_stand_in(int fd, const union pp_address *peer, int flags)
+{
+	const struct pp_note note = note_of(fd, peer);
+	int stand_in = open_stand_in(peer->sa.sa_family, flags);
+
+	if (stand_in >= 0)
+		pp_note_write(stand_in, peer, &note);
+	return stand_in;
 }

@@ -5,6 +5,7 @@
 #include "supervisor/accept.h"
 
 #include "connection/calls.h"
+#include "connection/patience.h"
 #include "connection/report.h"
 #include "connection/socket_kind.h"
 #include "supervisor/arrival.h"
@@ -18,13 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * How long a call waits for the header of the connection that it got, where the
- * kernel does not (TRUSTED without MUST_USE: no TCP_DEFER_ACCEPT). A proxy sends
- * it a moment behind the connection.
- */
-#define PATIENCE 5	/* milliseconds */
-
 static void patience_expired(struct pp_timer *timer);
 
 /* Has a call wait for the header that it awaits. */
@@ -33,7 +27,7 @@ static void begin_patience(const struct pp_arrival *arrival,
 {
 	pp_pending_await(pending, arrival->awaited);
 	pending->timeout.expired = patience_expired;
-	pp_timer_start(&pending->timeout, pp_now_ms() + PATIENCE);
+	pp_timer_start(&pending->timeout, pp_now_ms() + PP_PATIENCE);
 }
 
 /* The time of a call whose listener has SO_RCVTIMEO is up. */
@@ -245,7 +239,8 @@ static void patience_expired(struct pp_timer *timer)
 	struct pp_arrival arrival;
 	bool answered;
 
-	pp_listener_count(late->listener, false);
+	late->listener->patience =
+		pp_patience_count(late->listener->patience, false);
 	pp_pending_join_listener(pending);
 	if (!find_listener_again(&arrival, &call))
 		return;

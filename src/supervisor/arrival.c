@@ -5,7 +5,7 @@
 #include "supervisor/arrival.h"
 
 #include "connection/admission.h"
-#include "connection/note.h"
+#include "connection/patience.h"
 #include "connection/report.h"
 #include "connection/reset.h"
 #include "supervisor/kernel_accept.h"
@@ -138,17 +138,6 @@ static bool may_go_on(struct pp_arrival *arrival)
 	       pp_kernel_has_connection(arrival->fd);
 }
 
-/* The kernel's own addresses of a connection, for the note of kind reset. */
-static struct pp_note note_of(const struct pp_waiting *connection)
-{
-	struct pp_note note = { .kind = PP_NOTE_RESET,
-				.source = connection->proxy };
-	socklen_t length = sizeof(note.destination);
-
-	getsockname(connection->receive.fd, &note.destination.sa, &length);
-	return note;
-}
-
 static void report_outcome(const struct pp_arrival *arrival, const char *outcome)
 {
 	/* the program has no number for it: this one is ours */
@@ -181,13 +170,8 @@ static enum pp_outcome end_refused(struct pp_arrival *arrival)
 /* A descriptor that stands in for the connection, or -1. */
 static int open_stand_in(const struct pp_arrival *arrival)
 {
-	struct pp_note note = note_of(&arrival->at);
-	int fd = pp_reset_stand_in(arrival->at.proxy.sa.sa_family,
-				   pp_arrival_flags(arrival->call) | SOCK_CLOEXEC);
-
-	if (fd >= 0)
-		pp_note_write(fd, &arrival->at.proxy, &note);
-	return fd;
+	return pp_reset_stand_in(arrival->at.receive.fd, &arrival->at.proxy,
+				 pp_arrival_flags(arrival->call) | SOCK_CLOEXEC);
 }
 
 /* Hands over what stands in for a late connection. False: there is none. */
@@ -207,11 +191,9 @@ static bool give_stand_in(struct pp_arrival *arrival, int stand_in)
 /* Is the header of this connection to be waited for by the call? */
 static bool is_patient(const struct pp_arrival *arrival)
 {
-	const struct pp_settings *settings = settings_of(arrival);
-
-	return settings->trusted.at != NULL && !settings->must_use &&
+	return !pp_admission_is_deferred(settings_of(arrival)) &&
 	       !arrival->was_patient &&
-	       pp_listener_is_patient(arrival->listener);
+	       pp_patience_pays(arrival->listener->patience);
 }
 
 /* The header of the connection is not there yet. */

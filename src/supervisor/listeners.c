@@ -196,24 +196,3 @@ void pp_listener_arm(struct pp_listener *listener, int fd)
 		pp_loop_add(listener->fd, events, &listener->readable);
 	release_number(listener->fd);
 }
-
-/* As the library has it (preload/server/accept.c): a listener begins with 0. */
-#define IN_TIME 1
-#define TOO_LATE (-8)
-#define MOST 16
-#define LEAST (-48)
-#define PATIENT (-16)
-
-void pp_listener_count(struct pp_listener *listener, bool in_time)
-{
-	int record = listener->patience + (in_time ? IN_TIME : TOO_LATE);
-
-	listener->patience = record > MOST    ? MOST
-			     : record < LEAST ? LEAST
-					      : record;
-}
-
-bool pp_listener_is_patient(const struct pp_listener *listener)
-{
-	return listener->patience > PATIENT;
-}

@@ -32,7 +32,7 @@ struct pp_listener {
 	/* how the program accepts from it */
 	bool waits_in_accept;
 	bool was_told_eagain;
-	int patience;		/* see pp_listener_count */
+	int patience;		/* see connection/patience.h */
 	/* what happens when it is readable */
 	struct pp_event readable;
 	int fd;			/* the number it is waited for by, or -1 */
@@ -64,13 +64,6 @@ void pp_listener_arm(struct pp_listener *listener, int fd);
  * has changed.
  */
 void pp_listener_deal(struct pp_listener *listener);
-
-/*
- * A header that was not there at once came in time for the call that waited for
- * it, or not. As long as eight in nine do they are waited for.
- */
-void pp_listener_count(struct pp_listener *listener, bool in_time);
-bool pp_listener_is_patient(const struct pp_listener *listener);
 
 /* The network namespace of a socket, as a number; 0: it cannot be told. */
 uint64_t pp_network_of(int fd);

@@ -6,6 +6,7 @@
 
 #include "connection/admission.h"
 #include "connection/names.h"
+#include "connection/patience.h"
 #include "connection/report.h"
 #include "connection/reset.h"
 #include "supervisor/pending.h"
@@ -87,7 +88,8 @@ static void add_ready(struct pp_waiting *waiting)
 	listener->last_ready = waiting;
 	if (waiting->pending != NULL) {
 		/* waiting for it has been paying off */
-		pp_listener_count(listener, true);
+		listener->patience =
+			pp_patience_count(listener->patience, true);
 		pp_pending_join_listener(waiting->pending);
 	}
 	pp_knock_soon(listener, 0);
@@ -95,14 +97,7 @@ static void add_ready(struct pp_waiting *waiting)
 
 void pp_waiting_reset(struct pp_waiting *waiting)
 {
-	struct pp_note note = { .kind = PP_NOTE_RESET,
-				.source = waiting->proxy };
-	socklen_t length = sizeof(note.destination);
-	int fd = waiting->receive.fd;
-
-	getsockname(fd, &note.destination.sa, &length);
-	pp_reset_connection(fd);
-	pp_note_write(fd, &waiting->proxy, &note);
+	pp_reset_connection(waiting->receive.fd, &waiting->proxy);
 	waiting->name = waiting->proxy;
 }
 

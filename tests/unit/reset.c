@@ -58,6 +58,15 @@ static void assert_same(const struct seen *seen, const struct seen *real)
 	}
 }
 
+static const union pp_address nobody = { .sa.sa_family = AF_INET };
+
+static int make_stand_in(int family, int flags)
+{
+	const union pp_address peer = { .sa.sa_family = (sa_family_t)family };
+
+	return pp_reset_stand_in(-1, &peer, flags);
+}
+
 SUITE("reset");
 
 TEST(a_refused_connection_looks_reset)
@@ -68,7 +77,7 @@ TEST(a_refused_connection_looks_reset)
 
 	look_at_real(&real);
 	deliver(&connection, "PROXY nonsense\r\n", 16);
-	pp_reset_connection(connection.server);
+	pp_reset_connection(connection.server, &nobody);
 	look_at(connection.server, &seen);
 	assert_same(&seen, &real);
 	ck_assert_int_eq(recv(connection.client, bytes, sizeof(bytes), 0), -1);
@@ -83,7 +92,7 @@ TEST(a_stand_in_looks_reset)
 
 	look_at_real(&real);
 	for (size_t i = 0; i < COUNT(families); i++) {
-		int fd = pp_reset_stand_in(families[i], 0);
+		int fd = make_stand_in(families[i], 0);
 		int domain;
 		socklen_t length = sizeof(domain);
 
@@ -110,7 +119,7 @@ static void look_at_gone(struct seen *seen)
 TEST(of_a_unix_socket_the_client_has_gone)
 {
 	struct seen real, seen;
-	int ends[2], fd = pp_reset_stand_in(AF_UNIX, 0);
+	int ends[2], fd = make_stand_in(AF_UNIX, 0);
 	char byte;
 
 	look_at_gone(&real);
@@ -120,7 +129,7 @@ TEST(of_a_unix_socket_the_client_has_gone)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	for (int i = 0; i < 100; i++)
 		ck_assert_int_eq(write(ends[1], "PROXY nonsense\r\n", 16), 16);
-	pp_reset_connection(ends[0]);
+	pp_reset_connection(ends[0], &nobody);
 	look_at(ends[0], &seen);
 	assert_same(&seen, &real);
 	ck_assert_int_eq(read(ends[1], &byte, 1), 0);
@@ -135,7 +144,7 @@ TEST(a_stand_in_has_the_flags_that_were_asked_for)
 				     SOCK_NONBLOCK | SOCK_CLOEXEC };
 
 	for (size_t i = 0; i < 2 * COUNT(flags); i++) {
-		int fd = pp_reset_stand_in(families[i % 2], flags[i / 2]);
+		int fd = make_stand_in(families[i % 2], flags[i / 2]);
 
 		ck_assert_int_eq(!!(fcntl(fd, F_GETFL) & O_NONBLOCK),
 				 !!(flags[i / 2] & SOCK_NONBLOCK));
@@ -163,13 +172,13 @@ TEST(where_nothing_connects_they_read_as_end_of_file)
 	int fd;
 
 	fake_connect = refuse_to_connect;
-	fd = pp_reset_stand_in(AF_INET, 0);
+	fd = make_stand_in(AF_INET, 0);
 	look_at(fd, &seen);
 	ck_assert_int_eq(seen.results[0], 0);
 	ck_assert_int_eq(seen.errors[2], EPIPE);
 	close(fd);
 	deliver(&connection, "PROXY nonsense\r\n", 16);
-	pp_reset_connection(connection.server);
+	pp_reset_connection(connection.server, &nobody);
 	fake_connect = NULL;
 	look_at(connection.server, &seen);
 	ck_assert_int_eq(seen.results[0], 0);
@@ -181,13 +190,13 @@ TEST(without_a_descriptor_there_is_none)
 {
 	struct rlimit before, none;
 
-	ck_assert_int_eq(pp_reset_stand_in(AF_UNIX + 1000, 0), -1);
+	ck_assert_int_eq(make_stand_in(AF_UNIX + 1000, 0), -1);
 	ck_assert_int_eq(errno, EAFNOSUPPORT);
 	getrlimit(RLIMIT_NOFILE, &before);
 	none = before;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
-	ck_assert_int_eq(pp_reset_stand_in(AF_UNIX, 0), -1);
+	ck_assert_int_eq(make_stand_in(AF_UNIX, 0), -1);
 	ck_assert_int_eq(errno, EMFILE);
 	setrlimit(RLIMIT_NOFILE, &before);
 }

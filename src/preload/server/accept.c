@@ -12,6 +12,7 @@
 
 #include "connection/admission.h"
 #include "connection/note.h"
+#include "connection/patience.h"
 #include "connection/report.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
@@ -26,41 +27,17 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/*
- * How long accept itself waits for a header. A proxy sends it at once, a moment
- * behind the connection; where TCP_DEFER_ACCEPT does not have the kernel wait
- * for it (TRUSTED without MUST_USE: a client that is no proxy may be silent),
- * nearly all connections would go through the waiting room. Some proxies hold
- * it back until the client speaks: there accept does not wait for it.
- *
- * What is known of a listener's headers is one number: of those that were not
- * there at once each that came in time (or would have: by the next accept of a
- * program that did not wait for it) adds one, each that did not takes eight. As
- * long as it is positive, eight in nine came in time, they are waited for.
- */
-#define PATIENCE 5	/* milliseconds */
-#define IN_TIME 1
-#define TOO_LATE (-8)
-#define MOST 32
-#define AT_FIRST 16	/* a listener has 0: it is added here */
-
 static void count_header(struct pp_listener *listener, bool in_time)
 {
-	int record = atomic_load(&listener->patience) +
-		     (in_time ? IN_TIME : TOO_LATE);
-
 	/* one that another thread adds meanwhile may be lost */
-	if (record > MOST - AT_FIRST)
-		record = MOST - AT_FIRST;
-	if (record < -MOST - AT_FIRST)
-		record = -MOST - AT_FIRST;
-	atomic_store(&listener->patience, record);
+	atomic_store(&listener->patience,
+		     pp_patience_count(atomic_load(&listener->patience),
+				       in_time));
 }
 
-/* Has waiting for headers been paying off on this listener? */
 static bool is_patient(const struct pp_listener *listener)
 {
-	return atomic_load(&listener->patience) + AT_FIRST > 0;
+	return pp_patience_pays(atomic_load(&listener->patience));
 }
 
 /*
@@ -71,7 +48,7 @@ static bool is_deferred(const struct pp_settings *settings,
 			const struct pp_listener *listener)
 {
 	return !atomic_load(&listener->is_unix) &&
-	       (settings->trusted.at == NULL || settings->must_use);
+	       pp_admission_is_deferred(settings);
 }
 
 /* Waits for the rest of a header, where that has been paying off. */
@@ -86,7 +63,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 
 	if (is_deferred(settings, listener) || !is_patient(listener))
 		return received;
-	deadline = pp_now_ms() + PATIENCE;
+	deadline = pp_now_ms() + PP_PATIENCE;
 	while (received == PP_RECEIVED_MORE &&
 	       pp_receive_wait(receive, deadline, &last))
 		received = pp_receive_try(receive, last, peeked);
@@ -253,7 +230,7 @@ static enum pp_accepted judge_waiting(struct pp_arrival *arrival,
 		count_header(arrival->listener,
 			     pp_now_ms() + settings->timeout -
 					     waiting->deadline <=
-				     PATIENCE);
+				     PP_PATIENCE);
 	return carry_out(arrival,
 			 pp_admission_judge_received(settings,
 						     &waiting->receive,

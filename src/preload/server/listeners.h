@@ -38,7 +38,7 @@ struct pp_listener {
 	_Atomic bool nonblocking;	/* as far as is known without asking */
 	_Atomic bool only_accepted;	/* the program waits in accept alone */
 	_Atomic bool was_told_eagain;	/* by the kernel, when it accepted */
-	_Atomic int patience;	/* see accept.c */
+	_Atomic int patience;	/* see connection/patience.h */
 	_Atomic bool is_unix;	/* a Unix socket, not a TCP one */
 	_Atomic bool polled;	/* by poll(2) or select(2) */
 	_Atomic bool shared;	/* several threads accept from it */

@@ -4,7 +4,6 @@
 
 #include "preload/server/turned_away.h"
 
-#include "connection/note.h"
 #include "connection/report.h"
 #include "connection/reset.h"
 #include "preload/configuration.h"
@@ -33,31 +32,16 @@ static bool may_go_on(struct pp_arrival *arrival)
 	       ++arrival->more_tries <= TRIES;
 }
 
-/* The kernel's own addresses of a connection, for the note of kind reset. */
-static struct pp_note note_of(const struct pp_arrival *arrival)
-{
-	struct pp_note note = { .kind = PP_NOTE_RESET,
-				.source = arrival->proxy };
-	socklen_t length = sizeof(note.destination);
-
-	real_getsockname(arrival->fd, &note.destination.sa, &length);
-	return note;
-}
-
 enum pp_accepted pp_accept_refused(struct pp_arrival *arrival,
 				   const char *reason)
 {
-	struct pp_note note;
-
 	pp_arrival_outcome(arrival, "dropped", reason);
 	if (may_go_on(arrival)) {
 		pp_receive_stop_linger(arrival->fd);
 		real_close(arrival->fd);
 		return PP_ACCEPT_AGAIN;
 	}
-	note = note_of(arrival);
-	pp_reset_connection(arrival->fd);
-	pp_note_write(arrival->fd, &arrival->proxy, &note);
+	pp_reset_connection(arrival->fd, &arrival->proxy);
 	return PP_ACCEPTED;
 }
 
@@ -73,18 +57,6 @@ static bool start_waiting(const struct pp_arrival *arrival,
 	waiting.receive.keep =
 		pp_headers_are_kept() || pp_configuration()->debug;
 	return pp_rooms_enter(arrival->listener, &waiting);
-}
-
-/* The stand-in for a connection, that of this call's flags, or -1. */
-static int open_stand_in(const struct pp_arrival *arrival)
-{
-	struct pp_note note = note_of(arrival);
-	int fd = pp_reset_stand_in(arrival->proxy.sa.sa_family,
-				   arrival->call->flags);
-
-	if (fd >= 0)
-		pp_note_write(fd, &arrival->proxy, &note);
-	return fd;
 }
 
 /* Moves it to the lowest number that is free, as accept(2) would have it. */
@@ -107,7 +79,9 @@ enum pp_accepted pp_accept_waits(struct pp_arrival *arrival,
 
 	pp_arrival_outcome(arrival, "waits", reason);
 	/* made first: there may be no descriptor for it */
-	stand_in = goes_on ? -1 : open_stand_in(arrival);
+	stand_in = goes_on ? -1
+			   : pp_reset_stand_in(arrival->fd, &arrival->proxy,
+					       arrival->call->flags);
 	if ((goes_on || stand_in >= 0) && start_waiting(arrival, receive)) {
 		if (goes_on)
 			return PP_ACCEPT_AGAIN;
@@ -126,8 +100,8 @@ static enum pp_accepted stand_in_for_waiting(struct pp_arrival *arrival)
 {
 	pp_arrival_set_proxy(arrival, &arrival->look.peer);
 	/* its own descriptor is the room's: the listener's address will do */
-	arrival->fd = arrival->call->listener;
-	arrival->fd = open_stand_in(arrival);
+	arrival->fd = pp_reset_stand_in(arrival->call->listener,
+					&arrival->proxy, arrival->call->flags);
 	return arrival->fd < 0 ? PP_ACCEPT_FAILED : PP_ACCEPTED;
 }
 
