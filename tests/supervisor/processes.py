@@ -91,6 +91,9 @@ class Processes(unittest.TestCase):
     def guardian(self, program):
         return fixture.child_of(program.process.pid)
 
+    def descriptors(self, program):
+        return len(os.listdir(f"/proc/{self.supervisor(program)}/fd"))
+
     def wait_gone(self, pid):
         def is_gone():
             try:
@@ -417,9 +420,6 @@ while True:
         self.assertEqual(len(pids), 50)
         # what was known of them is forgotten with them
         self.assertLess(self.descriptors(program), 25)
-
-    def descriptors(self, program):
-        return len(os.listdir(f"/proc/{self.supervisor(program)}/fd"))
 
     def test_fork_in_accept(self):
         """One thread is in accept while another one forks."""
@@ -885,6 +885,11 @@ while True:
     def test_listener_closed(self):
         """Who closes a listener that a call waited for has its port back."""
         program, port = self.run_server("""
+class Over(Exception):
+    pass
+def over(*_):
+    raise Over
+signal.signal(signal.SIGALRM, over)
 for number in range(30):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -892,13 +897,8 @@ for number in range(30):
     port = listener.getsockname()[1]
     listener.listen()
     listener.settimeout(None)
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
-    class Over(Exception):
-        pass
-    def over(*_):
-        raise Over
-    signal.signal(signal.SIGALRM, over)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
         listener.accept()
     except Over:
         pass
@@ -907,6 +907,31 @@ print("port", port, flush=True)
 """)
         self.assertEqual(program.wait(), 0)
         self.assertIsNone(fixture.listening(port))
+
+    def test_listener_closed_by_another_thread(self):
+        """Who waits stays waiting, or is told; the others are served."""
+        program, port = self.run_server("""
+import threading, time
+def wait(listener, how):
+    try:
+        print(how, listener.accept(), flush=True)
+    except OSError as error:
+        os.write(1, b"%s errno %d\\n" % (how, error.errno))
+def end(how, call):
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=wait, args=(listener, how), daemon=True).start()
+    time.sleep(0.2)    # for it to be in accept
+    call(listener)
+    return listener.fileno()
+end(b"shutdown", lambda listener: listener.shutdown(socket.SHUT_RDWR))
+for _ in range(20):
+    end(b"close", lambda listener: os.close(listener.detach()))
+serve(listen())    # by the same number
+""")
+        program.wait_line(f"^shutdown errno {errno.EINVAL}$")
+        for _ in range(10):
+            self.assert_served(port)
+        self.assertNotIn("close", program.output())
 
     def test_reuseport(self):
         """A late one is served by whoever the wake-up comes to."""
