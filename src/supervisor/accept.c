@@ -146,6 +146,11 @@ static bool find_listener(struct pp_arrival *arrival, const struct pp_call *call
 		answer_unseen(call, arrival->process, arrival->fd);
 		return false;
 	}
+	/* of a call that is over it may be another process's */
+	if (!pp_call_is_valid(call)) {
+		close(arrival->fd);
+		return false;
+	}
 	cookie = pp_cookie_of(arrival->fd);
 	if (pp_listener_is_known(cookie) ||
 	    pp_is_internet_socket(arrival->fd)) {
@@ -188,8 +193,7 @@ void pp_accept(const struct pp_call *call)
 static bool find_listener_again(struct pp_arrival *arrival,
 				const struct pp_call *call)
 {
-	/* nobody is accepted for a call that is over */
-	if (!pp_call_is_valid(call) || !find_listener(arrival, call)) {
+	if (!find_listener(arrival, call)) {
 		pp_pending_is_over(call->tid);
 		return false;
 	}
@@ -279,6 +283,8 @@ void pp_listen(const struct pp_call *call)
 		error = pp_rules_refuse(rules);
 		if (error != 0)
 			pp_answer(call, error);
+		else if (!pp_call_is_valid(call))
+			; /* it may be another process's */
 		else if (listen(fd, (int)call->arguments[1]) != 0)
 			pp_answer(call, -errno);
 		else {

@@ -212,7 +212,9 @@ void pp_connect(const struct pp_call *call)
 
 	outgoing.fd = pp_tracee_fetch(call->tid, &process,
 				      (int)call->arguments[0]);
-	if (outgoing.fd < 0 || !is_closed_tcp(outgoing.fd)) {
+	/* of a call that is over it may be another process's */
+	if (outgoing.fd < 0 || !pp_call_is_valid(call) ||
+	    !is_closed_tcp(outgoing.fd)) {
 		pp_answer_continue(call);
 	} else {
 		rules = pp_tracee_rules(process, NULL);

@@ -5,6 +5,7 @@
 #include "supervisor/knock.h"
 
 #include "supervisor/listeners.h"
+#include "supervisor/rules.h"
 #include "supervisor/waiting.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SOON 10		/* milliseconds */
+/* In milliseconds; the latter for want of descriptors, memory or ports. */
+#define SOON 10
+#define LATER 100
 
 /* So many may be lost to sockets beside (SO_REUSEPORT), or to processes. */
 #define VAIN 8
@@ -227,7 +230,10 @@ static void knock_again(struct pp_listener *listener, int error)
 	/* where it cannot be reached the next accept is waited for */
 	if (error == EPERM)
 		return;
-	if (error == ECONNREFUSED || ++listener->knock.vain > VAIN)
+	/* that is no fault of the listener's */
+	if (pp_is_shortage(error) || error == EADDRNOTAVAIL)
+		pp_knock_soon(listener, LATER);
+	else if (error == ECONNREFUSED || ++listener->knock.vain > VAIN)
 		give_up(listener);
 	else
 		pp_knock_soon(listener, SOON << listener->knock.vain);
@@ -264,10 +270,13 @@ void pp_knock_now(struct pp_listener *listener)
 	knock->is_connected = is_writable(knock->fd);
 	if (knock->is_connected)
 		send_byte(knock);
-	pp_loop_add(knock->fd,
-		    EPOLLIN | EPOLLRDHUP |
-			    (knock->is_connected ? 0u : EPOLLOUT),
-		    &knock->moved);
+	if (!pp_loop_add(knock->fd,
+			 EPOLLIN | EPOLLRDHUP |
+				 (knock->is_connected ? 0u : EPOLLOUT),
+			 &knock->moved)) {
+		close_knock(listener);
+		knock_again(listener, ENOMEM);
+	}
 }
 
 void pp_knock_soon(struct pp_listener *listener, int delay)

@@ -20,6 +20,9 @@
 
 #define BUCKETS 256
 
+/* After so long what could not be waited for is tried again. */
+#define LATER 100	/* milliseconds */
+
 /* So many that have nothing to do are remembered. */
 #define IDLE 512
 
@@ -169,30 +172,38 @@ struct pp_listener *pp_listener_of(int fd, uint64_t cookie,
 	return listener->is_ours ? listener : NULL;
 }
 
-/* Has the number stand for something else, so that the socket is not held. */
-static void release_number(int fd)
+/*
+ * Has the loop wait for it. False for want of descriptors or memory. The number
+ * that it is waited for by stands for something else then, so that the socket
+ * is not held.
+ */
+static bool wait_for_listener(struct pp_listener *listener, int fd)
 {
+	const uint32_t events = EPOLLIN | EPOLLONESHOT;
 	static int nothing = -1;
+	bool waits;
 
 	if (nothing < 0)
 		nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	dup3(nothing, fd, O_CLOEXEC);
-}
-
-void pp_listener_arm(struct pp_listener *listener, int fd)
-{
-	const uint32_t events = EPOLLIN | EPOLLONESHOT;
-
-	if (listener->is_armed)
-		return;
+	if (nothing < 0)
+		return false;
 	if (listener->fd < 0)
 		listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	else
 		dup3(fd, listener->fd, O_CLOEXEC);
 	if (listener->fd < 0)
-		return;
-	listener->is_armed =
-		pp_loop_change(listener->fd, events, &listener->readable) ||
+		return false;
+	waits = pp_loop_change(listener->fd, events, &listener->readable) ||
 		pp_loop_add(listener->fd, events, &listener->readable);
-	release_number(listener->fd);
+	dup3(nothing, listener->fd, O_CLOEXEC);
+	return waits;
+}
+
+void pp_listener_arm(struct pp_listener *listener, int fd)
+{
+	if (listener->is_armed)
+		return;
+	listener->is_armed = wait_for_listener(listener, fd);
+	if (!listener->is_armed)
+		pp_knock_soon(listener, LATER);
 }

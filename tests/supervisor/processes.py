@@ -844,6 +844,67 @@ for line in sys.stdin:
         self.assertEqual(set(errors), {errno.EMFILE, errno.EAGAIN})
         self.assertEqual(errors[-1], errno.EAGAIN)
 
+    def limit_descriptors(self, program, limit):
+        """What the supervisor may have; what it could before."""
+        supervisor = self.supervisor(program)
+        soft, hard = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (limit, hard))
+        return soft
+
+    def test_waiting_at_another_time(self):
+        """Who cannot be waited for is asked for again, or told."""
+        program = fixture.Program(
+            [fixture.COMMAND, "run", "--how=supervise", sys.executable, "-c",
+             SERVER + """
+import threading
+def serve_one(listener):
+    try:
+        serve(listener, 1)
+    except OSError as error:
+        os.write(1, b"errno %d\\n" % error.errno)
+    listener.close()
+with listen():
+    for line in sys.stdin:
+        threading.Thread(target=serve_one, args=(listen(),)).start()
+"""], fixture.environment(), stdin=subprocess.PIPE)
+        self.addCleanup(program.stop)
+        self.port(program)
+        for more in range(6):
+            start = len(program.lines)
+            used = max(int(fd) for fd in os.listdir(
+                f"/proc/{self.supervisor(program)}/fd"))
+            soft = self.limit_descriptors(program, used + more)
+            program.send_line("")
+            port = int(program.wait_line(r"^port (\d+)$", start)[1])
+            time.sleep(0.2)    # for it to be in accept
+            self.limit_descriptors(program, soft)
+            try:
+                self.assert_served(port)
+            except (ConnectionError, ValueError):
+                program.wait_line(f"^errno {errno.EMFILE}$", start)
+
+    def test_knock_at_another_time(self):
+        """For want of a descriptor of ours nobody is given up."""
+        program, port = self.run_server("""
+import select
+listener = listen()
+listener.setblocking(False)
+while True:
+    select.select([listener], [], [])
+    try:
+        answer(listener.accept()[0])
+    except BlockingIOError:
+        pass
+""", TRUSTED="127.0.0.1")
+        self.assert_served(port)
+        with fixture.connect(port, v1()[:10]) as late:
+            self.assert_served(port)
+            soft = self.limit_descriptors(program, 3)
+            late.sendall(v1()[10:])
+            time.sleep(6)    # so long others would be tried
+            self.limit_descriptors(program, soft)
+            self.assertEqual(self.answer(late)[:2], ("192.0.2.1", 1111))
+
     def test_blocking_meanwhile(self):
         """A listener's O_NONBLOCK may be another one at any moment."""
         program, port = self.run_server("""
