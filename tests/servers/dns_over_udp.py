@@ -1,21 +1,213 @@
 # SPDX-License-Identifier: ISC
 """Servers of the DNS under libproxyproto_udp.so, behind dnsdist."""
+import re
 import unittest
 
 import fixture
-from fixture.udp_servers import DNSCase
+from fixture import dns
+from fixture.haproxy import CLIENT, CLIENT6
+from fixture.servers import FRONT, V6
+from fixture.udp_servers import DNSCase, OnlyIPv4Case
+
+# What is at WORD.example.
+ADDRESS = "\xc0\0\2\x09"
+
+ZONE = """
+@ 3600 SOA ns hostmaster 1 3600 600 86400 60
+@ 3600 NS ns
+* 60 A 192.0.2.9
+"""
 
 
-class Dnsmasq(DNSCase, unittest.TestCase):
+class Dnsmasq(DNSCase, OnlyIPv4Case, unittest.TestCase):
     program = "dnsmasq"
     packages = ("dnsmasq-base", "dnsdist")
     tells = "log of queries"
-    takes_ipv6_on_ipv4 = False
     log = r" @client@/@client_port@ query\[A\] @word@\.example from "
     ready = "started, version"
     command = ("dnsmasq -k --conf-file=/dev/null --user=root --port=@port@ "
                "--no-resolv --no-hosts --pid-file= --address=/example/192.0.2.9 "
                "--log-facility=- --log-queries=extra")
+
+
+class Nsd(DNSCase, unittest.TestCase):
+    """It has no log of queries, but one of those who say that a zone is new
+    and are not asked."""
+
+    program = "NSD"
+    packages = ("nsd", "dnsdist")
+    tells = "log of notifications that it refuses"
+    log = r"notify for example\. from @client@ refused"
+    command = "nsd -d -c @folder@/nsd.conf"
+    ready = "nsd started"
+    files = {"zone": "$ORIGIN example.\n" + ZONE, "nsd.conf": """
+server:
+    ip-address: @host@@@port@
+    server-count: 2
+    verbosity: 2
+    username: ""
+    chroot: ""
+    zonesdir: "@folder@"
+    zonelistfile: "@folder@/zone.list"
+    xfrdfile: ""
+    xfrdir: "@folder@"
+    pidfile: ""
+    database: ""
+    rrl-ratelimit: 0
+remote-control:
+    control-enable: no
+zone:
+    name: example
+    zonefile: zone
+"""}
+
+    def request_of(self, word):
+        return dns.notification()
+
+    def converse(self, client, word):
+        client.send(dns.question(word))
+        self.assertTrue(self.answer_of(client).endswith(ADDRESS))
+        return super().converse(client, word)
+
+
+class Knot(DNSCase, unittest.TestCase):
+    program = "Knot DNS"
+    packages = ("knot", "dnsdist")
+    tells = "its module whoami"
+    answer = r"@packed@\Z"
+    command = "knotd -c @folder@/knot.conf"
+    files = {"zone": ZONE, "knot.conf": """
+server:
+    rundir: @folder@
+    listen: @host@@@port@
+    udp-workers: 2
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: @folder@
+log:
+  - target: stdout
+    any: info
+template:
+  - id: default
+    storage: @folder@
+zone:
+  - domain: example
+    file: zone
+    module: mod-whoami
+"""}
+
+    def request_of(self, word, ipv6=False):
+        """It tells by the zone's own name, by A or by AAAA."""
+        ipv6 = ipv6 or ":" in self.values["host"]
+        return dns.question("", dns.AAAA if ipv6 else dns.A)
+
+    def ask(self, client, word):
+        client.send(self.request_of(word, ":" in client.getsockname()[0]))
+
+
+class Unbound(DNSCase, unittest.TestCase):
+    program = "unbound"
+    packages = ("unbound", "dnsdist")
+    tells = "log of queries"
+    log = r"info: @client@ @word@\.example\. A IN"
+    command = "unbound -c @folder@/unbound.conf"
+    ready = "start of service"
+    files = {"unbound.conf": """
+server:
+    interface: @host@@@port@
+    access-control: 0.0.0.0/0 allow
+    access-control: ::0/0 allow
+    do-daemonize: no
+    username: ""
+    chroot: ""
+    use-syslog: no
+    logfile: ""
+    pidfile: ""
+    log-queries: yes
+    num-threads: 2
+    local-zone: "example." redirect
+    local-data: "example. A 192.0.2.9"
+remote-control:
+    control-enable: no
+"""}
+
+
+class PowerDNS(DNSCase, unittest.TestCase):
+    program = "PowerDNS"
+    packages = ("pdns-server", "pdns-backend-bind", "dnsdist")
+    tells = "log of queries"
+    log = "Remote @client@ wants '@word@\\.example"
+    command = "pdns_server --config-dir=@folder@ --daemon=no"
+    files = {"zone": ZONE,
+             "named.conf": 'zone "example" { type primary; '
+                           'file "@folder@/zone"; };\n',
+             "pdns.conf": """
+launch=bind
+bind-config=@folder@/named.conf
+socket-dir=@folder@
+local-address=@host@
+local-port=@port@
+log-dns-queries=yes
+loglevel=9
+disable-syslog=yes
+security-poll-suffix=
+guardian=no
+receiver-threads=2
+distributor-threads=1
+@own@
+"""}
+    own = ""
+
+    def fill(self, text):
+        return super().fill(text).replace("@own@", self.own)
+
+    def told_of_both(self):
+        """What it answers clients of both families, and whom it logs."""
+        program, server = self.serve(V6)
+        told = []
+        for host, connect in self.fronts([FRONT, V6], server).items():
+            with connect(CLIENT6 if host == V6 else CLIENT) as client:
+                told.append(self.converse(client, "word"))
+        asked = re.compile(r"Remote (?:\S+\()?(?:::ffff:)?([^\s)]+)\)? "
+                           "wants 'word").search
+
+        def names():
+            return [match[1] for match in map(asked, self.logged(program))
+                    if match]
+        fixture.wait_for(lambda: len(names()) == 2, "two in its log")
+        self.assertEqual(names(), [CLIENT, CLIENT6])
+        return told
+
+    def test_beside_its_own_proxy_protocol(self):
+        """Without the library: it tells the same."""
+        preloaded = self.told_of_both()
+        self.bare, self.own = True, "proxy-protocol-from=" + V6
+        self.assertEqual(preloaded, self.told_of_both())
+        self.did("tells the same by its own proxy-protocol-from")
+
+
+class Recursor(DNSCase, unittest.TestCase):
+    program = "PowerDNS Recursor"
+    packages = ("pdns-recursor", "dnsdist")
+    tells = "log of queries"
+    log = (r'msg="Question" .* qname="@word@\.example" .*'
+           r' remote="\[?@client@\]?:@client_port@"')
+    command = "pdns_recursor --config-dir=@folder@ --daemon=no"
+    # it answers nothing that has waited for long
+    ready = "Enabled multiplexer"
+    files = {"zone": "$ORIGIN example.\n" + ZONE, "recursor.conf": """
+auth-zones=example=@folder@/zone
+socket-dir=@folder@
+local-address=@host@
+local-port=@port@
+allow-from=0.0.0.0/0, ::/0
+quiet=no
+loglevel=9
+disable-syslog=yes
+security-poll-suffix=
+threads=2
+"""}
 
 
 if __name__ == "__main__":
