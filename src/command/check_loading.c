@@ -201,13 +201,10 @@ static void check_environment(struct pp_check *check, bool is_listed)
 
 static void check_client(struct pp_check *check)
 {
-	const char *list = pp_check_variable(check, "LD_PRELOAD");
-	enum pp_library library;
-
-	/* where it is named there that has been told */
-	if (list != NULL && is_ours(list, &library) &&
-	    library == PP_LIBRARY_CLIENT)
-		return;
+	/* where a list names it that has been told */
+	for (int i = 0; i < check->slip_count; i++)
+		if (strcmp(check->slips[i].name, "client-library") == 0)
+			return;
 	if (check->process.pid != 0 && check->listener_count > 0 &&
 	    pp_check_has_library(check, PP_LIBRARY_CLIENT))
 		pp_check_slip(check, false, "client-library",

@@ -2,6 +2,7 @@
 """proxyproto check: each reason and each slip, by its name."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -514,6 +515,19 @@ class Loading(Case):
         told = self.check(calls, 1, "not-loaded", "client-library")
         self.assertTrue(told["libraries"][0]["for_clients"])
 
+    def test_client_library_that_is_not_named(self):
+        """Any more: it is loaded still."""
+        program = self.python(OVERWRITE, fixture.CLIENT_LIBRARY)
+        program.wait_line("ready")
+        told = self.check(program, 1, "not-loaded", "client-library")
+        self.assertIn("it listens", self.slip(told, "client-library"))
+
+    def test_client_library_system_wide(self):
+        """It is told once."""
+        calls = self.in_mounts(fixture.CLIENT_LIBRARY + "\n",
+                               fixture.probe("calls"))
+        self.check(calls, 1, "not-loaded", "client-library")
+
     def copy_of(self, library):
         path = os.path.join(self.folder(), "libproxyproto.so")
         shutil.copy(os.path.realpath(library), path)
@@ -810,17 +824,74 @@ class Permission(Case):
                               str(self.listener.port))
         self.assertEqual(done.returncode, 0)
 
-    def test_anothers(self):
+    def anothers(self):
+        """What is told of another user's process."""
         calls = self.program(**SAFE)
         done = self.as_nobody(PROXYPROTO, "check", "--json", "-p",
                               str(calls.pid))
         (told,) = json.loads(done.stdout)["checked"]
-        self.assertEqual((done.returncode, names(told)),
-                         (1, ["process-hidden", "environment-hidden"]))
+        self.assertEqual((done.returncode, told["served"], len(told["slips"])),
+                         (1, False, 2))
+        return told
+
+    def test_process_hidden(self):
+        told = self.anothers()
+        self.assertIn("may not be read", self.slip(told, "process-hidden"))
+        self.assertIsNone(told["by"])
+
+    def test_environment_hidden(self):
+        self.assertRegex(self.slip(self.anothers(), "environment-hidden"),
+                         "environment may not be read: settings in it")
+
+    def test_port_of_anothers(self):
+        self.program(**SAFE)
         done = self.as_nobody(PROXYPROTO, "check", "-l",
                               str(self.listener.port))
         self.assertEqual(done.returncode, 125)
         self.assertIn("be root", done.stderr)
+
+
+def source(path):
+    with open(os.path.join(os.environ["PP_SRCDIR"], path),
+              encoding="utf-8") as file:
+        return file.read()
+
+
+class Names(unittest.TestCase):
+    """Of each reason and each slip that there is in the source."""
+
+    def setUp(self):
+        self.source = "".join(
+            source(f"src/command/check_{part}.c") for part in
+            ("gather", "loading", "ports", "settings", "slips"))
+        self.reasons = set(re.findall(
+            r'\[PP_PROGRAM_\w+\] = "([\w-]+)"|'
+            r'pp_check_reason\(check, "([\w-]+)"', self.source))
+        self.reasons = {a or b for a, b in self.reasons}
+        self.slips = set(re.findall(
+            r'pp_check_slip\([^"]*"([\w-]+)"', self.source))
+
+    def test_all_are_found(self):
+        self.assertEqual(self.source.count("pp_check_slip(check"),
+                         len(re.findall(r'pp_check_slip\([^"]*"', self.source)))
+        self.assertIn("seccomp", self.reasons)
+        self.assertGreater(len(self.slips), 30)
+
+    def test_manual_has_each(self):
+        """And no other."""
+        text = source("man/proxyproto.1").partition("Each reason has a name")
+        reasons, _, slips = text[2].partition("What is wrong has one, too")
+        slips = slips.partition(".Ss ")[0]
+        for names_, manual in (self.reasons, reasons), (self.slips, slips):
+            told = re.findall(r"^\.It Cm (.*)", manual, re.M)
+            self.assertEqual(sorted(" , ".join(told).split(" , ")),
+                             sorted(names_))
+
+    def test_each_has_a_test(self):
+        tests = (source("tests/command/check.py")
+                 + source("tests/command/program.py"))
+        for name in self.reasons | self.slips:
+            self.assertIn(f'"{name}"', tests)
 
 
 class Mistakes(unittest.TestCase):

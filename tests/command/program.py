@@ -7,11 +7,13 @@ import functools
 import json
 import os
 import shutil
+import struct
 import subprocess
 import unittest
 
 import fixture
-from fixture.command import command
+from fixture import allowed
+from fixture.command import PROXYPROTO, command
 
 MAIN = "int main(void) { return 0; }\n"
 GO = "package main\nfunc main() {}\n"
@@ -214,6 +216,28 @@ class Elf(ProgramCase):
         os.chown(program, 0, 0)
         os.chmod(program, 0o6755)
         self.check("preloaded", "is dynamically linked", program)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_file_capabilities(self):
+        """They are nothing new to root, and much to others."""
+        fixture.need("cc")
+        allowed.need_another_user(PROXYPROTO)
+        program = self.build("cc")
+        bind_service = struct.pack("=5I", 0x02000001, 1 << 10, 0, 0, 0)
+        try:
+            os.setxattr(program, "security.capability", bind_service)
+        except OSError as error:
+            self.skipTest(f"no file capabilities: {error}")
+        self.check("preloaded", "is dynamically linked", program)
+        done = command("check", "--json", program, user=allowed.NOBODY,
+                       group=allowed.NOBODY, extra_groups=[])
+        (told,) = json.loads(done.stdout)["checked"]
+        ((name, text),) = [tuple(reason.values())
+                           for reason in told["reasons"]]
+        self.assertEqual(
+            (name, text, told["by"]),
+            ("secure", "it has file capabilities: its loader ignores "
+             "LD_PRELOAD", "supervise"))
 
     def test_damaged(self):
         """Nothing is read beyond the end of a file."""
