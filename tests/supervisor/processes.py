@@ -287,10 +287,19 @@ serve(listener)
 
     def test_one_of_ours_killed(self):
         """Nothing is left, whichever it was, of what the command started."""
-        for killed in "guardian", "supervisor":
+        for killed in ["guardian"], ["supervisor"], ["front", "supervisor"]:
             for stays in True, False:
                 with self.subTest(killed=killed, command_stays=stays):
                     self.check_killed(killed, stays)
+
+    def test_killed_by_name(self):
+        """Who kills all that have the command's name leaves one of ours."""
+        program, _ = self.run_server()
+        for pid, name in ((program.process.pid, "proxyproto"),
+                          (self.guardian(program), "pp-guardian"),
+                          (self.supervisor(program), "proxyproto")):
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                self.assertEqual(file.read(), name + "\n")
 
     def check_killed(self, killed, stays):
         """Also of daemons, in sessions of their own, one somebody else's."""
@@ -325,16 +334,19 @@ serve_on(listener)
                 for word in ("first", "second", "command")]
         for pid in pids:
             self.addCleanup(self.kill_by, os.pidfd_open(pid))
-        ours = {"guardian": self.guardian(program),
+        ours = {"front": program.process.pid,
+                "guardian": self.guardian(program),
                 "supervisor": self.supervisor(program)}
         self.assert_served(port)
         if not stays:
             program.process.send_signal(signal.SIGUSR1)
             self.assertEqual(program.wait(), 0)
             self.assert_served(port)
-        os.kill(ours[killed], signal.SIGKILL)
+            del ours["front"]
+        for name in set(killed) & set(ours):
+            os.kill(ours[name], signal.SIGKILL)
         if stays:
-            self.assertEqual(program.wait(), 125)
+            self.assertEqual(program.wait(), -9 if "front" in killed else 125)
         for pid in *pids, *ours.values():
             self.wait_gone(pid)
         self.assertIsNone(fixture.listening(port))
