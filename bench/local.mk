@@ -30,7 +30,7 @@ bench_start_SOURCES = bench/start.c
 bench_start_CFLAGS = $(bench_programs_cflags)
 bench_udp_SOURCES = bench/udp.c
 bench_udp_CFLAGS = $(bench_programs_cflags)
-bench_udp_LDADD = libproxyproto-protocol.la
+bench_udp_LDADD = libproxyproto-protocol.la -ldl
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-programs

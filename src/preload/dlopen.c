@@ -39,7 +39,7 @@ static void *open_nothing(const char *path, int flags)
 
 open_function pp_dlopen_behind(void)
 {
-	open_function function = (open_function)pp_real_get(PP_REAL_dlopen);
+	open_function function = (open_function)pp_real_find(PP_REAL_dlopen);
 
 	return function != NULL ? function : open_nothing;
 }

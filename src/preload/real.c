@@ -21,20 +21,34 @@ static const char *const names[] = {
  * process writes these: the page of .data is written to anyway.
  */
 #define PP_REAL_WRITTEN __attribute__((section(".data")))
-static _Atomic uintptr_t addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
+_Atomic uintptr_t pp_real_addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
 static _Atomic bool is_resolved PP_REAL_WRITTEN;
 
-pp_real_function pp_real_get(enum pp_real index)
+pp_real_function pp_real_find(enum pp_real index)
 {
-	uintptr_t address =
-		atomic_load_explicit(&addresses[index], memory_order_relaxed);
+	uintptr_t address = atomic_load_explicit(&pp_real_addresses[index],
+						 memory_order_relaxed);
 
 	if (address == 0 && !atomic_load(&is_resolved)) {
 		address = (uintptr_t)dlsym(RTLD_NEXT, names[index]);
-		atomic_store_explicit(&addresses[index], address,
+		atomic_store_explicit(&pp_real_addresses[index], address,
 				      memory_order_relaxed);
 	}
 	return (pp_real_function)address;
+}
+
+/* In place of one that there is not. */
+static intptr_t fail_missing(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+pp_real_function pp_real_look_up(enum pp_real index)
+{
+	const pp_real_function function = pp_real_find(index);
+
+	return function != NULL ? function : (pp_real_function)fail_missing;
 }
 
 /*
@@ -58,7 +72,7 @@ bool pp_real_resolve(void)
 	const void *first = dlsym(RTLD_DEFAULT, MARKER_TEXT(MARKER));
 
 	for (int i = 0; i < PP_REAL_COUNT; i++)
-		pp_real_get((enum pp_real)i);
+		pp_real_find((enum pp_real)i);
 	atomic_store(&is_resolved, true);
 	return first == NULL || first == &own;
 }

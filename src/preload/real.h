@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,7 +73,25 @@ typedef void (*pp_real_function)(void);
  * The next function of that name behind ours in the search order, or NULL.
  * Thread- and signal-safe once pp_real_resolve has run.
  */
-pp_real_function pp_real_get(enum pp_real index);
+pp_real_function pp_real_find(enum pp_real index);
+
+/* Only for what follows. */
+extern _Atomic uintptr_t pp_real_addresses[PP_REAL_COUNT];
+pp_real_function pp_real_look_up(enum pp_real index);
+
+/*
+ * The same; one that fails with ENOSYS in place of NULL. Here, as it is ahead of
+ * each call of the program's.
+ */
+static inline pp_real_function pp_real_get(enum pp_real index)
+{
+	const uintptr_t address = atomic_load_explicit(
+		&pp_real_addresses[index], memory_order_relaxed);
+
+	return __builtin_expect(address != 0, 1)
+		       ? (pp_real_function)address
+		       : pp_real_look_up(index);
+}
 
 /*
  * Looks all of them up, once. The dynamic linker's lock is not for signal
@@ -89,16 +108,17 @@ bool pp_real_resolve(void);
 
 #define PP_HOOK(type, name, parameters, arguments)                          \
 	typedef type (*pp_##name##_function) parameters;                   \
+	/* NULL where it was not looked up yet. */                         \
+	static inline pp_##name##_function known_##name(void)              \
+	{                                                                  \
+		return (pp_##name##_function)atomic_load_explicit(         \
+			&pp_real_addresses[PP_REAL_##name],                \
+			memory_order_relaxed);                             \
+	}                                                                  \
 	static inline type real_##name parameters                          \
 	{                                                                  \
-		pp_##name##_function function =                            \
-			(pp_##name##_function)pp_real_get(PP_REAL_##name); \
-                                                                           \
-		if (function == NULL) {                                    \
-			errno = ENOSYS;                                    \
-			return (type)-1;                                   \
-		}                                                          \
-		return function arguments;                                 \
+		return ((pp_##name##_function)pp_real_get(                 \
+			PP_REAL_##name))arguments;                         \
 	}
 #define PP_HOOK_AS(type, name, symbol, parameters, arguments) \
 	PP_HOOK(type, name, parameters, arguments)

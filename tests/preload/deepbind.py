@@ -60,13 +60,14 @@ class Reached(unittest.TestCase):
         every = " ".join((SERVER_LIBRARY, CLIENT_LIBRARY, UDP_LIBRARY))
         for library, owners in (
                 (SERVER_LIBRARY, {"accept": "libproxyproto.so"}),
-                (CLIENT_LIBRARY, {"connect": "libproxyproto_connect.so"}),
+                (CLIENT_LIBRARY, {"connect": "libproxyproto_connect.so",
+                                  "recvfrom": "libproxyproto_connect.so"}),
                 (UDP_LIBRARY, {"accept": "libproxyproto_udp.so",
                                "connect": "libproxyproto_udp.so",
                                "recvfrom": "libproxyproto_udp.so"}),
                 (every, {"accept": "libproxyproto.so",
                          "connect": "libproxyproto_connect.so",
-                         "recvfrom": "libproxyproto_udp.so"})):
+                         "recvfrom": "libproxyproto_connect.so"})):
             for command in "tell", "handler":
                 with self.subTest(command=command, library=library):
                     status, lines = run(command, EXTENSION, library=library)

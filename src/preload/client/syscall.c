@@ -20,10 +20,6 @@ static long call_kernel(long number, const long at[ARGUMENTS])
 {
 	pp_syscall *function = (pp_syscall *)pp_real_get(PP_REAL_syscall);
 
-	if (function == NULL) {
-		errno = ENOSYS;
-		return -1;
-	}
 	return function(number, at[0], at[1], at[2], at[3], at[4], at[5]);
 }
 

@@ -64,8 +64,9 @@ static bool receive_bytes(uint64_t word, int fd, struct iovec *parts,
 	       pp_udp_receive(&call, &message, result);
 }
 
-PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
-			   struct sockaddr *address, socklen_t *length)
+__attribute__((noinline)) static ssize_t
+recvfrom_below(int fd, void *bytes, size_t size, int flags,
+	       struct sockaddr *address, socklen_t *length)
 {
 	const struct pp_udp_call call = {
 		.fd = fd,
@@ -92,7 +93,17 @@ PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
 	return result;
 }
 
-PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
+PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
+			   struct sockaddr *address, socklen_t *length)
+{
+	if (address == NULL)
+		PP_UDP_PASS_ABOVE(recvfrom, fd,
+				  (fd, bytes, size, flags, address, length));
+	return recvfrom_below(fd, bytes, size, flags, address, length);
+}
+
+__attribute__((noinline)) static ssize_t recv_below(int fd, void *bytes,
+						       size_t size, int flags)
 {
 	const uint64_t word = pp_udp_ask_inherited(fd, 0);
 	struct iovec part = one_part(bytes, size);
@@ -104,8 +115,15 @@ PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
 	return real_recv(fd, bytes, size, flags);
 }
 
+PP_EXPORT ssize_t recv(int fd, void *bytes, size_t size, int flags)
+{
+	PP_UDP_PASS_ABOVE(recv, fd, (fd, bytes, size, flags));
+	return recv_below(fd, bytes, size, flags);
+}
+
 /* To read nothing is no call for a datagram. */
-PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
+__attribute__((noinline)) static ssize_t read_below(int fd, void *bytes,
+						       size_t size)
 {
 	const uint64_t word = pp_udp_ask_inherited(fd, FIRST_PASSED);
 	struct iovec part = { bytes, size };
@@ -117,17 +135,30 @@ PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
 	return real_read(fd, bytes, size);
 }
 
-PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+PP_EXPORT ssize_t read(int fd, void *bytes, size_t size)
+{
+	PP_UDP_PASS_ABOVE(read, fd, (fd, bytes, size));
+	return read_below(fd, bytes, size);
+}
+
+__attribute__((noinline)) static ssize_t
+readv_below(int fd, const struct iovec *parts, int count)
 {
 	const uint64_t word = pp_udp_ask_inherited(fd, FIRST_PASSED);
 	ssize_t result;
 
-	if (pp_udp_is_served(word) && count > 0 && count <= IOV_MAX &&
-	    parts != NULL && !pp_parts_are_empty(parts, count) &&
+	if (count > 0 && count <= IOV_MAX && parts != NULL &&
+	    pp_udp_is_served(word) && !pp_parts_are_empty(parts, count) &&
 	    receive_bytes(word, fd, (struct iovec *)(uintptr_t)parts,
 			  (size_t)count, 0, &result))
 		return result;
 	return real_readv(fd, parts, count);
+}
+
+PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+	PP_UDP_PASS_ABOVE(readv, fd, (fd, parts, count));
+	return readv_below(fd, parts, count);
 }
 
 #ifdef HAVE___RECV_CHK

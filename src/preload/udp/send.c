@@ -146,8 +146,9 @@ static ssize_t send_message(pp_sendmsg *function, int fd,
 	return function(fd, &routed, flags);
 }
 
-PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
-			 const struct sockaddr *address, socklen_t length)
+__attribute__((noinline)) static ssize_t
+sendto_below(int fd, const void *bytes, size_t size, int flags,
+	     const struct sockaddr *address, socklen_t length)
 {
 	struct iovec parts[2];
 	struct iovec part = { (void *)(uintptr_t)bytes, size };
@@ -164,33 +165,57 @@ PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
 	return less_header(real_sendmsg(fd, &routed, flags), &sent);
 }
 
+PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
+			 const struct sockaddr *address, socklen_t length)
+{
+	PP_UDP_PASS_ABOVE(sendto, fd,
+			  (fd, bytes, size, flags, address, length));
+	return sendto_below(fd, bytes, size, flags, address, length);
+}
+
+/* To whom a socket is connected: only Simple Proxy Protocol adds to that. */
 static bool adds_header(int fd)
 {
 	return (pp_udp_word(fd) & PP_UDP_CONNECTED) &&
 	       pp_configuration()->spp && pp_udp_is_udp(fd);
 }
 
-/* To whom a socket is connected: only Simple Proxy Protocol adds to that. */
-PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
+__attribute__((noinline)) static ssize_t
+send_below(int fd, const void *bytes, size_t size, int flags)
 {
 	if (adds_header(fd))
 		return sendto(fd, bytes, size, flags, NULL, 0);
 	return real_send(fd, bytes, size, flags);
 }
 
-PP_EXPORT ssize_t write(int fd, const void *bytes, size_t size)
+PP_EXPORT ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+	PP_UDP_PASS_ABOVE(send, fd, (fd, bytes, size, flags));
+	return send_below(fd, bytes, size, flags);
+}
+
+__attribute__((noinline)) static ssize_t
+write_below(int fd, const void *bytes, size_t size)
 {
 	if (adds_header(fd))
 		return sendto(fd, bytes, size, 0, NULL, 0);
 	return real_write(fd, bytes, size);
 }
 
+PP_EXPORT ssize_t write(int fd, const void *bytes, size_t size)
+{
+	PP_UDP_PASS_ABOVE(write, fd, (fd, bytes, size));
+	return write_below(fd, bytes, size);
+}
+
 PP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
+	PP_UDP_PASS_ABOVE(sendmsg, fd, (fd, message, flags));
 	return send_message(real_sendmsg, fd, message, flags);
 }
 
-PP_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+__attribute__((noinline)) static ssize_t
+writev_below(int fd, const struct iovec *parts, int count)
 {
 	const struct msghdr message = {
 		.msg_iov = (struct iovec *)(uintptr_t)parts,
@@ -202,6 +227,12 @@ PP_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 	    !pp_parts_are_empty(parts, count))
 		return sendmsg(fd, &message, 0);
 	return real_writev(fd, parts, count);
+}
+
+PP_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	PP_UDP_PASS_ABOVE(writev, fd, (fd, parts, count));
+	return writev_below(fd, parts, count);
 }
 
 /*

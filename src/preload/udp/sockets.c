@@ -33,6 +33,7 @@ pp_udp_table pp_udp_words;
 static _Atomic pid_t owner;
 
 int pp_udp_inherited = STDERR_FILENO + 1;
+_Atomic unsigned pp_udp_limit = STDERR_FILENO + 1;
 
 bool pp_udp_is_on(void)
 {
@@ -70,10 +71,21 @@ static _Atomic uint64_t *find_word(int fd, bool make)
 	return pp_udp_find_entry(pp_udp_words, fd, sizeof(uint64_t), make);
 }
 
+static void raise_limit(unsigned limit)
+{
+	unsigned before = atomic_load(&pp_udp_limit);
+
+	while (before < limit &&
+	       !atomic_compare_exchange_weak(&pp_udp_limit, &before, limit))
+		;
+}
+
 static void set_word(int fd, uint64_t value)
 {
 	_Atomic uint64_t *word = find_word(fd, value != 0);
 
+	if (word != NULL && pp_udp_is_served(value))
+		raise_limit((unsigned)fd + 1);
 	if (word != NULL &&
 	    atomic_load_explicit(word, memory_order_relaxed) != value)
 		atomic_store_explicit(word, value, memory_order_release);
@@ -185,6 +197,7 @@ void pp_udp_sockets_start(void)
 
 		if (number > 0 && number < INT_MAX / 2)
 			pp_udp_inherited += number;
+		raise_limit((unsigned)pp_udp_inherited);
 	}
 }
 
@@ -374,13 +387,8 @@ typedef int pp_fcntl(int fd, int command, ...);
 static int call_fcntl(enum pp_real index, int fd, int command, void *argument)
 {
 	pp_fcntl *function = (pp_fcntl *)pp_real_get(index);
-	int result;
+	int result = function(fd, command, argument);
 
-	if (function == NULL) {
-		errno = ENOSYS;
-		return -1;
-	}
-	result = function(fd, command, argument);
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
 		return result;
 	return follow_duplicate(fd, result);

@@ -11,6 +11,8 @@
 #ifndef PP_PRELOAD_UDP_SOCKETS_H
 #define PP_PRELOAD_UDP_SOCKETS_H
 
+#include "preload/real.h"
+
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -89,6 +91,30 @@ static inline uint64_t pp_udp_ask_inherited(int fd, int first)
 	return fd >= first && fd < pp_udp_inherited ? pp_udp_ask(fd)
 						    : pp_udp_word(fd);
 }
+
+/*
+ * No number from this one on is served, nor was one inherited: what a program
+ * without datagrams has is above it.
+ */
+extern _Atomic unsigned pp_udp_limit;
+
+/*
+ * At the begin of a hook: the call is the kernel's, if the descriptor is above.
+ * This is all that it then costs, and all else is to be in another function, so
+ * that nothing is saved for that.
+ */
+#define PP_UDP_PASS_ABOVE(name, fd, arguments)                             \
+	do {                                                               \
+		const pp_##name##_function function = known_##name();      \
+                                                                           \
+		if (__builtin_expect((unsigned)(fd) >=                     \
+					     atomic_load_explicit(         \
+						     &pp_udp_limit,        \
+						     memory_order_relaxed) && \
+					     function != NULL,             \
+				     1))                                   \
+			return function arguments;                         \
+	} while (0)
 
 /* Asks anew, as the kernel said what it does not say of a UDP socket. */
 uint64_t pp_udp_ask_again(int fd);
