@@ -72,6 +72,17 @@ static bool loader_misses(const struct pp_program *program, const char *name)
 	return misses;
 }
 
+/* Is it the very file that has loaded this program? */
+static bool is_own_loader(const char *loader)
+{
+	const char *own = pp_program_own_loader();
+	struct stat its, ours;
+
+	return own[0] != '\0' && stat(loader, &its) == 0 &&
+	       stat(own, &ours) == 0 && its.st_dev == ours.st_dev &&
+	       its.st_ino == ours.st_ino;
+}
+
 /*
  * Of a process that is not loaded; of a COMMAND its loader is asked, if that is
  * the machine's: what is to be checked only is not to be executed.
@@ -79,14 +90,11 @@ static bool loader_misses(const struct pp_program *program, const char *name)
 static bool is_listed_in_vain(const struct pp_check *check, const char *name,
 			      enum pp_library library)
 {
-	const char *loader = check->program.loader;
-
 	if (check->process.pid != 0)
 		return check->library_count >= 0 &&
 		       !pp_check_has_library(check, library);
 	return check->program.kind == PP_PROGRAM_DYNAMIC &&
-	       (strncmp(loader, "/lib", 4) == 0 ||
-		strncmp(loader, "/usr/lib", 8) == 0) &&
+	       is_own_loader(check->program.loader) &&
 	       loader_misses(&check->program, name);
 }
 

@@ -134,46 +134,52 @@ static void read_section(const struct image *image, const ElfW(Shdr) *section,
 static void read_sections(const struct image *image, const ElfW(Ehdr) *head,
 			  struct pp_elf *elf)
 {
-	const ElfW(Shdr) *sections =
+	ElfW(Shdr) names, section;
+	const unsigned char *sections =
 		image_part(image, head->e_shoff,
-			   (uint64_t)head->e_shnum * sizeof(*sections));
-	const ElfW(Shdr) *names;
+			   (uint64_t)head->e_shnum * sizeof(section));
 	const char *text;
 
 	if (sections == NULL || head->e_shstrndx >= head->e_shnum ||
-	    head->e_shentsize != sizeof(*sections))
+	    head->e_shentsize != sizeof(section))
 		return;
-	names = &sections[head->e_shstrndx];
-	text = image_part(image, names->sh_offset, names->sh_size);
-	if (text == NULL || names->sh_size == 0 ||
-	    text[names->sh_size - 1] != '\0')
+	/* they may lie anywhere */
+	memcpy(&names, sections + head->e_shstrndx * sizeof(names),
+	       sizeof(names));
+	text = image_part(image, names.sh_offset, names.sh_size);
+	if (text == NULL || names.sh_size == 0 ||
+	    text[names.sh_size - 1] != '\0')
 		return;
-	for (size_t i = 0; i < head->e_shnum; i++)
-		if (sections[i].sh_name < names->sh_size)
-			read_section(image, &sections[i],
-				     text + sections[i].sh_name, elf);
+	for (size_t i = 0; i < head->e_shnum; i++) {
+		memcpy(&section, sections + i * sizeof(section),
+		       sizeof(section));
+		if (section.sh_name < names.sh_size)
+			read_section(image, &section, text + section.sh_name,
+				     elf);
+	}
 }
 
 /* Returns 0 or -ENOEXEC. */
 static int read_segments(const struct image *image, const ElfW(Ehdr) *head,
 			 struct pp_elf *elf)
 {
-	const ElfW(Phdr) *parts =
+	ElfW(Phdr) part;
+	const unsigned char *parts =
 		image_part(image, head->e_phoff,
-			   (uint64_t)head->e_phnum * sizeof(*parts));
+			   (uint64_t)head->e_phnum * sizeof(part));
 
-	if (parts == NULL || head->e_phentsize != sizeof(*parts))
+	if (parts == NULL || head->e_phentsize != sizeof(part))
 		return -ENOEXEC;
 	for (size_t i = 0; i < head->e_phnum; i++) {
-		const ElfW(Phdr) *part = &parts[i];
-		const char *text = image_part(image, part->p_offset,
-					      part->p_filesz);
+		const char *text;
 
-		if (part->p_type == PT_NOTE && notes_are_go(image, part))
+		memcpy(&part, parts + i * sizeof(part), sizeof(part));
+		text = image_part(image, part.p_offset, part.p_filesz);
+		if (part.p_type == PT_NOTE && notes_are_go(image, &part))
 			elf->is_go = true;
-		if (part->p_type == PT_INTERP && text != NULL)
+		if (part.p_type == PT_INTERP && text != NULL)
 			snprintf(elf->loader, sizeof(elf->loader), "%.*s",
-				 (int)(part->p_filesz & 0xffff), text);
+				 (int)(part.p_filesz & 0xffff), text);
 	}
 	return 0;
 }

@@ -66,8 +66,7 @@ static void set_kind(struct pp_program *program, enum pp_program_kind kind,
 	va_end(arguments);
 }
 
-/* The loader that this program itself has, as its libraries' libc has it. */
-static const char *own_loader(void)
+const char *pp_program_own_loader(void)
 {
 	static struct pp_elf own;
 
@@ -108,7 +107,7 @@ static bool judge_privileges(const char *path, struct pp_program *program)
 static void judge_native(const char *path, const struct pp_elf *elf,
 			 struct pp_program *program)
 {
-	const char *own = own_loader();
+	const char *own = pp_program_own_loader();
 
 	if (elf->is_go)
 		set_kind(program, PP_PROGRAM_GO, "is a Go program%s: it makes "

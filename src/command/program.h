@@ -31,6 +31,12 @@ struct pp_program {
 };
 
 /*
+ * The ELF interpreter that this program itself has, as the C library's of its
+ * libraries; "" without one.
+ */
+const char *pp_program_own_loader(void);
+
+/*
  * Finds a command as execvp(3) does and judges it; of a script that is no
  * shell's, its interpreter. Returns 0, or the error number that executing it
  * would meet: ENOENT, EACCES ...

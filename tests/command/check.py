@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import unittest
@@ -799,6 +800,35 @@ class Commands(Case):
         path = os.path.join(self.folder(), "started")
         self.check(0, [], "--trusted=127.0.0.1", "touch", path)
         self.assertFalse(os.path.exists(path))
+
+    def test_loader_of_its_own_is_not_started(self):
+        """It is named as if it were the machine's."""
+        folder = self.folder()
+        program = os.path.join(folder, "program")
+        with open(os.path.realpath(fixture.probe("calls")), "rb") as file:
+            elf = bytearray(file.read())
+        if elf[4:6] != b"\x02\x01":
+            self.skipTest("a program of 64 bits, little-endian")
+        at, count = (struct.unpack_from("<Q", elf, 32)[0],
+                     struct.unpack_from("<H", elf, 56)[0])
+        place = next(at + 56 * n for n in range(count)
+                     if struct.unpack_from("<I", elf, at + 56 * n)[0] == 3)
+        old, size = (struct.unpack_from("<Q", elf, place + 8)[0],
+                     struct.unpack_from("<Q", elf, place + 32)[0])
+        loader = os.path.join(folder, os.path.basename(
+            elf[old:old + size - 1].decode()))
+        new = f"/lib/../..{loader}\0".encode()
+        struct.pack_into("<Q", elf, place + 8, len(elf))
+        struct.pack_into("<Q", elf, place + 32, len(new))
+        for path, content in ((program, elf + new),
+                              (loader, f"#!/bin/sh\n>{folder}/started\n"
+                               .encode())):
+            with open(path, "wb") as file:
+                file.write(content)
+            os.chmod(path, 0o755)
+        self.check(0, [], "--trusted=127.0.0.1", program,
+                   env=fixture.environment("libproxyproto.so.nowhere"))
+        self.assertFalse(os.path.exists(f"{folder}/started"))
 
 
 class Permission(Case):
