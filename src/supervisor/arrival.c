@@ -279,8 +279,8 @@ static enum pp_outcome accept_new(struct pp_arrival *arrival)
 {
 	struct pp_waiting *at = &arrival->at;
 	struct pp_listener *knocked;
-	int fd = pp_kernel_accept(arrival->fd, arrival->blocks,
-				  pp_arrival_flags(arrival->call), &at->proxy);
+	int fd = pp_kernel_accept(arrival->fd, pp_arrival_flags(arrival->call),
+				  &at->proxy);
 
 	if (fd == -EAGAIN)
 		return find_nobody(arrival);

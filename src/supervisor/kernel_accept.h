@@ -12,14 +12,11 @@ bool pp_kernel_accept_begin(void);
 
 /*
  * Accepts a connection, close-on-exec, and with SOCK_NONBLOCK where the flags
- * have it. -EAGAIN where there is none, also from a listener that blocks, as it
- * was just found to. Other processes may accept from that, too, so what is
- * readable may be gone: then this takes a millisecond. (Were that to happen in
- * the very moment in which the program takes O_NONBLOCK away from one that had
- * it, this would wait for the next connection.)
+ * have it. -EAGAIN where there is none, also from a listener that blocks. Other
+ * processes may accept from that, too, so what is readable may be gone: then
+ * this takes a millisecond.
  */
-int pp_kernel_accept(int listener, bool blocks, int flags,
-		     union pp_address *peer);
+int pp_kernel_accept(int listener, int flags, union pp_address *peer);
 
 /* Is there one to accept, or an error? */
 bool pp_kernel_has_connection(int listener);

@@ -15,10 +15,12 @@ import subprocess
 import sys
 import time
 import termios
+import threading
 import unittest
 
 import fixture
 from fixture import forbidding, v1
+from fixture.trace import Trace
 
 # A server: says where it listens, and each client's address to it.
 SERVER = """
@@ -45,6 +47,15 @@ def serve(listener, count=None):
         if count:
             count -= 1
 """
+
+
+def accept_later(listener):
+    """A moment after others have seen a connection; until it is shut down."""
+    with contextlib.suppress(OSError):
+        while True:
+            select.select([listener], [], [])
+            time.sleep(0.005)
+            listener.accept()[0].close()
 
 
 class Processes(unittest.TestCase):
@@ -626,6 +637,32 @@ if os.environ["LISTEN_PID"] == str(os.getpid()):
             self.addCleanup(os.waitpid, pid, 0)
             self.addCleanup(os.kill, pid, signal.SIGKILL)
             self.assert_served(listener.getsockname()[1])
+
+    def test_taken_by_another_process(self):
+        """One that is not watched accepts first: nobody waits for that."""
+        with socket.create_server(("127.0.0.1", 0)) as shared:
+            program = fixture.Program(
+                ["sh", "-c", f'exec 3<&{shared.fileno()}; exec "$@"', "sh",
+                 fixture.COMMAND, "run", "--how=supervise", sys.executable,
+                 "-c", SERVER + """
+listener = listen()
+if os.fork() == 0:
+    serve(socket.socket(fileno=3))
+serve(listener)
+"""], fixture.environment(), pass_fds=[shared.fileno()])
+            self.addCleanup(program.stop)
+            port = self.port(program)
+            self.assert_served(port)
+            thief = threading.Thread(target=accept_later, args=(shared,))
+            thief.start()
+            # there is somebody, and then there is not
+            with Trace(self.supervisor(program), "-e", "trace=poll", "-e",
+                       "inject=poll:delay_exit=20000"):
+                for _ in range(20):
+                    fixture.connect(shared.getsockname()[1], v1()).close()
+                    self.assert_served(port)
+            shared.shutdown(socket.SHUT_RDWR)
+            thief.join()
 
     def test_children_from_before(self):
         """Those that a shell had before it executed this are reaped."""
