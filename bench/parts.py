@@ -14,8 +14,8 @@ import report
 import servers
 import supervised
 import udp
-from rounds import (BUILT, CONNECTIONS, Figures, hold, memory_of, rates,
-                    ratios, run_load, speeds, take_turns)
+from rounds import (BUILT, CONNECTIONS, Figures, count_calls, hold, memory_of,
+                    rates, ratios, run_load, speeds, take_turns)
 
 
 def throughput(options):
@@ -44,30 +44,13 @@ def rate(options):
         tables, options, "rate") + report.costs(costs)
 
 
-def count_calls(variant, options):
-    """{system call: number a connection} of the epoll server."""
-    with tempfile.TemporaryDirectory() as folder, \
-            servers.Epoll(variant, options.peer) as server:
-        trace = os.path.join(folder, "trace")
-        with fixture.Program(
-                ["strace", "-f", "-c", "-o", trace, "-p",
-                 str(server.programs[0].process.pid)],
-                fixture.environment()) as tracer:
-            tracer.wait_line("attached")
-            count = run_load(server, "connect", 1, 64, 1)[2]
-            tracer.process.terminate()
-            tracer.wait()
-        with open(trace, encoding="ascii") as file:
-            rows = [line.split() for line in file]
-    return {row[-1]: int(row[3]) / count for row in rows
-            if len(row) in (5, 6) and row[3].isdigit()
-            and row[-1] != "total"}
-
-
 def calls(options):
-    bare = count_calls("bare", options)
-    preloaded = count_calls("preloaded", options)
-    return report.calls(bare, preloaded)
+    counted = {}
+    for variant in "bare", "preloaded":
+        with servers.Epoll(variant, options.peer) as server:
+            counted[variant] = count_calls(server,
+                                           server.programs[0].process.pid)
+    return report.calls(counted)
 
 
 def held(variant, count, options):

@@ -67,15 +67,19 @@ def costs(rows):
                      "99 %"), lines))
 
 
-def calls(bare, preloaded):
-    names = sorted(set(bare) | set(preloaded))
+def counted(columns):
+    """A table of {what: {system call: number}}."""
+    names = sorted(set().union(*columns.values()))
+    return table(("call", *columns), [
+        *((name, *(f"{one.get(name, 0):.2f}" for one in columns.values()))
+          for name in names),
+        ("together", *(f"{sum(one.values()):.2f}"
+                       for one in columns.values()))])
+
+
+def calls(columns):
     return ("## System calls\n\nOf the C server with epoll, a connection; by "
-            "strace.\n\n"
-            + table(("call", "bare", "preloaded"),
-                    [(name, f"{bare.get(name, 0):.2f}",
-                      f"{preloaded.get(name, 0):.2f}") for name in names]
-                    + [("together", f"{sum(bare.values()):.2f}",
-                        f"{sum(preloaded.values()):.2f}")]))
+            "strace.\n\n" + counted(columns))
 
 
 def memory(rows):
@@ -119,7 +123,7 @@ def stall(figures):
                      "connections a second"), rows))
 
 
-def supervised(goals, kinds, throughput, rates):
+def supervised(goals, kinds, throughput, rates, calls_of):
     text = (
         "## Supervised\n\nServers that no preload reaches: bare; "
         "supervised, by proxyproto run --how=supervise, with a version 2 "
@@ -137,7 +141,8 @@ def supervised(goals, kinds, throughput, rates):
     for clients, tables, cost in rates:
         text += (f"Connections a second, {clients} at once:\n\n"
                  + compared(tables) + costs(cost))
-    return text
+    return (text + "System calls of the supervisor for a connection, one at a "
+            "time; by strace.\n\n" + counted(calls_of))
 
 
 PROXY = "## Behind a proxy that is trusted\n\n"

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 
+from fixture.trace import Trace
 from servers import BUILT
 
 CONNECTIONS = 50
@@ -37,6 +38,16 @@ def cpu_of(pids):
         user += int(words[11])
         system += int(words[12])
     return user / tick, system / tick
+
+
+def count_calls(server, pid):
+    """{system call: number a connection} of one of the server's processes."""
+    with Trace(pid, "-c") as trace:
+        count = run_load(server, server.load, 1, 64, 1)[2]
+    rows = [line.split() for line in trace.lines]
+    return {row[-1]: int(row[3]) / count for row in rows
+            if len(row) in (5, 6) and row[3].isdigit()
+            and row[-1] != "total"}
 
 
 @contextlib.contextmanager

@@ -79,11 +79,22 @@ class Server:
         self.folder = tempfile.TemporaryDirectory()
         self.programs = []
         library = {"preloaded": fixture.SERVER_LIBRARY,
-                   "peer": peer}.get(variant)
+                   self.peers: peer}.get(variant)
         self.env = fixture.environment(library)
-        self.port = self.start()
-        if variant == "hop":
-            self.port = self.hop(self.port)
+        try:
+            self.port = self.begin(peer)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def begin(self, peer):
+        """Starts it and what is in front of it; returns the port."""
+        port = self.start()
+        if self.variant == "hop":
+            return self.hop(port)
+        if self.variant == "peer" and self.peers == "peer_command":
+            return self.front(peer, port)
+        return port
 
     def start(self):
         """Starts it; returns its port."""
@@ -212,12 +223,7 @@ class Supervised:
     variants = ("bare", "supervised", "hop", "peer")
     peers = "peer_command"
 
-    def __init__(self, variant, peer=None):
-        super().__init__(variant)
-        if variant == "peer":
-            self.port = self.before(peer, self.port)
-
-    def before(self, command, server):
+    def front(self, command, server):
         """Starts the peer's command in front of the server; its port."""
         port = fixture.free_port()
         self.run(*shlex.split(command.format(port=port, server=server)))

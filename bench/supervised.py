@@ -7,8 +7,8 @@ import subprocess
 import fixture
 import report
 import servers
-from rounds import (BUILT, CONNECTIONS, Figures, hold, memory_of, rates,
-                    ratios, run_load, speeds, take_turns)
+from rounds import (BUILT, CONNECTIONS, Figures, count_calls, hold, memory_of,
+                    rates, ratios, run_load, speeds, take_turns)
 
 KINDS = servers.Static, servers.Go, servers.GoHTTP
 HELD = STALLED = 10000
@@ -34,6 +34,15 @@ def held():
         before = memory_of(pids)
         with hold(server, HELD):
             return (memory_of(pids) - before) / HELD
+
+
+def calls():
+    """{server: {system call: number}} of the supervisor, a connection."""
+    found = {}
+    for kind in KINDS:
+        with kind("supervised") as server:
+            found[kind.name] = count_calls(server, server.supervisor[-1])
+    return found
 
 
 def ask(variant):
@@ -100,4 +109,5 @@ def supervised(options):
     ]
     return report.supervised(
         goals, [kind.name for kind in KINDS], throughput,
-        [(clients, rate[clients], costs[clients]) for clients in rate])
+        [(clients, rate[clients], costs[clients]) for clients in rate],
+        calls())
