@@ -67,6 +67,7 @@ EXTRA_DIST += \
 	tests/servers/matrix.py \
 	tests/servers/memcached.py \
 	tests/servers/mosquitto.py \
+	tests/servers/mumble_voice.py \
 	tests/servers/netcat.py \
 	tests/servers/nginx.py \
 	tests/servers/nginx_stream.py \
@@ -85,6 +86,7 @@ EXTRA_DIST += \
 	tests/servers/rack_and_psgi.py \
 	tests/servers/readme.py \
 	tests/servers/redis.py \
+	tests/servers/rsyslog.py \
 	tests/servers/ruby.py \
 	tests/servers/socat.py \
 	tests/servers/socket_activate.py \
@@ -98,6 +100,8 @@ EXTRA_DIST += \
 	tests/servers/tell_client.py \
 	tests/servers/tinyproxy.py \
 	tests/servers/trusted_proxy.py \
+	tests/servers/udp_languages.py \
+	tests/servers/udp_programs.py \
 	tests/servers/unbound.py \
 	tests/servers/unix_sockets.py \
 	tests/servers/unreachable.py \

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: ISC
+"""Servers that use UDP, and not for the DNS, under libproxyproto_udp.so."""
+import hashlib
+import hmac
+import socket
+import struct
+import subprocess
+import unittest
+
+import fixture
+from fixture import udp
+from fixture.haproxy import CLIENT, CLIENT6
+from fixture.servers import V4, V6
+from fixture.udp_servers import LONGEST, STRANGER, OnlyIPv4Case, UDPCase
+
+
+class FreeRADIUS(OnlyIPv4Case, unittest.TestCase):
+    program = "FreeRADIUS"
+    packages = ("freeradius",)
+    tells = "log; Packet-Src-IP-Address, clients"
+    answer = "^@word@ @client@ @client_port@$"
+    command = "freeradius -X -d @folder@"
+    files = {
+        "dictionary": "$INCLUDE /usr/share/freeradius/dictionary\n",
+        "radiusd.conf": """
+name = radiusd
+raddbdir = @folder@
+run_dir = @folder@
+libdir = /usr/lib/freeradius
+client ipv4 {
+    ipv4addr = 0.0.0.0/0
+    secret = secret
+}
+client ipv6 {
+    ipv6addr = ::/0
+    secret = secret
+}
+server default {
+    listen {
+        type = auth
+        ipaddr = @host@
+        port = @port@
+    }
+    authorize {
+        update control {
+            Auth-Type := Accept
+        }
+        update reply {
+            Reply-Message := "%{User-Name} %{%{Packet-Src-IP-Address}:-\
+%{Packet-Src-IPv6-Address}} %{Packet-Src-Port}"
+        }
+    }
+}
+"""}
+
+    def request_of(self, word):
+        # Access-Request: User-Name and Message-Authenticator
+        text = word.encode()
+        name = bytes([1, 2 + len(text)]) + text
+        size = 20 + len(name) + 18
+        head = struct.pack("!BBH16s", 1, 7, size, text) + name + b"\x50\x12"
+        return head + hmac.digest(b"secret", head + bytes(16), hashlib.md5)
+
+    def answer_of(self, client):
+        # Access-Accept: the client's number, and Reply-Message somewhere
+        answer = client.recv(LONGEST)
+        self.assertEqual(answer[:2], b"\x02\x07")
+        attributes = {}
+        at = 20
+        while at < len(answer):
+            attributes[answer[at]] = answer[at + 2:at + answer[at + 1]]
+            at += answer[at + 1]
+        return attributes[18].decode()
+
+
+class SNMPd(OnlyIPv4Case, unittest.TestCase):
+    program = "snmpd"
+    packages = ("snmpd", "snmp", "netcat-openbsd")
+    tells = "log, the sources of communities"
+    log = r"Connection from UDP.*: \[@client@\]:@client_port@"
+    answer = "public.*told$"
+    command = ("snmpd -f -Lo -a -C -c @folder@/snmpd.conf -p @folder@/pid "
+               "-I system_mib @udp@:@address@")
+    variables = {"MIBS": ""}
+    files = {"snmpd.conf": "rocommunity public 0.0.0.0/0\n"
+                           "rocommunity6 public ::/0\n"
+                           "syscontact told\n"}
+
+    def fill(self, text):
+        ipv6 = ":" in self.values["host"]
+        return super().fill(text.replace("@udp@", "udp6" if ipv6 else "udp"))
+
+    def request_of(self, word):
+        # get sysContact.0, community public
+        return bytes.fromhex(
+            "302902010104067075626c6963a01c0204000000010201000201003"
+            "00e300c06082b060102010104000500")
+
+    def check_tool(self, argv, **kwargs):
+        """A client that sends headers itself."""
+        program, server = self.serve(V4)
+        answer = subprocess.run(
+            [self.fill(word) for word in argv], check=True,
+            stdout=subprocess.PIPE, timeout=fixture.PATIENCE,
+            env=fixture.environment(fixture.CLIENT_LIBRARY, UDP="yes",
+                                    ADDR="192.0.2.9", PORT="1234"), **kwargs)
+        self.assertIn(b"told", answer.stdout)
+        program.wait_line(r"Connection from UDP: \[192\.0\.2\.9\]:1234->")
+        self.did(f"asked by {argv[0]} under libproxyproto_connect.so")
+
+    def test_snmpget(self):
+        self.check_tool(["snmpget", "-v2c", "-cpublic", "-Ov", "@address@",
+                         "1.3.6.1.2.1.1.4.0"])
+
+    def test_nc(self):
+        self.check_tool(["nc", "-u", "-W1", "@host@", "@port@"],
+                        input=self.request_of(""))
+
+
+class TFTPd(UDPCase, unittest.TestCase):
+    program = "tftpd-hpa"
+    packages = ("tftpd-hpa",)
+    tells = "log"
+    fails = ("it answers from another socket, of another port than it was "
+             "asked at, and that is not sent by way of the proxy: see CAVEATS")
+    note = "it logs clients, and serves those without a proxy"
+    log = "RRQ from @client@ filename @word@ remapped"
+    log_in = "syslog"
+    # it looks for an IPv4 address only where there is one beside loopback's
+    commands = ("ip addr replace 192.0.2.200/32 dev lo",)
+    command = ("in.tftpd -L -vvv -u root -m @folder@/map -a @address@ "
+               "-s @folder@")
+    files = {"map": "r .* told\n", "told": "told\n"}
+    test_behind_a_proxy_on_ipv4 = test_behind_a_proxy_on_ipv6 = None
+    test_strangers = None
+
+    def request_of(self, word):
+        return b"\0\x01" + word.encode() + b"\0octet\0"
+
+    def converse(self, client, word):
+        """As by TFTP: what follows goes to where the answer came from."""
+        with udp.sender(client.getsockname()[0]) as sock:
+            sock.sendto(self.request_of(word), client.getpeername())
+            return self.transfer(sock, client.getpeername())
+
+    def transfer(self, sock, server):
+        """What is in the first block, which is the last one."""
+        data, peer = sock.recvfrom(LONGEST)
+        self.assertNotEqual(peer[1], server[1])
+        self.assertEqual(data, b"\0\x03\0\x01told\n")
+        sock.sendto(b"\0\x04\0\x01", peer)
+
+    def test_clients_without_a_proxy(self):
+        for listener, source in (V4, STRANGER), (V6, CLIENT6):
+            program, server = self.serve(listener)
+            self.check_direct(program, server, source)
+
+    def test_answers_go_the_clients_own_way(self):
+        """A client of a proxy, which the test is, too."""
+        for listener, source in (V4, CLIENT), (V6, CLIENT6):
+            program, server = self.serve(listener)
+            with udp.sender(source) as client, \
+                    udp.sender(listener) as proxy:
+                name = client.getsockname()[:2]
+                proxy.sendto(udp.udp(*name) + self.request_of("by"), server)
+                self.wait_log(program, f"RRQ from {source} filename by ", 0)
+                self.transfer(client, server)
+                self.assertEqual(self.answers_in(proxy), b"")
+
+
+class Kamailio(OnlyIPv4Case, unittest.TestCase):
+    program = "Kamailio, SIP"
+    packages = ("kamailio",)
+    tells = "received=, rport= in its answers; $si, $sp"
+    request = ("OPTIONS sip:x@y SIP/2.0\r\n"
+               "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK@word@;rport\r\n"
+               "From: <sip:a@x>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: @word@\r\n"
+               "CSeq: 1 OPTIONS\r\nMax-Forwards: 9\r\n"
+               "Content-Length: 0\r\n\r\n")
+    answer = r"@word@;rport=@client_port@;received=\[?@client@\]?\r\n"
+    command = ("kamailio -DD -E -f @folder@/kamailio.cfg -Y @folder@ "
+               "-u root -g root")
+    files = {"kamailio.cfg": """#!KAMAILIO
+debug=0
+log_stderror=yes
+fork=yes
+children=2
+disable_tcp=yes
+listen=udp:@address@
+loadmodule "sl.so"
+request_route {
+    sl_send_reply("200", "OK");
+}
+"""}
+
+
+class Coturn(OnlyIPv4Case, unittest.TestCase):
+    has_room = False
+    program = "coturn, STUN"
+    packages = ("coturn",)
+    tells = "its answer; log"
+    answer = "^@client@ @client_port@$"
+    command = ("turnserver -n --listening-ip @host@ --listening-port @port@ "
+               "--no-tls --no-dtls --no-tcp --no-cli --log-file stdout "
+               "--relay-ip @host@ --db @folder@/db --pidfile @folder@/pid")
+
+    def request_of(self, word):
+        return struct.pack("!HHI12s", 1, 0, 0x2112A442, word.encode())
+
+    def answer_of(self, client):
+        answer = client.recv(LONGEST)
+        # the first attribute is XOR-MAPPED-ADDRESS
+        kind, _, family, port = struct.unpack("!HHHH", answer[20:28])
+        self.assertEqual(kind, 0x20)
+        size = 4 if family == 1 else 16
+        name = bytes(byte ^ mask for byte, mask
+                     in zip(answer[28:28 + size], answer[4:20]))
+        name = socket.inet_ntop(
+            socket.AF_INET if family == 1 else socket.AF_INET6, name)
+        return f"{name} {port ^ 0x2112}"
+
+
+class SyslogNg(UDPCase, unittest.TestCase):
+    program = "syslog-ng, network()"
+    packages = ("syslog-ng-core",)
+    tells = "its macros ${SOURCEIP}, ${PEERPORT}"
+    answers = False
+    request = "<13>Nov 28 09:00:00 h t: @word@"
+    log = "^@client@ @client_port@ @word@"
+    log_in = "log"
+    command = ("syslog-ng -F --no-caps -f @folder@/conf -R @folder@/persist "
+               "-p @folder@/pid -c @folder@/ctl")
+    files = {"conf": """@version: 3.38
+options { use_dns(no); keep_hostname(yes); };
+source s { network(ip("@host@") port(@port@) transport("udp")
+                   ip-protocol(@family@)); };
+destination d { file("@folder@/log" template("${SOURCEIP} ${PEERPORT} ${MESSAGE}\\n")); };
+log { source(s); destination(d); };
+"""}
+
+    def fill(self, text):
+        ipv6 = ":" in self.values["host"]
+        return super().fill(text.replace("@family@", "6" if ipv6 else "4"))
+
+
+class Minetest(OnlyIPv4Case, unittest.TestCase):
+    has_room = False
+    program = "minetestserver"
+    packages = ("minetest-server",)
+    tells = "log, bans"
+    log = 'New connection: ".*" from @client@ '
+    answer = "^\x4f\x45\x74\x03"
+    ready = "listening on"
+    command = ("/usr/lib/minetest/minetestserver --verbose --config @folder@/"
+               "conf --world @folder@/world --gameid tests --port @port@")
+    variables = {"HOME": "@folder@", "MINETEST_SUBGAME_PATH": "@folder@/games"}
+    files = {"conf": "bind_address = @host@\nipv6_server = true\n"
+                     "max_users = 1000\n",
+             "games/tests/game.conf": "title = tests\n",
+             "games/tests/mods/base/mod.conf": "name = base\n",
+             "games/tests/mods/base/init.lua": "",
+             "world/world.mt": "gameid = tests\nbackend = dummy\n"}
+
+    def request_of(self, word):
+        # of a new peer: reliable, the first one, of no length
+        return struct.pack("!IHBBHB", 0x4f457403, 0, 0, 3, 65500, 1)
+
+    def answer_of(self, client):
+        """Joins, by INIT: again while the server does not know the peer."""
+        name = b"port%d" % client.getsockname()[1]
+        while True:
+            answer = client.recv(LONGEST)
+            # reliable, and of the server: HELLO
+            if answer[4:8] == b"\0\x01\0\x03" and answer[10:13] == b"\1\0\2":
+                return answer.decode("latin-1")
+            client.send(struct.pack("!IHBBHBHHHH", 0x4f457403, 0, 0, 1, 2, 28,
+                                    0, 37, 41, len(name)) + name)
+
+
+if __name__ == "__main__":
+    fixture.main()
