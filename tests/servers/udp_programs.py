@@ -234,7 +234,8 @@ class SyslogNg(UDPCase, unittest.TestCase):
 options { use_dns(no); keep_hostname(yes); };
 source s { network(ip("@host@") port(@port@) transport("udp")
                    ip-protocol(@family@)); };
-destination d { file("@folder@/log" template("${SOURCEIP} ${PEERPORT} ${MESSAGE}\\n")); };
+destination d { file("@folder@/log"
+                     template("${SOURCEIP} ${PEERPORT} ${MESSAGE}\\n")); };
 log { source(s); destination(d); };
 """}
 
