@@ -245,7 +245,7 @@ void pp_knock_now(struct pp_listener *listener)
 	socklen_t length = sizeof(knock->own);
 
 	if (knock->fd >= 0 || listener->first_ready == NULL ||
-	    listener->pending.first != NULL)
+	    listener->pending.first != NULL || listener->is_apart)
 		return;
 	if (!knock->is_beaten)
 		target_of(listener, &knock->target);

@@ -24,7 +24,10 @@ struct pp_knock {
 
 void pp_knock_begin(struct pp_knock *knock);
 
-/* Knocks, where a connection is ready, no knock under way and no call waits. */
+/*
+ * Knocks, where a connection is ready, no knock under way and no call waits.
+ * What cannot be reached waits for the next call.
+ */
 void pp_knock_now(struct pp_listener *listener);
 
 /*

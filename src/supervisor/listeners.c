@@ -9,6 +9,7 @@
 #include "connection/socket_kind.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,16 @@ static struct pp_listener *make_listener(uint64_t cookie)
 	return listener;
 }
 
+/* Is it bound to an interface, so that nothing from here can reach it? */
+static bool is_apart(int fd)
+{
+	char name[IFNAMSIZ] = "";
+	socklen_t length = sizeof(name);
+
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length);
+	return name[0] != '\0' && strcmp(name, "lo") != 0;
+}
+
 /* Looks at the socket, by the settings of who uses it. */
 static void examine(struct pp_listener *listener, int fd,
 		    const struct pp_rules *rules)
@@ -138,6 +149,7 @@ static void examine(struct pp_listener *listener, int fd,
 
 	listener->rules = rules;
 	listener->network = pp_network_of(fd);
+	listener->is_apart = is_apart(fd);
 	getsockname(fd, &listener->address.sa, &length);
 	listener->is_ours = rules->settings.versions != PP_VERSION_NONE &&
 			    pp_is_tcp_socket(fd) &&

@@ -26,6 +26,7 @@ struct pp_listener {
 	struct pp_listener *older, *newer;	/* by when it was used */
 	const struct pp_rules *rules;	/* by which it was looked at */
 	bool is_ours;
+	bool is_apart;		/* no knock comes to it */
 	union pp_address address;
 	pid_t tgid;		/* who called last */
 	uint64_t network;	/* its namespace, 0 where it cannot be told */

@@ -19,7 +19,7 @@ import threading
 import unittest
 
 import fixture
-from fixture import forbidding, v1
+from fixture import forbidding, namespaces, v1
 from fixture.trace import Trace
 
 # A server: says where it listens, and each client's address to it.
@@ -1073,6 +1073,39 @@ os.wait()
                 answer = fixture.read_all(late)
                 # a worker that never took EAGAIN was given a stand-in
                 self.assertEqual(answer.split()[1], b"%d" % number)
+
+    def test_bound_to_an_interface(self):
+        """A late one, that no knock tells of, is served with the next one."""
+        if os.geteuid() != 0:
+            self.skipTest("only root makes a network namespace here")
+        pair = namespaces.Pair(self)
+        with pair.server:
+            _, port = self.run_server("""
+import select
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"server")
+listener.bind(("", 0))
+listener.listen()
+listener.setblocking(False)
+print("port", listener.getsockname()[1], flush=True)
+while True:
+    select.select([listener], [], [])
+    try:
+        while True:
+            answer(listener.accept()[0])
+    except BlockingIOError:
+        pass
+""", TRUSTED="10.77.0.2")
+        with pair.client:
+            header = v1(source_port=7)
+            late = fixture.connect(port, header[:10], host="10.77.0.1")
+            self.addCleanup(late.close)
+            time.sleep(0.3)    # for it to be late, and then ready
+            late.sendall(header[10:])
+            time.sleep(0.3)
+            with fixture.connect(port, v1(), host="10.77.0.1") as client:
+                self.assertEqual(self.answer(client)[1], 1111)
+            self.assertEqual(self.answer(late)[1], 7)
 
     def test_reuseport_of_a_narrower_address(self):
         """A late client of the one listener is not given to the other."""
