@@ -358,16 +358,18 @@ class Emptied(unittest.TestCase):
                             "bytes=5:68656c6c6f"))
 
     def test_shown_many_taken(self):
-        """The first emptied, those behind it as they are."""
-        with Shapes() as shapes, sender() as proxy:
-            shapes.send(proxy, fixture.V2_SIGNATURE)
-            shapes.ask(call("recvfrom", flags=PEEK))
-            for payload in b"1", b"2":
-                shapes.send(proxy, udp() + payload)
-            line = shapes.ask(call("recvmmsg", count=3))
-            self.assertIn("result=3", line)
-            self.assertEqual(re.findall(" len=([0-9]+)", line),
-                             ["0", "1", "1"])
+        """The first emptied, of those behind it the good as they are."""
+        bad, one = fixture.V2_SIGNATURE, udp() + b"1"
+        for behind in (one, one), (bad, one, bad, one):
+            with Shapes() as shapes, sender() as proxy:
+                shapes.send(proxy, bad)
+                shapes.ask(call("recvfrom", flags=PEEK))
+                for datagram in behind:
+                    shapes.send(proxy, datagram)
+                line = shapes.ask(call("recvmmsg", count=3))
+                self.assertIn("result=3", line)
+                self.assertEqual(re.findall(" len=([0-9]+)", line),
+                                 ["0", "1", "1"])
 
     def test_many_in_a_row(self):
         """A flood does not hold the program up, nor is it told of nothing."""

@@ -37,6 +37,7 @@ struct batch {
 	int flags;
 	struct timespec *timeout;
 	struct many *many;
+	bool takes_emptied;		/* the first one; see receive.h */
 };
 
 static int receive_whole(const struct batch *batch, int flags)
@@ -103,14 +104,16 @@ static const struct pp_datagram nothing = { .client.sa.sa_family = AF_UNSPEC };
  * Delivers those of count that are good; returns how many. Where they are only
  * shown, all are the same one.
  */
-static unsigned deliver_batch(const struct batch *batch, unsigned count)
+static unsigned deliver_batch(struct batch *batch, unsigned count)
 {
 	const struct many *many = batch->many;
+	const bool takes_emptied = batch->takes_emptied;
 	struct pp_datagram datagram;
 	unsigned good = 0;
 
-	if (pp_udp_takes_emptied(batch->call))
+	if (takes_emptied)
 		pp_udp_show_emptied(batch->call, false);
+	batch->takes_emptied = false;
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = many->messages[i].msg_len;
 
@@ -119,7 +122,7 @@ static unsigned deliver_batch(const struct batch *batch, unsigned count)
 				 size, &datagram))
 			deliver_one(batch, i, good++, &datagram,
 				    size - datagram.header);
-		else if (i == 0 && pp_udp_takes_emptied(batch->call))
+		else if (i == 0 && takes_emptied)
 			deliver_one(batch, i, good++, &nothing, 0);
 		else if (batch->flags & MSG_PEEK)
 			break;
@@ -138,7 +141,7 @@ static int deliver_emptied(const struct batch *batch, unsigned last)
  * Receives a batch: returns how many the program gets, and in *filled how many
  * the kernel gave in the end.
  */
-static bool receive_batch(const struct batch *batch, int *result,
+static bool receive_batch(struct batch *batch, int *result,
 			  unsigned *filled)
 {
 	int flags = batch->flags & ~MSG_TRUNC;
@@ -241,7 +244,8 @@ bool pp_udp_receive_many(const struct pp_udp_call *call, pp_recvmmsg *function,
 			       .function = function,
 			       .messages = messages,
 			       .flags = call->flags,
-			       .timeout = timeout };
+			       .timeout = timeout,
+			       .takes_emptied = pp_udp_takes_emptied(call) };
 	struct pp_buffer buffer;
 	int error = errno;
 	bool served;
