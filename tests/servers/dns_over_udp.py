@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Servers of the DNS under libproxyproto_udp.so, behind dnsdist."""
 import re
+import subprocess
 import unittest
 
 import fixture
 from fixture import dns
 from fixture.haproxy import CLIENT, CLIENT6
-from fixture.servers import FRONT, V6
+from fixture.servers import FRONT, V4, V6
 from fixture.udp_servers import DNSCase, OnlyIPv4Case
 
 # What is at WORD.example.
@@ -21,13 +22,49 @@ ZONE = """
 
 class Dnsmasq(DNSCase, OnlyIPv4Case, unittest.TestCase):
     program = "dnsmasq"
-    packages = ("dnsmasq-base", "dnsdist")
+    packages = ("dnsmasq-base", "bind9-dnsutils", "dnsdist")
     tells = "log of queries"
     log = r" @client@/@client_port@ query\[A\] @word@\.example from "
     ready = "started, version"
     command = ("dnsmasq -k --conf-file=/dev/null --user=root --port=@port@ "
                "--no-resolv --no-hosts --pid-file= --address=/example/192.0.2.9 "
                "--log-facility=- --log-queries=extra")
+
+    def test_dig(self):
+        """Which libproxyproto_connect.so gives a header, without a proxy."""
+        program, server = self.serve(V4)
+        done = subprocess.run(
+            ["dig", "@" + server[0], "-p", str(server[1]), "+short",
+             "+tries=1", "+timeout=30", "dug.example"], check=True,
+            stdout=subprocess.PIPE, text=True, env=fixture.environment(
+                fixture.CLIENT_LIBRARY, UDP="yes", ADDR="192.0.2.7",
+                PORT=4711))
+        self.assertEqual(done.stdout, "192.0.2.9\n")
+        self.wait_log(program, r" 192\.0\.2\.7/4711 query\[A\] dug\.", 0)
+
+
+class Bind(DNSCase, unittest.TestCase):
+    program = "BIND"
+    packages = ("bind9", "dnsdist")
+    tells = "log of queries"
+    log = r"client @\w+ @client@#@client_port@ \(@word@\.example\): query"
+    command = "named -g -n 2 -c @folder@/named.conf"
+    ready = "running$"
+    files = {"zone": ZONE, "named.conf": """
+options {
+    directory "@folder@";
+    pid-file none;
+    session-keyfile none;
+    listen-on port @port@ { 127.0.0.1; };
+    listen-on-v6 port @port@ { ::1; };
+    querylog yes;
+    recursion no;
+    dnssec-validation no;
+    allow-query { any; };
+};
+controls { };
+zone "example" { type primary; file "zone"; };
+"""}
 
 
 class Nsd(DNSCase, unittest.TestCase):

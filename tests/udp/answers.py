@@ -37,6 +37,14 @@ class Answers(unittest.TestCase):
                             host) as shapes, sender(via) as proxy:
                         self.check(shapes, proxy, (client, 7))
 
+    def test_by_number(self):
+        """By syscall(2), as libuv does."""
+        with Shapes() as shapes, sender() as proxy:
+            self.check(shapes, proxy, ("192.0.2.1", 7))
+            self.assertEqual(shapes.ask("give sendmmsg-raw 4 192.0.2.1 7"),
+                             "give: 1 0")
+            self.assertEqual(proxy.recv(99), b"aaaa")
+
     def test_v4_mapped(self):
         with Shapes("::") as shapes, sender() as proxy:
             self.check(shapes, proxy, ("192.0.2.1", 7),

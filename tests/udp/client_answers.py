@@ -104,7 +104,9 @@ assert os.read(r, 99) == data
         """syscall(2) with as many words as there can be, and an error."""
         if os.uname().machine != "x86_64":
             self.skipTest("numbers of its system calls")
-        for settings in {}, {"VERSION": "spp"}:
+        for library, settings in ((CLIENT_LIBRARY, {}),
+                                  (CLIENT_LIBRARY, {"VERSION": "spp"}),
+                                  (fixture.UDP_LIBRARY, {})):
             done = subprocess.run(
                 ["python3", "-c", """
 import ctypes, mmap, os
@@ -117,7 +119,7 @@ at = libc.syscall(9, None, ctypes.c_long(4096), 3, 0x22, ctypes.c_long(-1),
 assert at > 0
 ctypes.memset(at, 7, 4096)
 """], check=False, timeout=fixture.PATIENCE,
-                env=fixture.environment(CLIENT_LIBRARY, **settings))
+                env=fixture.environment(library, **settings))
             self.assertEqual(done.returncode, 0)
 
 

@@ -4,8 +4,8 @@
  * writes what each call returned, the bytes around it and what else it was
  * given, a line each. Arguments: the address and port to bind to.
  *
- *	recvfrom|recv|read|readv|recvmsg|recvmmsg FLAGS SIZE[,SIZE...] NAME
- *		CONTROL COUNT MILLISECONDS
+ *	recvfrom|recv|read|readv|recvmsg|recvmmsg|recvmmsg-raw
+ *		FLAGS SIZE[,SIZE...] NAME CONTROL COUNT MILLISECONDS
  *	option LEVEL NAME VALUE
  *	timeout MILLISECONDS	SO_RCVTIMEO
  *	nonblocking 0|1
@@ -14,9 +14,9 @@
  *	send SIZE ADDRESS PORT	by sendto
  *	sendmany COUNT ADDRESS PORT	by sendmmsg, a number each
  *	connect ADDRESS PORT
- *	give sendto|sendmsg|send|write|writev SIZE ADDRESS PORT
+ *	give sendto|sendmsg|send|write|writev|sendmmsg-raw SIZE ADDRESS PORT
  *
- * NAME and CONTROL are the room for them, NAME -1 for a NULL pointer.
+ * Those that are raw are by syscall(2), without a time. NAME and CONTROL are the room for them, NAME -1 for a NULL pointer.
  */
 #include <config.h>
 
@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -193,6 +194,9 @@ static void receive(const char *way, const struct shape *shape)
 	else if (strcmp(way, "recvmmsg") == 0)
 		result = recvmmsg(server, headers, shape->count, shape->flags,
 				  timeout);
+	else if (strcmp(way, "recvmmsg-raw") == 0)
+		result = syscall(SYS_recvmmsg, server, headers, shape->count,
+				 shape->flags, NULL);
 	printf("%s: result=%zd errno=%d", way, result, errno);
 	if (strcmp(way, "recvfrom") == 0)
 		printf(" length=%u", length);
@@ -291,6 +295,9 @@ static void give(const char *way, const char *text, int port, size_t size)
 		result = write(server, memory, size);
 	else if (strcmp(way, "writev") == 0)
 		result = writev(server, &part, 1);
+	else if (strcmp(way, "sendmmsg-raw") == 0)
+		result = syscall(SYS_sendmmsg, server,
+				 &(struct mmsghdr){ .msg_hdr = message }, 1, 0);
 	printf("give: %zd %d\n", result, errno);
 }
 

@@ -204,6 +204,15 @@ class Many(Compared):
         self.families = FAMILIES[:2]
         self.compare(*steps)
 
+    def test_by_number(self):
+        """By syscall(2), as libuv does."""
+        bad = Bad(v2_raw(protocol=0x11, block=bytes(12)))
+        self.compare(b"a", b"22", call("recvmmsg-raw", count=1),
+                     call("recvmmsg-raw", flags=WAITFORONE, count=9),
+                     bad, b"", b"333", bad, b"4444",
+                     call("recvmmsg-raw", "2", flags=DONTWAIT | TRUNC, count=9),
+                     call("recvmmsg-raw", flags=DONTWAIT, count=9))
+
     def test_waiting_for_one(self):
         self.compare(b"a", b"b", call("recvmmsg", flags=WAITFORONE, count=9))
 

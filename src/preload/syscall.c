@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * syscall(2), by which libuv sends and receives datagrams: those of dig, and of
- * others that use that. All other calls by it are the kernel's.
+ * syscall(2), by which libuv (before 1.45) sends and receives datagrams: those
+ * of dig and of BIND. All other calls by it are the kernel's.
  */
 #include <config.h>
 
@@ -23,6 +23,16 @@ static long call_kernel(long number, const long at[ARGUMENTS])
 	return function(number, at[0], at[1], at[2], at[3], at[4], at[5]);
 }
 
+/* Are the hooks of datagrams to be called? They know for which sockets. */
+static bool is_asked(void)
+{
+#ifdef PP_CLIENT
+	return pp_is_udp_asked();
+#else
+	return true;
+#endif
+}
+
 /* As the C library's it takes six words, whatever was given. */
 PP_EXPORT long syscall(long number, ...)
 {
@@ -33,7 +43,7 @@ PP_EXPORT long syscall(long number, ...)
 	for (int i = 0; i < ARGUMENTS; i++)
 		at[i] = va_arg(list, long);
 	va_end(list);
-	if (!pp_is_udp_asked())
+	if (!is_asked())
 		return call_kernel(number, at);
 	switch (number) {
 	case SYS_sendmmsg:
