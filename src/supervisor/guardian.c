@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,11 +78,12 @@ void pp_guardian_end_children(void)
  * Holds nothing that the caller has, and is not met by who kills proxyproto by
  * its name: of the processes one is to be left that ends the others.
  */
-static void leave_caller(void)
+static void leave_caller(int channel)
 {
 	int nothing;
 
-	syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
+	close(channel);
+	pp_command_leave_descriptors();
 	nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; nothing >= 0 && fd <= STDERR_FILENO; fd++)
 		dup2(nothing, fd);
@@ -105,7 +105,7 @@ _Noreturn void pp_guardian_run(const struct pp_run *command, int channel)
 	if (supervisor < 0)
 		pp_report("proxyproto", "cannot supervise: %s",
 			  strerror(errno));
-	leave_caller();
+	leave_caller(channel);
 	do
 		ended = waitpid(-1, &status, 0);
 	while (ended >= 0 && ended != supervisor);
