@@ -165,7 +165,8 @@ FILE *pp_check_open(const struct pp_check *check, const char *path)
 static void add_environment(struct pp_check *check, const char *text,
 			    size_t length)
 {
-	size_t count = 0, added = 0;
+	/* a process may have overwritten the end of the last one */
+	size_t count = 0, added = 1;
 	char **all;
 
 	while (check->environment[count] != NULL)
@@ -181,8 +182,10 @@ static void add_environment(struct pp_check *check, const char *text,
 		char *variable = strdup(text + i);
 		char *equals = variable ? strchr(variable, '=') : NULL;
 
-		if (equals == NULL)
+		if (equals == NULL) {
+			free(variable);
 			continue;
+		}
 		*equals = '\0';
 		if (pp_check_variable(check, variable) == NULL) {
 			*equals = '=';

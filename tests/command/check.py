@@ -495,6 +495,16 @@ class Settings(Case):
         program.wait_line("ready")
         self.check(program, 2, "environment-overwritten", "trusts-everyone")
 
+    def test_environment_without_an_end(self):
+        """The last variable was overwritten together with what ends it."""
+        for count in range(2, 12):
+            program = self.python(OVERWRITE.replace(
+                "bytes(end - start)",
+                f'b"\\0".join(b"%d=" % n for n in range({count}))'
+                '.ljust(end - start, b"x")'))
+            program.wait_line("ready")
+            self.check(program, 2, "trusts-everyone")
+
 
 class Loading(Case):
     def test_not_loaded(self):
@@ -942,12 +952,14 @@ class Mistakes(unittest.TestCase):
         self.refused('--port="65536" is not valid', "-l", "65536")
 
     def test_what_is_not_there(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
         ended = subprocess.Popen(["true"])
         ended.wait()
         self.refused(f"{ended.pid}: no such process", "-p", str(ended.pid))
-        self.refused(".*listens on port", "-l", str(port))
+        # a port that nobody else gets meanwhile
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            self.refused(".*listens on port", "-l",
+                         str(bound.getsockname()[1]))
 
 
 if __name__ == "__main__":
