@@ -278,5 +278,30 @@ class Minetest(OnlyIPv4Case, unittest.TestCase):
                                     0, 37, 41, len(name)) + name)
 
 
+class OpenVPN(OnlyIPv4Case, unittest.TestCase):
+    program = "OpenVPN"
+    packages = ("openvpn", "openssl")
+    tells = "log"
+    log = (r"TLS: (Initial packet|new session incoming connection) from "
+           r"\[AF_INET6?\]@client@:@client_port@")
+    # HARD_RESET_SERVER_V2, or ACK_V1, and the client's session
+    answer = "(?s)^[@(].*@word@"
+    ready = "link local .bound.: "
+    commands = ("openssl req -x509 -newkey ec -pkeyopt "
+                "ec_paramgen_curve:P-256 -nodes -subj /CN=tests -keyout key "
+                "-out cert",)
+    command = ("openvpn --dev null --proto @udp@ --local @host@ "
+               "--lport @port@ --tls-server --dh none --ca cert --cert cert "
+               "--key key --verb 3")
+
+    def fill(self, text):
+        ipv6 = ":" in self.values["host"]
+        return super().fill(text.replace("@udp@", "udp6" if ipv6 else "udp4"))
+
+    def request_of(self, word):
+        # HARD_RESET_CLIENT_V2 of a session, the first packet
+        return b"\x38" + word.encode()[:8].ljust(8, b"x") + bytes(5)
+
+
 if __name__ == "__main__":
     fixture.main()
