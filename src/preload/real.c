@@ -67,6 +67,13 @@ pp_real_function pp_real_look_up(enum pp_real index)
 static const char own;
 extern const char MARKER PP_EXPORT __attribute__((alias("own")));
 
+/*
+ * By which pthread_atfork(3) knows the library: of the compiler's start files,
+ * without which it is linked. Ours is never unloaded.
+ */
+extern void *__dso_handle __attribute__((visibility("hidden")));
+__attribute__((used)) void *__dso_handle = &__dso_handle;
+
 bool pp_real_resolve(void)
 {
 	const void *first = dlsym(RTLD_DEFAULT, MARKER_TEXT(MARKER));

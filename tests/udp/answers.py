@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What a program sends to a client goes through the client's proxy."""
 import os
-import socket
 import unittest
 
 import fixture
@@ -162,7 +161,6 @@ two.sendto(b"answer %s %d" % (client[0].encode(), client[1]), client)
         self.check_answer("""
 os.set_inheritable(server.fileno(), True)
 os.execvp("python3", ["python3", "-c", '''
-import socket
 server = socket.socket(fileno=%d)
 _, client = server.recvfrom(99)
 server.sendto(b"answer %%s %%d" %% (client[0].encode(), client[1]), client)

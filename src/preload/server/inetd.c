@@ -45,7 +45,7 @@ static void note_examined(const struct start *start)
  */
 static void refuse_connection(const struct start *start, const char *reason)
 {
-	char bytes[1024];
+	char bytes[512];
 
 	pp_report_outcome(pp_configuration(), by, start->fd, &start->proxy,
 			  "dropped", reason);
