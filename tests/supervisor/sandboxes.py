@@ -86,10 +86,11 @@ class Served(Sandboxes):
         need_root()
         namespace = ["unshare", "--pid", "--fork", "--kill-child",
                      "--mount-proc"]
-        need_run(*namespace, "true")
+        confined = container(*CAPABILITIES, "sys_ptrace")
+        need_run(*namespace, *confined, "true")
         program = self.run_supervised("/usr/bin/python3", "-c", SERVER, prefix=[
             *namespace, *forbidding.prefix(*FORBIDDEN),
-            *container(*CAPABILITIES, "sys_ptrace")])
+            *confined])
         # the first process is proxyproto itself
         self.assertLess(int(program.wait_line(r"^pids (\d+)")[1]), 5)
         self.assert_served(program, 65534)
@@ -155,8 +156,10 @@ class Refused(Sandboxes):
     def test_other_process(self):
         """One that may not be looked into is told of, and lets nobody in."""
         need_root()
+        confined = container(*CAPABILITIES)
+        need_run(*confined, "true")
         program = self.run_supervised("/usr/bin/python3", "-c", SERVER,
-                                      prefix=container(*CAPABILITIES))
+                                      prefix=confined)
         program.wait_line(
             r"^proxyproto: process \d+ cannot be looked into: Operation not "
             "permitted: CAP_SYS_PTRACE allows it")
