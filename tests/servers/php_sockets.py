@@ -45,6 +45,11 @@ class PhpSockets(LineCase, unittest.TestCase):
         return program
 
 
+class PhpSocketsRun(PhpSockets):
+    program = "PHP, ext-sockets, by proxyproto run"
+    means = "preloaded"
+
+
 class PhpCurl(unittest.TestCase):
     """ext-curl: a client."""
 
