@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 static const char prefix[] = PP_SETTINGS_PREFIX;
@@ -178,11 +179,40 @@ static void report_error(struct pp_rules *rules)
 	rules->is_reported = true;
 }
 
+/*
+ * Opens files with the rights of this user from now on, of this thread alone.
+ * False where that is not allowed.
+ */
+static bool become(uid_t user, gid_t group)
+{
+	setfsgid(group);
+	setfsuid(user);
+	return (uid_t)setfsuid((uid_t)-1) == user &&
+	       (gid_t)setfsgid((gid_t)-1) == group;
+}
+
+/* Reads the file by the right of who chose it. Returns 0 or an error number. */
+static int read_file_as_user(struct pp_rules *rules)
+{
+	int error = 0;
+
+	if (become(rules->user, rules->group))
+		error = pp_settings_read_file_at("", rules->key,
+						 &rules->settings,
+						 &rules->error);
+	else
+		pp_settings_fail(&rules->error, "%s: cannot be opened as user "
+				 "%u, who has chosen it",
+				 rules->settings.config,
+				 (unsigned)rules->user);
+	become(geteuid(), getegid());
+	return error;
+}
+
 /* Adds those of the file. False with errno set: the next time may be better. */
 static bool read_file(struct pp_rules *rules)
 {
-	int error = pp_settings_read_file_at("", rules->key, &rules->settings,
-					     &rules->error);
+	int error = read_file_as_user(rules);
 
 	rules->lacks_file = error != 0;
 	if (error != 0) {
@@ -212,18 +242,74 @@ static void read_rules(struct pp_rules *rules)
 	rules->lacks_file = rules->error.text[0] == '\0';
 }
 
-static struct pp_rules *find_rules(const struct text *key)
+/* Whose settings they are. */
+struct user {
+	uid_t user;
+	gid_t group;
+};
+
+/*
+ * Does a process choose a settings file that we were not told? Who started us
+ * may read more than that process.
+ */
+static bool chooses_file(const struct text *key)
+{
+	static const char name[] = PP_SETTINGS_PREFIX "CONFIG=";
+	const char *entry = key->at + strlen(key->at) + 1;
+
+	for (; entry < key->at + key->length; entry += strlen(entry) + 1) {
+		char *const *own = own_environment;
+
+		if (strncmp(entry, name, sizeof(name) - 1) != 0)
+			continue;
+		while (*own != NULL && strcmp(*own, entry) != 0)
+			own++;
+		if (*own == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The fourth number of a line of /proc/PID/status. False where it is not known. */
+static bool read_fourth(const char *status, const char *line, unsigned *number)
+{
+	const char *at = status == NULL ? NULL : strstr(status, line);
+
+	return at != NULL && sscanf(at + strlen(line), "%*u %*u %*u %u",
+				    number) == 1;
+}
+
+/* Who opens the file that a process has chosen: its user, nobody in doubt. */
+static struct user read_user(pid_t tgid)
+{
+	size_t length;
+	char *status = pp_process_file(tgid, "status", &length);
+	unsigned user, group;
+
+	if (!read_fourth(status, "\nUid:", &user) ||
+	    !read_fourth(status, "\nGid:", &group))
+		user = group = 65534;
+	free(status);
+	return (struct user){ user, group };
+}
+
+/* What we, or who started us, have read already anybody is served by. */
+static struct pp_rules *find_rules(const struct text *key,
+				   const struct user *user)
 {
 	struct pp_rules *rules = known;
 
 	while (rules != NULL &&
 	       (rules->key_size != key->length ||
-		memcmp(rules->key, key->at, key->length) != 0))
+		memcmp(rules->key, key->at, key->length) != 0 ||
+		(rules->user != geteuid() &&
+		 (rules->user != user->user || rules->group != user->group))))
 		rules = rules->next;
 	return rules;
 }
 
-static struct pp_rules *make_rules(const struct text *key)
+static struct pp_rules *make_rules(const struct text *key,
+				   const struct user *user)
 {
 	struct pp_rules *rules = calloc(1, sizeof(*rules) + key->length);
 
@@ -231,6 +317,8 @@ static struct pp_rules *make_rules(const struct text *key)
 		return NULL;
 	memcpy(rules->key, key->at, key->length);
 	rules->key_size = key->length;
+	rules->user = user->user;
+	rules->group = user->group;
 	read_rules(rules);
 	rules->next = known;
 	known = rules;
@@ -248,9 +336,13 @@ struct pp_rules *pp_rules_of(pid_t tgid)
 	if (read_program_name(tgid, program, sizeof(program), &is_secure) &&
 	    add_bytes(&key, program, strlen(program) + 1) &&
 	    (is_secure || add_own_settings(&key, tgid))) {
-		rules = find_rules(&key);
+		struct user user = { geteuid(), getegid() };
+
+		if (chooses_file(&key))
+			user = read_user(tgid);
+		rules = find_rules(&key, &user);
 		if (rules == NULL)
-			rules = make_rules(&key);
+			rules = make_rules(&key, &user);
 		if (rules != NULL && rules->lacks_file && !read_file(rules))
 			rules = NULL;
 	}

@@ -13,6 +13,9 @@
 #include <sys/types.h>
 
 struct pp_rules {
+	/* who reads the file: us, or who chose which one it is */
+	uid_t user;
+	gid_t group;
 	struct pp_settings settings;
 	struct pp_settings_error error;
 	bool lacks_file;	/* that could not be read yet */
