@@ -2,13 +2,15 @@
 """Servers of the DNS under libproxyproto_udp.so, behind dnsdist."""
 import re
 import subprocess
+import threading
 import unittest
 
 import fixture
-from fixture import dns
+from fixture import dns, udp
+from fixture.dnsdist import Dnsdist
 from fixture.haproxy import CLIENT, CLIENT6
 from fixture.servers import FRONT, V4, V6
-from fixture.udp_servers import DNSCase, OnlyIPv4Case
+from fixture.udp_servers import STRANGER, DNSCase, OnlyIPv4Case
 
 # What is at WORD.example.
 ADDRESS = "\xc0\0\2\x09"
@@ -20,7 +22,75 @@ ZONE = """
 """
 
 
-class Dnsmasq(DNSCase, OnlyIPv4Case, unittest.TestCase):
+class Upstream:
+    """A server that others ask, which speaks no PROXY protocol. At any name is
+    192.0.2.8."""
+
+    HOST = "127.0.0.5"
+    ADDRESS = b"\xc0\0\2\x08"
+
+    def __init__(self, test):
+        self._socket = udp.sender(self.HOST)
+        self._socket.settimeout(None)
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        test.addCleanup(self._close)
+
+    def _serve(self):
+        while True:
+            asked, who = self._socket.recvfrom(4096)
+            if not asked:
+                return
+            self._socket.sendto(dns.answer(asked, self.ADDRESS), who)
+
+    def _close(self):
+        self._socket.sendto(b"", (self.HOST, self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+class ForwarderCase(DNSCase):
+    """One that asks another server, from sockets that it binds as well: what
+    they are sent has no header, and is not of its clients."""
+
+    # What of its command and files is replaced by what, to ask @upstream@
+    forwards = {}
+    upstream = None
+
+    def fill(self, text):
+        if self.upstream:
+            for what, instead in self.forwards.items():
+                text = text.replace(what, instead)
+            text = text.replace("@upstream@", Upstream.HOST).replace(
+                "@upstream_port@", str(self.upstream.port))
+        return super().fill(text)
+
+    def start(self, host, port):
+        if self.upstream:
+            self.settings = self.settings | {
+                "PORTS": port, "MUST_USE_PROTOCOL_HEADER": 1}
+        return super().start(host, port)
+
+    def test_as_a_forwarder(self):
+        self.upstream = Upstream(self)
+        program, server = self.serve(V4)
+        with self.fronts([FRONT], server)[FRONT](CLIENT) as client:
+            answer = self.converse(client, "far")
+            self.assertTrue(answer.endswith(Upstream.ADDRESS.decode("latin-1")),
+                            answer)
+            self.check_told(program, 0, answer, self.values_of(
+                V4, "far", client.getsockname()[:2]))
+        # a client without a header is nobody's now
+        bare = self.send(server, STRANGER, self.request_of("bare"))
+        self.check_client(program, V4, "behind",
+                          self.fronts([FRONT], server)[FRONT](CLIENT))
+        self.assertEqual(self.answers_in(bare), b"")
+        self.did("forwards to others with LIBPROXYPROTO_PORTS and "
+                 "MUST_USE_PROTOCOL_HEADER")
+
+
+class Dnsmasq(ForwarderCase, OnlyIPv4Case, unittest.TestCase):
     program = "dnsmasq"
     packages = ("dnsmasq-base", "bind9-dnsutils", "dnsdist")
     tells = "log of queries"
@@ -29,6 +99,8 @@ class Dnsmasq(DNSCase, OnlyIPv4Case, unittest.TestCase):
     command = ("dnsmasq -k --conf-file=/dev/null --user=root --port=@port@ "
                "--no-resolv --no-hosts --pid-file= --address=/example/192.0.2.9 "
                "--log-facility=- --log-queries=extra")
+    forwards = {"--address=/example/192.0.2.9":
+                "--server=/example/@upstream@#@upstream_port@"}
 
     def test_dig(self):
         """Which libproxyproto_connect.so gives a header, without a proxy."""
@@ -43,12 +115,17 @@ class Dnsmasq(DNSCase, OnlyIPv4Case, unittest.TestCase):
         self.wait_log(program, r" 192\.0\.2\.7/4711 query\[A\] dug\.", 0)
 
 
-class Bind(DNSCase, unittest.TestCase):
+class Bind(ForwarderCase, unittest.TestCase):
     program = "BIND"
     packages = ("bind9", "dnsdist")
     tells = "log of queries"
     log = r"client @\w+ @client@#@client_port@ \(@word@\.example\): query"
     command = "named -g -n 2 -c @folder@/named.conf"
+    forwards = {
+        "recursion no;": "recursion yes; allow-recursion { any; };",
+        'type primary; file "zone"':
+            "type forward; forward only; "
+            "forwarders { @upstream@ port @upstream_port@; }"}
     ready = "running$"
     files = {"zone": ZONE, "named.conf": """
 options {
@@ -65,6 +142,19 @@ options {
 controls { };
 zone "example" { type primary; file "zone"; };
 """}
+
+    def test_udp_and_tcp_by_run(self):
+        """Both of one dnsdist, which has headers on its connections, too."""
+        self.means, self.options = "preloaded", ("--udp",)
+        program, server = self.serve(V4)
+        dnsdist = Dnsdist(self, [FRONT], server)
+        self.check_client(program, V4, "udp", dnsdist.connect(FRONT, CLIENT))
+        host, port = dnsdist.fronts[FRONT]
+        with fixture.connect(port, dns.query("tcp"), host, CLIENT) as client:
+            size = int.from_bytes(client.recv(2), "big")
+            self.assertEqual(len(client.recv(size)), size)
+            self.check_told(program, 0, "", self.values_of(
+                V4, "tcp", client.getsockname()))
 
 
 class Nsd(DNSCase, unittest.TestCase):
@@ -143,12 +233,20 @@ zone:
         client.send(self.request_of(word, ":" in client.getsockname()[0]))
 
 
-class Unbound(DNSCase, unittest.TestCase):
+class Unbound(ForwarderCase, unittest.TestCase):
     program = "unbound"
     packages = ("unbound", "dnsdist")
     tells = "log of queries"
     log = r"info: @client@ @word@\.example\. A IN"
     command = "unbound -c @folder@/unbound.conf"
+    forwards = {
+        'local-zone: "example." redirect':
+            'do-not-query-localhost: no\n    module-config: "iterator"\n'
+            '    domain-insecure: "example."',
+        '    local-data: "example. A 192.0.2.9"\n': "",
+        "remote-control:":
+            'forward-zone:\n    name: "example."\n'
+            "    forward-addr: @upstream@@@upstream_port@\nremote-control:"}
     ready = "start of service"
     files = {"unbound.conf": """
 server:
@@ -224,13 +322,16 @@ distributor-threads=1
         self.did("tells the same by its own proxy-protocol-from")
 
 
-class Recursor(DNSCase, unittest.TestCase):
+class Recursor(ForwarderCase, unittest.TestCase):
     program = "PowerDNS Recursor"
     packages = ("pdns-recursor", "dnsdist")
     tells = "log of queries"
     log = (r'msg="Question" .* qname="@word@\.example" .*'
            r' remote="\[?@client@\]?:@client_port@"')
     command = "pdns_recursor --config-dir=@folder@ --daemon=no"
+    forwards = {"auth-zones=example=@folder@/zone":
+                "forward-zones=example=@upstream@:@upstream_port@\n"
+                "dont-query=\ndnssec=off"}
     # it answers nothing that has waited for long
     ready = "Enabled multiplexer"
     files = {"zone": "$ORIGIN example.\n" + ZONE, "recursor.conf": """
