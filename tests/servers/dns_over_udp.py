@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Servers of the DNS under libproxyproto_udp.so, behind dnsdist."""
 import re
+import shlex
 import subprocess
 import threading
 import unittest
 
 import fixture
-from fixture import dns, udp
+from fixture import dns, manual, udp
 from fixture.dnsdist import Dnsdist
 from fixture.haproxy import CLIENT, CLIENT6
 from fixture.servers import FRONT, V4, V6
@@ -266,6 +267,25 @@ server:
 remote-control:
     control-enable: no
 """}
+
+    def test_example_of_the_manual(self):
+        """As it stands."""
+        backend, command = re.search(
+            r"^\.Dl (newServer.*?)$.*?^\.Bd [^\n]*\n(.*?)^\.Ed$",
+            manual.source("libproxyproto_udp.7"), re.M | re.S).groups()
+        command = command.replace(r"\e", "\\").replace(r"\-", "-")
+        self.bare, self.command = True, "sh -c " + shlex.quote(command)
+        program = self.start(V4, 5300)
+        dnsdist = Dnsdist(self, [FRONT], backend=backend)
+        self.check_client(program, V4, "udp", dnsdist.connect(FRONT, CLIENT))
+        with fixture.connect(dnsdist.fronts[FRONT][1], dns.query("tcp"), FRONT,
+                             CLIENT) as client:
+            self.assertTrue(client.recv(99))
+            self.check_told(program, 0, "", self.values_of(
+                V4, "tcp", client.getsockname()))
+        bare = self.send((V4, 5300), STRANGER, self.request_of("bare"))
+        self.check_client(program, V4, "next", dnsdist.connect(FRONT, CLIENT))
+        self.assertEqual(self.answers_in(bare), b"")
 
 
 class PowerDNS(DNSCase, unittest.TestCase):
