@@ -4,6 +4,7 @@
 
 #include "command/processes.h"
 
+#include "settings/load.h"
 #include "supervisor/process_file.h"
 
 #include <ctype.h>
@@ -156,13 +157,6 @@ bool pp_process_secret(const struct pp_process *process, uint64_t secret[2])
 	return read_memory(process, process->random, secret, 16) == 16;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
 void pp_process_base_name(const struct pp_process *process, char *name,
 			  size_t size)
 {
@@ -185,11 +179,12 @@ void pp_process_base_name(const struct pp_process *process, char *name,
 		cut_deleted(path);
 		/* a link's name, or a script's, if the program kept it */
 		if (!process->is_secure &&
-		    (path[0] == '\0' || strncmp(base_name(path), process->name,
-						strlen(process->name)) != 0))
+		    (path[0] == '\0' ||
+		     strncmp(pp_base_name(path), process->name,
+			     strlen(process->name)) != 0))
 			snprintf(path, sizeof(path), "%s", process->name);
 	}
-	snprintf(name, size, "%s", base_name(path));
+	snprintf(name, size, "%s", pp_base_name(path));
 }
 
 static int compare_pids(const void *a, const void *b)

@@ -4,6 +4,7 @@
 
 #include "command/elf.h"
 #include "command/program.h"
+#include "settings/load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,17 +37,10 @@ static const char *const starters[] = {
 	"xargs", NULL,
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
 static bool name_is_one_of(const char *path, const char *const *names)
 {
 	for (; *names != NULL; names++)
-		if (strcmp(base_name(path), *names) == 0)
+		if (strcmp(pp_base_name(path), *names) == 0)
 			return true;
 	return false;
 }
@@ -118,7 +112,7 @@ static void judge_native(const char *path, const struct pp_elf *elf,
 			 "there is no loader that preloads",
 			 elf->is_position_independent ? " (PIE)" : "");
 	else if (own[0] != '\0' &&
-		 strcmp(base_name(own), base_name(elf->loader)) != 0)
+		 strcmp(pp_base_name(own), pp_base_name(elf->loader)) != 0)
 		set_kind(program, PP_PROGRAM_OTHER_LIBC,
 			 "is linked with another C library (%s) than "
 			 "libproxyproto.so (%s)", elf->loader, own);
@@ -193,7 +187,7 @@ static void judge_script(char *interpreter, char *argument, int depth,
 	char found[PATH_MAX];
 	char *runs = interpreter;
 
-	if (strcmp(base_name(interpreter), "env") == 0)
+	if (strcmp(pp_base_name(interpreter), "env") == 0)
 		runs = env_command(argument);
 	if (runs == NULL)
 		set_kind(program, PP_PROGRAM_UNKNOWN, "is a script whose "

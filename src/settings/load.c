@@ -22,7 +22,7 @@
 /* Room for a file that is too large to be seen as such, and a '\0'. */
 #define TEXT_SIZE (FILE_MAX + 2)
 
-static const char *base_name(const char *path)
+const char *pp_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -44,12 +44,12 @@ static const char *program_name(char *path, size_t size)
 		if (length < 0 || (size_t)length == size - 1)
 			length = 0; /* not known, or cut */
 		path[length] = '\0';
-		return base_name(path);
+		return pp_base_name(path);
 	}
 	/* fexecve(3) leaves a descriptor's number there */
 	if (name == NULL || strncmp(name, "/dev/fd/", 8) == 0)
 		return program_invocation_short_name;
-	return base_name(name);
+	return pp_base_name(name);
 }
 
 /* Reads all of it. Returns its length, or -errno where that fails. */

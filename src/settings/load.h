@@ -27,6 +27,9 @@ void pp_settings_parse_file(char *text, size_t length, const char *program,
 			    struct pp_settings *settings,
 			    struct pp_settings_error *error);
 
+/* What stands behind the last slash of a path. */
+const char *pp_base_name(const char *path);
+
 /*
  * Adds the settings file, from where it is and for the program that this is, to
  * *settings, which have those of the environment. A file that is not there is
