@@ -6,18 +6,50 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 static int epoll;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Wakes the one that waits: there is an earlier timer than it knows of. */
+static int earlier = -1;
+static bool is_waiting;
 
 /* The timers that run, a heap: the first at 1 is the earliest. */
 static struct pp_timer **heap;
 static size_t heap_size, heap_room;
 
+void pp_loop_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void pp_loop_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void earlier_arrived(struct pp_event *event, uint32_t events)
+{
+	eventfd_t count;
+
+	(void)event;
+	(void)events;
+	eventfd_read(earlier, &count);
+}
+
 bool pp_loop_begin(void)
 {
+	static struct pp_event arrived = { earlier_arrived };
+
 	epoll = epoll_create1(EPOLL_CLOEXEC);
-	return epoll >= 0;
+	earlier = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pp_loop_lock();
+	return epoll >= 0 && earlier >= 0 &&
+	       pp_loop_add(earlier, EPOLLIN, &arrived);
 }
 
 static bool control_epoll(int operation, int fd, uint32_t events,
@@ -90,6 +122,8 @@ bool pp_timer_start(struct pp_timer *timer, int64_t when)
 		return false;
 	timer->when = when;
 	sift_timer(timer->place != 0 ? timer->place : ++heap_size, timer);
+	if (is_waiting && heap[1] == timer)
+		eventfd_write(earlier, 1);
 	return true;
 }
 
@@ -119,6 +153,18 @@ static int time_left(void)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
+/* Whatever there is then is asked for once the lock is there again. */
+static void wait_unlocked(int left)
+{
+	struct pollfd here = { .fd = epoll, .events = POLLIN };
+
+	is_waiting = true;
+	pp_loop_unlock();
+	poll(&here, 1, left);
+	pp_loop_lock();
+	is_waiting = false;
+}
+
 void pp_loop_step(void)
 {
 	struct epoll_event event;
@@ -131,7 +177,8 @@ void pp_loop_step(void)
 		timer->expired(timer);
 		/* what is ready has its turn, too */
 	}
-	if (epoll_wait(epoll, &event, 1, left) == 1)
+	wait_unlocked(left);
+	if (epoll_wait(epoll, &event, 1, 0) == 1)
 		((struct pp_event *)event.data.ptr)->ready(event.data.ptr,
 							   event.events);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the supervisor waits for: descriptors, and times. One thing at a time,
- * so that what is dealt with may end whatever else was waited for.
+ * so that what is dealt with may end whatever else was waited for. Calls are
+ * waited for by a thread of their own (notifications.h); only who holds the lock
+ * deals with anything.
  */
 #ifndef PP_SUPERVISOR_LOOP_H
 #define PP_SUPERVISOR_LOOP_H
@@ -29,7 +31,11 @@ struct pp_timer {
 #define PP_WHOLE(part, type, name) \
 	((type *)(void *)((char *)(part) - offsetof(type, name)))
 
+/* By the thread that calls pp_loop_step, which has the lock from then on. */
 bool pp_loop_begin(void);
+
+void pp_loop_lock(void);
+void pp_loop_unlock(void);
 
 /* As epoll_ctl(2); false with errno set. */
 bool pp_loop_add(int fd, uint32_t events, struct pp_event *event);
@@ -40,7 +46,7 @@ void pp_loop_remove(int fd);
 bool pp_timer_start(struct pp_timer *timer, int64_t when);
 void pp_timer_stop(struct pp_timer *timer);
 
-/* Waits for one thing and deals with it. */
+/* Waits for one thing, without the lock, and deals with it. */
 void pp_loop_step(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -68,12 +69,16 @@ bool pp_call_is_valid(const struct pp_call *call)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
-bool pp_notifications_are_over(void)
+static bool is_hung_up(void)
 {
 	struct pollfd here = { .fd = listener };
 
-	return is_over ||
-	       (poll(&here, 1, 0) == 1 && (here.revents & POLLHUP) != 0);
+	return poll(&here, 1, 0) == 1 && (here.revents & POLLHUP) != 0;
+}
+
+bool pp_notifications_are_over(void)
+{
+	return is_over || is_hung_up();
 }
 
 static void deal_with(const struct pp_call *call)
@@ -98,39 +103,59 @@ static void deal_with(const struct pp_call *call)
 	}
 }
 
-static void call_arrived(struct pp_event *event, uint32_t events)
+static void deal_with_notification(const struct seccomp_notif *notification)
 {
-	struct seccomp_notif notification;
 	struct pp_call call;
 
-	if (!(events & EPOLLIN)) {
-		/* an error may be of this poll alone */
-		if (events & EPOLLHUP) {
-			pp_loop_remove(listener);
-			is_over = true;
-		}
-		return;
-	}
-	(void)event;
-	/* what is readable can be read without waiting, or has gone */
-	memset(&notification, 0, sizeof(notification));
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
-		return;
 	/* a thread waits in one call: what it waited in before is over */
-	pp_pending_is_over((int)notification.pid);
-	if (pp_filter_read(&notification, &call))
+	pp_pending_is_over((int)notification->pid);
+	if (pp_filter_read(notification, &call))
 		deal_with(&call);
 	else
 		pp_answer_continue(&call);
 }
 
+/*
+ * Waits for calls in the kernel's own call for that: a thread that makes one
+ * then has us run where it ran (SYNC_WAKE_UP), which epoll does not.
+ */
+static void *receive_calls(void *nothing)
+{
+	struct seccomp_notif notification;
+
+	for (;;) {
+		memset(&notification, 0, sizeof(notification));
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) ==
+		    0) {
+			pp_loop_lock();
+			deal_with_notification(&notification);
+			pp_loop_unlock();
+		} else if (is_hung_up()) {
+			return nothing;
+		}
+		/* otherwise it has gone */
+	}
+}
+
+static void calls_are_over(struct pp_event *event, uint32_t events)
+{
+	(void)event;
+	/* an error may be of this poll alone */
+	if (events & EPOLLHUP) {
+		pp_loop_remove(listener);
+		is_over = true;
+	}
+}
+
 bool pp_notifications_begin(int fd)
 {
-	static struct pp_event arrived = { .ready = call_arrived };
+	static struct pp_event over = { .ready = calls_are_over };
+	pthread_t thread;
 
 	listener = fd;
 	/* an older kernel goes without */
 	ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 	      SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	return pp_loop_add(fd, EPOLLIN, &arrived);
+	errno = pthread_create(&thread, NULL, receive_calls, NULL);
+	return errno == 0 && pp_loop_add(fd, 0, &over);
 }

@@ -11,7 +11,10 @@
 
 #include <sys/types.h>
 
-/* Listens on the descriptor that the filter gave. False with errno set. */
+/*
+ * Listens on the descriptor that the filter gave, by a thread of its own. False
+ * with errno set.
+ */
 bool pp_notifications_begin(int fd);
 
 /* Is there nobody left that could call? */
