@@ -11,22 +11,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-/*
- * A thread's memory of each kind. It is in use where the holder is not NULL:
- * an address on the stack of the call that has it.
- */
-struct kept {
-	void *memory;
-	const void *volatile holder;
-};
-
 static const size_t sizes[PP_BUFFER_KINDS] = {
 	[PP_BUFFER_ONE] = PP_BUFFER_ONE_SIZE,
 	[PP_BUFFER_MANY] = PP_BUFFER_MANY_SIZE,
 };
 
-/* In the room that the loader sets aside: nothing is allocated for it. */
-static __thread struct kept kept[PP_BUFFER_KINDS]
+__thread struct pp_kept pp_kept[PP_BUFFER_KINDS]
 	__attribute__((tls_model("initial-exec")));
 
 static pthread_key_t key;
@@ -34,7 +24,7 @@ static bool has_key;
 
 static void free_kept(void *value)
 {
-	struct kept *of_thread = value;
+	struct pp_kept *of_thread = value;
 
 	for (int i = 0; i < PP_BUFFER_KINDS; i++) {
 		void *memory = of_thread[i].memory;
@@ -58,7 +48,7 @@ void pp_buffers_start(void)
  * grows towards lower addresses: a call further up it than the holder comes
  * after that is over, though it did not come back, as its handler jumped out.
  */
-static bool is_held(const struct kept *of_kind, const void *here)
+static bool is_held(const struct pp_kept *of_kind, const void *here)
 {
 	const void *holder = of_kind->holder;
 	stack_t stack;
@@ -71,7 +61,7 @@ static bool is_held(const struct kept *of_kind, const void *here)
 }
 
 /* The thread's own memory, which is made the first time; NULL without any. */
-static void *hold_kept(struct kept *of_kind, enum pp_buffer_kind kind,
+static void *hold_kept(struct pp_kept *of_kind, enum pp_buffer_kind kind,
 		       const void *here)
 {
 	/* first: a handler that comes now finds it held */
@@ -80,35 +70,32 @@ static void *hold_kept(struct kept *of_kind, enum pp_buffer_kind kind,
 	if (of_kind->memory == NULL) {
 		of_kind->memory = pp_memory_map(sizes[kind]);
 		if (of_kind->memory != NULL)
-			pthread_setspecific(key, kept);
+			pthread_setspecific(key, pp_kept);
 		else
 			of_kind->holder = NULL;
 	}
 	return of_kind->memory;
 }
 
-bool pp_buffer_take(struct pp_buffer *buffer, enum pp_buffer_kind kind)
+bool pp_buffer_take_first(struct pp_buffer *buffer, enum pp_buffer_kind kind)
 {
 	int error = errno;
 
 	buffer->kind = kind;
-	buffer->alone = !has_key || is_held(&kept[kind], buffer);
+	buffer->alone = !has_key || is_held(&pp_kept[kind], buffer);
 	if (buffer->alone)
 		buffer->memory = pp_memory_map(sizes[kind]);
 	else
-		buffer->memory = hold_kept(&kept[kind], kind, buffer);
+		buffer->memory = hold_kept(&pp_kept[kind], kind, buffer);
 	/* not EAGAIN, as of memory that cannot be locked: that is of sockets */
 	errno = buffer->memory != NULL ? error : ENOMEM;
 	return buffer->memory != NULL;
 }
 
-void pp_buffer_give(struct pp_buffer *buffer)
+void pp_buffer_give_alone(struct pp_buffer *buffer)
 {
 	int error = errno;
 
-	if (buffer->alone)
-		munmap(buffer->memory, sizes[buffer->kind]);
-	else
-		kept[buffer->kind].holder = NULL;
+	munmap(buffer->memory, sizes[buffer->kind]);
 	errno = error;
 }

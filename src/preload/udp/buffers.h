@@ -7,6 +7,7 @@
 #ifndef PP_PRELOAD_UDP_BUFFERS_H
 #define PP_PRELOAD_UDP_BUFFERS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,10 +38,46 @@ static inline bool pp_parts_are_empty(const struct iovec *parts, int count)
 /* For the library's constructor. */
 void pp_buffers_start(void);
 
-/* False with ENOMEM where there is no memory. Signal-safe. */
-bool pp_buffer_take(struct pp_buffer *buffer, enum pp_buffer_kind kind);
+/*
+ * A thread's memory of each kind. It is in use where the holder is not NULL:
+ * an address on the stack of the call that has it. Only for what follows.
+ */
+struct pp_kept {
+	void *memory;
+	const void *volatile holder;
+};
+
+/* In the room that the loader sets aside: nothing is allocated for it. */
+extern __thread struct pp_kept pp_kept[PP_BUFFER_KINDS]
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+bool pp_buffer_take_first(struct pp_buffer *buffer, enum pp_buffer_kind kind);
+void pp_buffer_give_alone(struct pp_buffer *buffer);
+
+/* False with ENOMEM where there is no memory. Signal-safe. Keeps errno. */
+static inline bool pp_buffer_take(struct pp_buffer *buffer,
+				  enum pp_buffer_kind kind)
+{
+	struct pp_kept *kept = &pp_kept[kind];
+
+	if (kept->memory == NULL || kept->holder != NULL)
+		return pp_buffer_take_first(buffer, kind);
+	/* first: a handler that comes now finds it held */
+	kept->holder = buffer;
+	atomic_signal_fence(memory_order_seq_cst);
+	buffer->memory = kept->memory;
+	buffer->kind = kind;
+	buffer->alone = false;
+	return true;
+}
 
 /* Keeps errno. */
-void pp_buffer_give(struct pp_buffer *buffer);
+static inline void pp_buffer_give(struct pp_buffer *buffer)
+{
+	if (buffer->alone)
+		pp_buffer_give_alone(buffer);
+	else
+		pp_kept[buffer->kind].holder = NULL;
+}
 
 #endif

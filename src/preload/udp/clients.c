@@ -21,70 +21,78 @@
 /* How often an entry is looked at that is being written. */
 #define TRIES 100
 
-static void read_ip(const union pp_address *address, uint64_t ip[2])
+static inline void read_ip(const union pp_address *address, uint64_t ip[2])
 {
-	uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t mapped[8] = { 0, 0, 0xff, 0xff };
 
 	if (address->sa.sa_family == AF_INET6) {
-		memcpy(ip, &address->in6.sin6_addr, sizeof(mapped));
+		memcpy(ip, &address->in6.sin6_addr, 2 * sizeof(*ip));
 		return;
 	}
-	memcpy(mapped + 12, &address->in.sin_addr, 4);
-	memcpy(ip, mapped, sizeof(mapped));
+	ip[0] = 0;
+	memcpy(&ip[1], mapped, sizeof(mapped));
+	memcpy((uint8_t *)&ip[1] + 4, &address->in.sin_addr, 4);
 }
 
-/* Who is answered at once needs no second digest: the last one of a thread. */
-struct last {
-	uint64_t key, words[3], digest;
-	volatile bool is_busy;	/* a signal handler that comes leaves it alone */
-};
+/*
+ * Where a client may be. By two secret numbers and one that is made of them:
+ * nobody who does not know these can tell which clients meet.
+ */
+#ifdef __SIZEOF_INT128__
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	const unsigned __int128 product = (unsigned __int128)a * b;
 
-static __thread struct last last __attribute__((tls_model("initial-exec")));
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
 
+static inline uint64_t digest_of(const struct pp_clients *clients,
+				 const uint64_t words[3])
+{
+	const uint64_t first = fold(words[0] ^ clients->key[0],
+				    words[1] ^ clients->key[1]);
+
+	return fold(first ^ clients->key[2], words[2] ^ clients->key[0]);
+}
+#else
 static uint64_t digest_of(const struct pp_clients *clients,
 			  const uint64_t words[3])
 {
-	uint64_t digest;
-
-	if (last.is_busy)
-		return pp_digest(clients->key, words, 3);
-	/* to read it, too: it must not change between its words and digest */
-	last.is_busy = true;
-	atomic_signal_fence(memory_order_seq_cst);
-	if (last.key != clients->key[0] ||
-	    memcmp(last.words, words, sizeof(last.words)) != 0) {
-		last.key = clients->key[0];
-		memcpy(last.words, words, sizeof(last.words));
-		last.digest = pp_digest(clients->key, words, 3);
-	}
-	digest = last.digest;
-	atomic_signal_fence(memory_order_seq_cst);
-	last.is_busy = false;
-	return digest;
+	return pp_digest(clients->key, words, 3);
 }
+#endif
 
-static struct pp_client client_of(struct pp_clients *clients,
-			       const union pp_address *address, in_port_t local)
+/* What is known of a client by its address alone: not where it may be. */
+static inline struct pp_client client_of(const union pp_address *address,
+					 in_port_t local)
 {
 	struct pp_client client;
-	uint64_t digest;
-	const uint64_t count = clients->count_of_buckets;
 
 	read_ip(address, client.ip);
-	client.ports = (uint64_t)pp_address_port(address) << 16 |
+	client.ports = (uint64_t)(address->sa.sa_family == AF_INET6
+					  ? address->in6.sin6_port
+					  : address->in.sin_port) << 16 |
 		       (uint64_t)local << 32;
-	digest = digest_of(clients, (uint64_t[]){ client.ip[0], client.ip[1],
-						  client.ports });
-	client.buckets[0] =
-		&clients->buckets[(digest & UINT32_MAX) * count >> 32];
-	client.buckets[1] = &clients->buckets[(digest >> 32) * count >> 32];
-	client.places = client.buckets[0] == client.buckets[1] ? WAYS
-							       : 2 * WAYS;
+	client.places = 0;
 	return client;
 }
 
-static bool is_of_client(const struct pp_place *place,
-			 const struct pp_client *client)
+static void find_buckets(struct pp_clients *clients, struct pp_client *client)
+{
+	const uint64_t count = clients->count_of_buckets;
+	const uint64_t digest =
+		digest_of(clients, (uint64_t[]){ client->ip[0], client->ip[1],
+						 client->ports });
+
+	client->buckets[0] =
+		&clients->buckets[(digest & UINT32_MAX) * count >> 32];
+	client->buckets[1] = &clients->buckets[(digest >> 32) * count >> 32];
+	client->places = client->buckets[0] == client->buckets[1] ? WAYS
+								  : 2 * WAYS;
+}
+
+static inline bool is_of_client(const struct pp_place *place,
+				const struct pp_client *client)
 {
 	return (place->value & (TAG_KEY | TAG_BUSY)) == client->ports &&
 	       get_word(&place->entry->client[0]) == client->ip[0] &&
@@ -108,6 +116,59 @@ static bool find_entry(struct pp_clients *clients,
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Who is answered at once need not be searched again: where the last one of a
+ * thread is. What is there is compared, as it may be another one's by now.
+ */
+struct last {
+	const struct pp_clients *clients;
+	struct pp_place place;
+	volatile bool is_busy;	/* a signal handler that comes leaves it alone */
+};
+
+static __thread struct last last __attribute__((tls_model("initial-exec")));
+
+static inline bool is_last(const struct pp_clients *clients,
+			   const struct pp_client *client,
+			   struct pp_place *place)
+{
+	if (last.is_busy || last.clients != clients)
+		return false;
+	last.is_busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	*place = last.place;
+	atomic_signal_fence(memory_order_seq_cst);
+	last.is_busy = false;
+	place->value = get_word(place->tag);
+	return is_of_client(place, client);
+}
+
+static void keep_last(const struct pp_clients *clients,
+		      const struct pp_place *place)
+{
+	if (last.is_busy)
+		return;
+	last.is_busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	last.clients = clients;
+	last.place = *place;
+	atomic_signal_fence(memory_order_seq_cst);
+	last.is_busy = false;
+}
+
+/* The client's entry, and where it may be if it has none. */
+static inline bool look_up(struct pp_clients *clients,
+			   struct pp_client *client, struct pp_place *place)
+{
+	if (is_last(clients, client, place))
+		return true;
+	find_buckets(clients, client);
+	if (!find_entry(clients, client, 0, place))
+		return false;
+	keep_last(clients, place);
+	return true;
 }
 
 /* A proxy's scope; or where there are edges the port of that. */
@@ -227,10 +288,10 @@ static bool is_own_now(const struct pp_place *place)
 bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		    in_port_t local, const struct pp_route *route)
 {
-	const struct pp_client key = client_of(clients, client, local);
+	struct pp_client key = client_of(client, local);
 	struct pp_place place;
 
-	if (!find_entry(clients, &key, 0, &place))
+	if (!look_up(clients, &key, &place))
 		add_client(clients, &key, route);
 	else if (has_route(&place, route))
 		note_use(clients, place.entry);
@@ -245,11 +306,11 @@ void pp_clients_keep_own(struct pp_clients *clients,
 			 const union pp_address *proxy, in_port_t local,
 			 int64_t until)
 {
-	const struct pp_client key = client_of(clients, proxy, local);
+	struct pp_client key = client_of(proxy, local);
 	const struct pp_route route = own_route(until);
 	struct pp_place place;
 
-	if (!find_entry(clients, &key, 0, &place))
+	if (!look_up(clients, &key, &place))
 		add_client(clients, &key, &route);
 	else if (claim_entry(&place))
 		write_entry(clients, &place, &key, &route);
@@ -258,10 +319,10 @@ void pp_clients_keep_own(struct pp_clients *clients,
 void pp_clients_forget(struct pp_clients *clients,
 		       const union pp_address *client, in_port_t local)
 {
-	const struct pp_client key = client_of(clients, client, local);
+	struct pp_client key = client_of(client, local);
 	struct pp_place place;
 
-	if (find_entry(clients, &key, 0, &place) && !is_own(&place))
+	if (look_up(clients, &key, &place) && !is_own(&place))
 		pp_entry_forget(clients, &place);
 }
 
@@ -285,13 +346,20 @@ static void write_address(_Atomic uint64_t *words, in_port_t port,
 			  uint32_t scope, union pp_address *address)
 {
 	const uint64_t ip[2] = { get_word(&words[0]), get_word(&words[1]) };
+	const uint8_t *bytes = (const uint8_t *)&ip[1];
 
+	if (ip[0] == 0 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 0xff &&
+	    bytes[3] == 0xff) {
+		address->in = (struct sockaddr_in){ .sin_family = AF_INET,
+						    .sin_port = port };
+		memcpy(&address->in.sin_addr, bytes + 4, 4);
+		return;
+	}
 	memset(address, 0, sizeof(*address));
 	address->in6.sin6_family = AF_INET6;
 	address->in6.sin6_port = port;
 	memcpy(&address->in6.sin6_addr, ip, sizeof(ip));
 	address->in6.sin6_scope_id = scope;
-	pp_address_unmap(address);
 }
 
 /* Reads an entry. False where that was changed meanwhile. */
@@ -312,12 +380,12 @@ bool pp_clients_find(struct pp_clients *clients,
 		     const union pp_address *client, in_port_t local,
 		     struct pp_route *route)
 {
-	const struct pp_client key = client_of(clients, client, local);
+	struct pp_client key = client_of(client, local);
 	struct pp_place place;
 
 	/* whoever writes may be waiting for the one that reads: not for ever */
 	for (unsigned tries = 0; tries < TRIES; tries++) {
-		if (!find_entry(clients, &key, 0, &place)) {
+		if (!look_up(clients, &key, &place)) {
 			if (!is_awaited(clients, &key))
 				return false;
 		} else if (is_own(&place)) {
@@ -334,7 +402,7 @@ bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy)
 {
-	const struct pp_client key = client_of(clients, client, local);
+	struct pp_client key = client_of(client, local);
 
 	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
 		struct pp_place place = place_of(
@@ -363,7 +431,9 @@ struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
 
 	if (clients == NULL)
 		return NULL;
-	memcpy(clients->key, key, sizeof(clients->key));
+	clients->key[0] = key[0];
+	clients->key[1] = key[1];
+	clients->key[2] = pp_digest(key, key, 2);
 	clients->mapped = size + edges;
 	clients->limit = limit;
 	clients->count_of_buckets = buckets;
@@ -379,5 +449,8 @@ unsigned pp_clients_count(const struct pp_clients *clients)
 
 void pp_clients_free(struct pp_clients *clients)
 {
+	/* another one may come to the same place */
+	if (last.clients == clients)
+		last.clients = NULL;
 	munmap(clients, clients->mapped);
 }

@@ -36,7 +36,7 @@ struct pp_bucket {
 };
 
 struct pp_clients {
-	uint64_t key[2];
+	uint64_t key[3];
 	size_t mapped;
 	_Atomic uint64_t *edges; /* two words each entry, or NULL */
 	uint32_t limit;

@@ -64,8 +64,9 @@ static unsigned find_free(struct pp_clients *clients, struct pp_bucket *bucket,
 		struct pp_place place = place_of(clients, bucket, way);
 
 		if (is_free(&place) && !(place.value & TAG_BUSY)) {
-			*free = place;
-			count++;
+			/* the first is looked at first by who finds it */
+			if (count++ == 0)
+				*free = place;
 		}
 	}
 	return count;

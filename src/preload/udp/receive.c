@@ -236,6 +236,76 @@ static ssize_t receive_whole(const struct pp_udp_call *call,
 	return got;
 }
 
+/* How most headers begin: of a client by UDP over IPv4, and nothing more. */
+static const uint8_t plain_begin[] = { '\r', '\n', '\r', '\n', 0, '\r', '\n',
+				       'Q', 'U', 'I', 'T', '\n',
+				       0x21, 0x12, 0, 12 };
+#define PLAIN_LENGTH 28
+
+/*
+ * Is it a datagram as most are, of a socket as most are: by that header alone
+ * all is known that judging it would tell? Then *client is who sent it.
+ */
+static inline bool is_plain(const struct pp_udp_call *call,
+			    const struct msghdr *message,
+			    const uint8_t *bytes, size_t size,
+			    const union pp_address *peer,
+			    union pp_address *client)
+{
+	const struct pp_settings *settings;
+
+	if (size < PLAIN_LENGTH ||
+	    memcmp(bytes, plain_begin, sizeof(plain_begin)) != 0 ||
+	    (call->word & (PP_UDP_CONNECTED | PP_UDP_INET6)) ||
+	    message->msg_iovlen != 1 || peer->sa.sa_family != AF_INET)
+		return false;
+	settings = pp_configuration();
+	if (settings->spp || settings->debug ||
+	    (settings->trusted.at != NULL &&
+	     !pp_networks_have(&settings->trusted, peer)))
+		return false;
+	client->in = (struct sockaddr_in){ .sin_family = AF_INET };
+	memcpy(&client->in.sin_addr, bytes + 16, 4);
+	memcpy(&client->in.sin_port, bytes + 24, 2);
+	return true;
+}
+
+/* The same as judging and delivering one, with less ado. False: is another. */
+static inline bool deliver_plain(const struct pp_udp_call *call,
+				 struct msghdr *message, const uint8_t *bytes,
+				 size_t size, const union pp_address *peer,
+				 ssize_t *result)
+{
+	struct pp_route route;
+	union pp_address client;
+	size_t length;
+
+	if (!is_plain(call, message, bytes, size, peer, &client))
+		return false;
+	route.proxy.in = peer->in;
+	route.edge.sa.sa_family = AF_UNSPEC;
+	if (!pp_route_learn(&client, pp_udp_port(call->word), &route))
+		return false;
+	size -= PLAIN_LENGTH;
+	length = size < message->msg_iov->iov_len ? size
+						  : message->msg_iov->iov_len;
+	if (length > 0)
+		memcpy(message->msg_iov->iov_base, bytes + PLAIN_LENGTH,
+		       length);
+	message->msg_flags &= ~MSG_TRUNC;
+	if (length < size)
+		message->msg_flags |= MSG_TRUNC;
+	if (message->msg_name != NULL &&
+	    message->msg_namelen >= sizeof(client.in)) {
+		memcpy(message->msg_name, &client.in, sizeof(client.in));
+		message->msg_namelen = sizeof(client.in);
+	} else {
+		copy_sender(message, &client);
+	}
+	*result = (ssize_t)(call->flags & MSG_TRUNC ? size : length);
+	return true;
+}
+
 /* What one look for a datagram came to. */
 enum look { LOOK_DONE, LOOK_DROPPED, LOOK_FAILED };
 
@@ -252,6 +322,8 @@ static enum look look_for_datagram(const struct pp_udp_call *call,
 
 	if (got < 0)
 		return LOOK_FAILED;
+	if (deliver_plain(call, message, buffer, (size_t)got, peer, result))
+		return LOOK_DONE;
 	if (!pp_udp_judge(call, peer, message, buffer, (size_t)got, &datagram))
 		return LOOK_DROPPED;
 	pp_address_on_socket(&shown,

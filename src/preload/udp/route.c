@@ -92,10 +92,12 @@ bool pp_route_find(uint64_t word, const struct sockaddr *address,
 	known = atomic_load_explicit(&clients, memory_order_acquire);
 	if (known == NULL)
 		return false;
-	memset(client, 0, sizeof(*client));
-	if (address->sa_family == AF_INET && length >= sizeof(client->in))
+	if (address->sa_family == AF_INET && length >= sizeof(client->in)) {
 		memcpy(client, address, sizeof(client->in));
-	else if (address->sa_family == AF_INET6 && length >= SHORT_IN6)
+		return pp_clients_find(known, client, pp_udp_port(word), route);
+	}
+	memset(client, 0, sizeof(*client));
+	if (address->sa_family == AF_INET6 && length >= SHORT_IN6)
 		memcpy(client, address, SHORT_IN6);
 	else
 		return false;

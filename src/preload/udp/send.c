@@ -67,8 +67,11 @@ static bool find_way(int fd, uint64_t word, const struct sockaddr *address,
 				  &route)) {
 		return false;
 	}
-	pp_address_on_socket(&sent->to, &route.proxy,
-			     word & PP_UDP_INET6 ? AF_INET6 : AF_INET);
+	if (route.proxy.sa.sa_family == AF_INET && !(word & PP_UDP_INET6))
+		sent->to.in = route.proxy.in;
+	else
+		pp_address_on_socket(&sent->to, &route.proxy,
+				     word & PP_UDP_INET6 ? AF_INET6 : AF_INET);
 	sent->header_length = 0;
 	if (route.edge.sa.sa_family != AF_UNSPEC) {
 		sent->header_length = PP_SPP_LENGTH;
