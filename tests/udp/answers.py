@@ -161,6 +161,7 @@ two.sendto(b"answer %s %d" % (client[0].encode(), client[1]), client)
         self.check_answer("""
 os.set_inheritable(server.fileno(), True)
 os.execvp("python3", ["python3", "-c", '''
+import socket
 server = socket.socket(fileno=%d)
 _, client = server.recvfrom(99)
 server.sendto(b"answer %%s %%d" %% (client[0].encode(), client[1]), client)
