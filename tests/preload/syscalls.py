@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import tempfile
 import unittest
@@ -389,6 +390,26 @@ class Start(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.empty = os.path.join(self.folder, "empty.so")
+        source = os.path.join(self.folder, "empty.c")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("int empty;\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.empty, source],
+                       check=True)
+
+    @staticmethod
+    def faults(library):
+        """How many pages true has to fetch under a library, on average."""
+        def count():
+            pid = os.posix_spawn("/bin/true", ["true"],
+                                 fixture.environment(library))
+            return os.wait4(pid, 0)[2].ru_minflt
+        return statistics.mean(count() for _ in range(100))
+
+    def test_pages(self):
+        """As many as under an empty library, but one or two."""
+        self.assertLess(self.faults(fixture.SERVER_LIBRARY)
+                        - self.faults(self.empty), 3)
 
     def calls_of(self, library):
         """The calls of true under a library: name, and what it is about."""
@@ -410,13 +431,7 @@ class Start(unittest.TestCase):
         return calls
 
     def test_true(self):
-        source = os.path.join(self.folder, "empty.c")
-        empty = os.path.join(self.folder, "empty.so")
-        with open(source, "w", encoding="ascii") as file:
-            file.write("int empty;\n")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", empty, source],
-                       check=True)
-        expected = self.calls_of(empty)
+        expected = self.calls_of(self.empty)
         self.assertTrue(any("LIBRARY" in call for call in expected))
         self.assertEqual(self.calls_of(fixture.SERVER_LIBRARY), expected)
         self.assertEqual(self.calls_of(fixture.CLIENT_LIBRARY), expected)
