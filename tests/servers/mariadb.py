@@ -51,5 +51,14 @@ class MariaDB(ServerCase, unittest.TestCase):
         return found()[1], None
 
 
+class MariaDBRun(MariaDB):
+    """It is linked with liburing, by which it reads its files."""
+
+    program = "MariaDB, by proxyproto run"
+    means = "supervised"
+    note = ("it does without io_uring then, for its files; "
+            "--how=preload leaves it that")
+
+
 if __name__ == "__main__":
     fixture.main()
