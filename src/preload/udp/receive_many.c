@@ -22,6 +22,7 @@ struct many {
 	struct mmsghdr messages[MANY];
 	struct iovec parts[MANY];
 	union pp_address peers[MANY];
+	bool is_prepared;	/* what does not differ from call to call is there */
 	uint8_t bytes[MANY][STRIDE];
 };
 
@@ -40,20 +41,33 @@ struct batch {
 	bool takes_emptied;		/* the first one; see receive.h */
 };
 
-static int receive_whole(const struct batch *batch, int flags)
+static void prepare_many(struct many *many)
 {
-	struct many *many = batch->many;
-
-	for (unsigned i = 0; i < batch->count; i++) {
+	for (unsigned i = 0; i < MANY; i++) {
 		struct msghdr *message = &many->messages[i].msg_hdr;
 
 		many->parts[i] =
 			(struct iovec){ many->bytes[i], PP_DATAGRAM_MAX };
-		*message = batch->messages[i].msg_hdr;
 		message->msg_name = &many->peers[i];
-		message->msg_namelen = sizeof(many->peers[i]);
 		message->msg_iov = &many->parts[i];
 		message->msg_iovlen = 1;
+	}
+	many->is_prepared = true;
+}
+
+static int receive_whole(const struct batch *batch, int flags)
+{
+	struct many *many = batch->many;
+
+	if (!many->is_prepared)
+		prepare_many(many);
+	for (unsigned i = 0; i < batch->count; i++) {
+		const struct msghdr *from = &batch->messages[i].msg_hdr;
+		struct msghdr *message = &many->messages[i].msg_hdr;
+
+		message->msg_namelen = sizeof(many->peers[i]);
+		message->msg_control = from->msg_control;
+		message->msg_controllen = from->msg_controllen;
 	}
 	return batch->function(batch->call->fd, many->messages, batch->count,
 			       flags, batch->timeout);
