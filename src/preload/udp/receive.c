@@ -270,11 +270,10 @@ static inline bool is_plain(const struct pp_udp_call *call,
 	return true;
 }
 
-/* The same as judging and delivering one, with less ado. False: is another. */
-static inline bool deliver_plain(const struct pp_udp_call *call,
-				 struct msghdr *message, const uint8_t *bytes,
-				 size_t size, const union pp_address *peer,
-				 ssize_t *result)
+bool pp_udp_deliver_plain(const struct pp_udp_call *call,
+			  struct msghdr *message, const uint8_t *bytes,
+			  size_t size, const union pp_address *peer,
+			  ssize_t *result)
 {
 	struct pp_route route;
 	union pp_address client;
@@ -322,7 +321,8 @@ static enum look look_for_datagram(const struct pp_udp_call *call,
 
 	if (got < 0)
 		return LOOK_FAILED;
-	if (deliver_plain(call, message, buffer, (size_t)got, peer, result))
+	if (pp_udp_deliver_plain(call, message, buffer, (size_t)got, peer,
+				 result))
 		return LOOK_DONE;
 	if (!pp_udp_judge(call, peer, message, buffer, (size_t)got, &datagram))
 		return LOOK_DROPPED;

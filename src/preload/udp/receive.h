@@ -62,6 +62,15 @@ bool pp_udp_judge(const struct pp_udp_call *call, const union pp_address *peer,
 		  size_t size, struct pp_datagram *datagram);
 
 /*
+ * Judges and delivers one as most are, with less ado; *result is what the call
+ * returns for it. False where it is another, and nothing is done.
+ */
+bool pp_udp_deliver_plain(const struct pp_udp_call *call,
+			  struct msghdr *message, const uint8_t *bytes,
+			  size_t size, const union pp_address *peer,
+			  ssize_t *result);
+
+/*
  * Writes a datagram's payload and sender into a message, as the kernel would.
  * Returns its length, which is more than what there was room for where the
  * message has MSG_TRUNC.

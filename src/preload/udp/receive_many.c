@@ -112,6 +112,25 @@ static void deliver_one(const struct batch *batch, unsigned i, unsigned n,
 								: copied);
 }
 
+/* The same where it is one as most are; false: is another. */
+static bool deliver_plain(const struct batch *batch, unsigned i, unsigned n)
+{
+	const struct many *many = batch->many;
+	struct mmsghdr *to = &batch->messages[n];
+	ssize_t length;
+	int truncated;
+
+	if (!pp_udp_deliver_plain(batch->call, &to->msg_hdr, many->bytes[i],
+				  many->messages[i].msg_len, &many->peers[i],
+				  &length))
+		return false;
+	truncated = to->msg_hdr.msg_flags & MSG_TRUNC;
+	move_control(&to->msg_hdr, &many->messages[i].msg_hdr);
+	to->msg_hdr.msg_flags |= truncated;
+	to->msg_len = (unsigned)length;
+	return true;
+}
+
 static const struct pp_datagram nothing = { .client.sa.sa_family = AF_UNSPEC };
 
 /*
@@ -131,9 +150,11 @@ static unsigned deliver_batch(struct batch *batch, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = many->messages[i].msg_len;
 
-		if (pp_udp_judge(batch->call, &many->peers[i],
-				 &batch->messages[good].msg_hdr, many->bytes[i],
-				 size, &datagram))
+		if (deliver_plain(batch, i, good))
+			good++;
+		else if (pp_udp_judge(batch->call, &many->peers[i],
+				      &batch->messages[good].msg_hdr,
+				      many->bytes[i], size, &datagram))
 			deliver_one(batch, i, good++, &datagram,
 				    size - datagram.header);
 		else if (i == 0 && takes_emptied)
