@@ -4,7 +4,7 @@
 
 #include "command/check.h"
 #include "connection/note.h"
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -5,7 +5,7 @@
 #include "command/processes.h"
 
 #include "settings/load.h"
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -4,7 +4,7 @@
 
 #include "command/processes.h"
 
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <dirent.h>
 #include <errno.h>

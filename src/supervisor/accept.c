@@ -9,11 +9,11 @@
 #include "connection/report.h"
 #include "connection/socket_kind.h"
 #include "supervisor/arrival.h"
+#include "supervisor/held_connections.h"
 #include "supervisor/listeners.h"
 #include "supervisor/memory.h"
 #include "supervisor/notifications.h"
-#include "supervisor/pending.h"
-#include "supervisor/waiting.h"
+#include "supervisor/pending_calls.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,10 +7,10 @@
 #define PP_SUPERVISOR_ARRIVAL_H
 
 #include "supervisor/filter.h"
+#include "supervisor/held_connections.h"
 #include "supervisor/listeners.h"
 #include "supervisor/memory.h"
 #include "supervisor/tracee.h"
-#include "supervisor/waiting.h"
 
 /* One call, and the connection that it is at. */
 struct pp_arrival {

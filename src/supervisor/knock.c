@@ -4,9 +4,9 @@
 
 #include "supervisor/knock.h"
 
+#include "supervisor/held_connections.h"
 #include "supervisor/listeners.h"
-#include "supervisor/rules.h"
-#include "supervisor/waiting.h"
+#include "supervisor/process_settings.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

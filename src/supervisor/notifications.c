@@ -8,7 +8,7 @@
 #include "supervisor/connect.h"
 #include "supervisor/loop.h"
 #include "supervisor/names.h"
-#include "supervisor/pending.h"
+#include "supervisor/pending_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,11 +7,11 @@
 #include "connection/calls.h"
 #include "connection/report.h"
 #include "supervisor/guardian.h"
+#include "supervisor/held_connections.h"
 #include "supervisor/kernel_accept.h"
 #include "supervisor/loop.h"
 #include "supervisor/notifications.h"
-#include "supervisor/pending.h"
-#include "supervisor/waiting.h"
+#include "supervisor/pending_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 
 #include "supervisor/tracee.h"
 
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

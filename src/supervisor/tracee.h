@@ -8,7 +8,7 @@
 
 #include "supervisor/loop.h"
 #include "supervisor/memory.h"
-#include "supervisor/rules.h"
+#include "supervisor/process_settings.h"
 
 #include <sys/types.h>
 
@@ -21,7 +21,7 @@ struct pp_tracee {
 	struct pp_event ended;
 	struct pp_rules *rules;		/* NULL: not read yet */
 	int memory;		/* of the program that they are for, or -1 */
-	struct pp_pending *pending;	/* calls that wait, see pending.h */
+	struct pp_pending *pending;	/* calls that wait, see pending_calls.h */
 	bool has_threads;		/* that are kept */
 	struct pp_tracee *next;
 };

@@ -21,7 +21,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/header_v1_mutated.c \
 	tests/unit/header_v2.c \
 	tests/unit/headers.c \
-	tests/unit/kept.c \
+	tests/unit/kept_headers.c \
 	tests/unit/bytes.c \
 	tests/unit/lists.c \
 	tests/unit/report.c \

@@ -9,7 +9,7 @@
 #include "connection/names.h"
 #include "preload/configuration.h"
 #include "preload/real.h"
-#include "preload/server/kept.h"
+#include "preload/server/kept_headers.h"
 
 #include <errno.h>
 #include <string.h>

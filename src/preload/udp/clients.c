@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Clients and their proxies; see clients.h. A client is written to an entry and
- * read from one here; entries.h has what an entry is, oldest.c which one goes.
+ * read from one here; entries.h has what an entry is, eviction.c which one goes.
  */
 #include <config.h>
 

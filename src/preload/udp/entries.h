@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The entries of a table of clients, for clients.c and oldest.c.
+ * The entries of a table of clients, for clients.c and eviction.c.
  *
  * Buckets of eight entries. A client may be in either of two, which its digest
  * tells, and goes to the emptier one; there is a quarter more room than the

@@ -2,7 +2,7 @@
 /* Headers kept whole. */
 #include <config.h>
 
-#include "preload/server/kept.h"
+#include "preload/server/kept_headers.h"
 
 #include "suites.h"
 #include "support.h"

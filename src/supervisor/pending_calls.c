@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Calls that wait; see pending.h. */
+/* Calls that wait; see pending_calls.h. */
 #include <config.h>
 
-#include "supervisor/pending.h"
+#include "supervisor/pending_calls.h"
 
-#include "supervisor/waiting.h"
+#include "supervisor/held_connections.h"
 
 #include <stdlib.h>
 

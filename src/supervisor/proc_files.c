@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What /proc/PID has in files; see process_file.h. */
+/* What /proc/PID has in files; see proc_files.h. */
 #include <config.h>
 
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

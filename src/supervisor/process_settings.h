@@ -5,8 +5,8 @@
  * privileges of its file (AT_SECURE), and those of the settings file for its
  * program. Each combination is read once.
  */
-#ifndef PP_SUPERVISOR_RULES_H
-#define PP_SUPERVISOR_RULES_H
+#ifndef PP_SUPERVISOR_PROCESS_SETTINGS_H
+#define PP_SUPERVISOR_PROCESS_SETTINGS_H
 
 #include "settings/settings.h"
 

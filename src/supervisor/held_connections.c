@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Connections that are held; see waiting.h. */
+/* Connections that are held; see held_connections.h. */
 #include <config.h>
 
-#include "supervisor/waiting.h"
+#include "supervisor/held_connections.h"
 
 #include "connection/admission.h"
 #include "connection/names.h"
 #include "connection/patience.h"
 #include "connection/report.h"
 #include "connection/reset.h"
-#include "supervisor/pending.h"
+#include "supervisor/pending_calls.h"
 
 #include <stdlib.h>
 #include <unistd.h>

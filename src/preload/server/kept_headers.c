@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Headers kept whole; see kept.h. They lie in a ring, one behind the other,
+ * Headers kept whole; see kept_headers.h. They lie in a ring, one behind the other,
  * none around its end, and are found by chains through it, one for all cookies
  * of the same remainder, from the newest to the oldest.
  */
 #include <config.h>
 
-#include "preload/server/kept.h"
+#include "preload/server/kept_headers.h"
 
 #include "memory.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Settings of processes; see rules.h. */
+/* Settings of processes; see process_settings.h. */
 #include <config.h>
 
-#include "supervisor/rules.h"
+#include "supervisor/process_settings.h"
 
 #include "connection/report.h"
 #include "settings/load.h"
 #include "supervisor/memory.h"
-#include "supervisor/process_file.h"
+#include "supervisor/proc_files.h"
 
 #include <elf.h>
 #include <errno.h>

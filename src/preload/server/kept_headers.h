@@ -5,8 +5,8 @@
  * connection ends; the newest take the place of the oldest. Thread- and
  * signal-safe: locked, for a short time, with all signals blocked.
  */
-#ifndef PP_PRELOAD_SERVER_KEPT_H
-#define PP_PRELOAD_SERVER_KEPT_H
+#ifndef PP_PRELOAD_SERVER_KEPT_HEADERS_H
+#define PP_PRELOAD_SERVER_KEPT_HEADERS_H
 
 #include "preload/lock.h"
 #include "protocol/address.h"

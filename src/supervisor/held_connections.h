@@ -3,13 +3,13 @@
  * Connections that the supervisor holds: late ones, whose header is not whole
  * yet, and those that are ready, for the next call of accept.
  */
-#ifndef PP_SUPERVISOR_WAITING_H
-#define PP_SUPERVISOR_WAITING_H
+#ifndef PP_SUPERVISOR_HELD_CONNECTIONS_H
+#define PP_SUPERVISOR_HELD_CONNECTIONS_H
 
 #include "connection/admission.h"
 #include "supervisor/listeners.h"
 #include "supervisor/loop.h"
-#include "supervisor/rules.h"
+#include "supervisor/process_settings.h"
 
 struct pp_pending;
 

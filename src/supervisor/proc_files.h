@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What /proc/PID has in files. */
-#ifndef PP_SUPERVISOR_PROCESS_FILE_H
-#define PP_SUPERVISOR_PROCESS_FILE_H
+#ifndef PP_SUPERVISOR_PROC_FILES_H
+#define PP_SUPERVISOR_PROC_FILES_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * Calls of accept that wait: for a connection to the listener, or for the
  * header of the one that they got.
  */
-#ifndef PP_SUPERVISOR_PENDING_H
-#define PP_SUPERVISOR_PENDING_H
+#ifndef PP_SUPERVISOR_PENDING_CALLS_H
+#define PP_SUPERVISOR_PENDING_CALLS_H
 
 #include "supervisor/filter.h"
 #include "supervisor/listeners.h"
