@@ -289,6 +289,38 @@ TEST(threads)
 	run_threads();
 }
 
+/* One new client after another, each answered at once. */
+static void *add_and_find(void *argument)
+{
+	const unsigned first = *(const unsigned *)argument;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		const unsigned n = first + i % 100;
+		const union pp_address client = client_of(n);
+
+		put(n, 5);
+		if (!has(n, 5))
+			atomic_fetch_add(&wrong, 1);
+		pp_clients_forget(clients, &client, PORT);
+	}
+	return NULL;
+}
+
+/* Threads that choose the same place: each finds its client all the same. */
+TEST(meeting)
+{
+	const unsigned firsts[] = { 0, 1000, 2000 };
+	pthread_t adders[3];
+
+	begin(16);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_create(&adders[i], NULL, add_and_find,
+			       (void *)(uintptr_t)&firsts[i]);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(adders[i], NULL);
+	ck_assert_uint_eq(atomic_load(&wrong), 0);
+}
+
 TEST(edges)
 {
 	has_edges = true;

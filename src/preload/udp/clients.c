@@ -10,6 +10,7 @@
 #include "connection/clock.h"
 #include "connection/destinations.h"
 #include "memory.h"
+#include "preload/udp/client_key.h"
 #include "preload/udp/entries.h"
 
 #include <stdatomic.h>
@@ -18,78 +19,8 @@
 /* Below there is twice the room, as chance counts for more. */
 #define SMALL 1024
 
-/* How often an entry is looked at that is being written. */
+/* How often an entry is looked at that another thread writes. */
 #define TRIES 100
-
-static inline void read_ip(const union pp_address *address, uint64_t ip[2])
-{
-	const uint8_t mapped[8] = { 0, 0, 0xff, 0xff };
-
-	if (address->sa.sa_family == AF_INET6) {
-		memcpy(ip, &address->in6.sin6_addr, 2 * sizeof(*ip));
-		return;
-	}
-	ip[0] = 0;
-	memcpy(&ip[1], mapped, sizeof(mapped));
-	memcpy((uint8_t *)&ip[1] + 4, &address->in.sin_addr, 4);
-}
-
-/*
- * Where a client may be. By two secret numbers and one that is made of them:
- * nobody who does not know these can tell which clients meet.
- */
-#ifdef __SIZEOF_INT128__
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	const unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline uint64_t digest_of(const struct pp_clients *clients,
-				 const uint64_t words[3])
-{
-	const uint64_t first = fold(words[0] ^ clients->key[0],
-				    words[1] ^ clients->key[1]);
-
-	return fold(first ^ clients->key[2], words[2] ^ clients->key[0]);
-}
-#else
-static uint64_t digest_of(const struct pp_clients *clients,
-			  const uint64_t words[3])
-{
-	return pp_digest(clients->key, words, 3);
-}
-#endif
-
-/* What is known of a client by its address alone: not where it may be. */
-static inline struct pp_client client_of(const union pp_address *address,
-					 in_port_t local)
-{
-	struct pp_client client;
-
-	read_ip(address, client.ip);
-	client.ports = (uint64_t)(address->sa.sa_family == AF_INET6
-					  ? address->in6.sin6_port
-					  : address->in.sin_port) << 16 |
-		       (uint64_t)local << 32;
-	client.places = 0;
-	return client;
-}
-
-static void find_buckets(struct pp_clients *clients, struct pp_client *client)
-{
-	const uint64_t count = clients->count_of_buckets;
-	const uint64_t digest =
-		digest_of(clients, (uint64_t[]){ client->ip[0], client->ip[1],
-						 client->ports });
-
-	client->buckets[0] =
-		&clients->buckets[(digest & UINT32_MAX) * count >> 32];
-	client->buckets[1] = &clients->buckets[(digest >> 32) * count >> 32];
-	client->places = client->buckets[0] == client->buckets[1] ? WAYS
-								  : 2 * WAYS;
-}
 
 static inline bool is_of_client(const struct pp_place *place,
 				const struct pp_client *client)
@@ -223,7 +154,8 @@ static bool is_full(const struct pp_clients *clients)
 	       clients->limit;
 }
 
-static void add_client(struct pp_clients *clients,
+/* False where another thread was quicker to write there. */
+static bool add_client(struct pp_clients *clients,
 		       const struct pp_client *client,
 		       const struct pp_route *route)
 {
@@ -234,12 +166,27 @@ static void add_client(struct pp_clients *clients,
 		pp_entries_forget_oldest(clients);
 	place = pp_entries_choose(clients, client);
 	if (place.tag == NULL || !claim_entry(&place))
-		return;
+		return false;
 	if (is_free(&place))
 		atomic_fetch_add_explicit(&clients->count, 1,
 					  memory_order_relaxed);
 	write_entry(clients, &place, client, route);
 	forget_second(clients, client);
+	return true;
+}
+
+/* Writes it where it is, or adds it where that is NULL. False as above. */
+static bool write_client(struct pp_clients *clients,
+			 const struct pp_client *client,
+			 const struct pp_place *place,
+			 const struct pp_route *route)
+{
+	if (place == NULL)
+		return add_client(clients, client, route);
+	if (!claim_entry(place))
+		return false;
+	write_entry(clients, place, client, route);
+	return true;
 }
 
 static bool has_ip(_Atomic uint64_t *words, const union pp_address *address)
@@ -291,14 +238,18 @@ bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 	struct pp_client key = client_of(client, local);
 	struct pp_place place;
 
-	if (!look_up(clients, &key, &place))
-		add_client(clients, &key, route);
-	else if (has_route(&place, route))
-		note_use(clients, place.entry);
-	else if (is_own_now(&place))
-		return false;
-	else if (claim_entry(&place))
-		write_entry(clients, &place, &key, route);
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		bool known = look_up(clients, &key, &place);
+
+		if (known && has_route(&place, route)) {
+			note_use(clients, place.entry);
+			return true;
+		}
+		if (known && is_own_now(&place))
+			return false;
+		if (write_client(clients, &key, known ? &place : NULL, route))
+			return true;
+	}
 	return true;
 }
 
@@ -310,10 +261,11 @@ void pp_clients_keep_own(struct pp_clients *clients,
 	const struct pp_route route = own_route(until);
 	struct pp_place place;
 
-	if (!look_up(clients, &key, &place))
-		add_client(clients, &key, &route);
-	else if (claim_entry(&place))
-		write_entry(clients, &place, &key, &route);
+	for (unsigned tries = 0; tries < TRIES; tries++)
+		if (write_client(clients, &key,
+				 look_up(clients, &key, &place) ? &place : NULL,
+				 &route))
+			return;
 }
 
 void pp_clients_forget(struct pp_clients *clients,
