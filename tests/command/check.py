@@ -610,13 +610,14 @@ class Reasons(Case):
         fixture.need("cc")
         path = os.path.join(self.folder(), "sleeping")
         subprocess.run(["cc", "-static", "-x", "c", "-", "-o", path],
-                       input=b"int pause(void);\n"
-                       b"int main(void) { return pause(); }", check=True)
+                       input=b"#include <stdio.h>\n#include <unistd.h>\n"
+                       b'int main(void) { puts("ready"); fflush(stdout); '
+                       b"return pause(); }", check=True)
         program = fixture.Program([path], fixture.environment(
             fixture.SERVER_LIBRARY))
         self.addCleanup(program.stop)
-        fixture.wait_for(lambda: os.readlink(
-            f"/proc/{program.process.pid}/exe") == path, "its start")
+        # before that its environment may not be there to be read
+        program.wait_line("ready")
         told = self.check(program, 1, "not-loaded", "preload-not-found")
         self.assertEqual(names(told, "reasons"), ["static"])
 
