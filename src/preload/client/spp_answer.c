@@ -207,45 +207,6 @@ PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	return real_readv(fd, parts, count);
 }
 
-#ifdef HAVE___RECV_CHK
-ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
-
-/* What is too large the C library ends the program for. */
-PP_EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room,
-			     int flags)
-{
-	if (size > room)
-		return real___recv_chk(fd, bytes, size, room, flags);
-	return recv(fd, bytes, size, flags);
-}
-#endif
-
-#ifdef HAVE___RECVFROM_CHK
-ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags,
-		       struct sockaddr *address, socklen_t *length);
-
-PP_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room,
-				 int flags, struct sockaddr *address,
-				 socklen_t *length)
-{
-	if (size > room)
-		return real___recvfrom_chk(fd, bytes, size, room, flags,
-					   address, length);
-	return recvfrom(fd, bytes, size, flags, address, length);
-}
-#endif
-
-#ifdef HAVE___READ_CHK
-ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
-
-PP_EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room)
-{
-	if (size > room)
-		return real___read_chk(fd, bytes, size, room);
-	return read(fd, bytes, size);
-}
-#endif
-
 /* One datagram of several. */
 struct whole {
 	struct iovec part;
