@@ -177,7 +177,8 @@ class Status(Processes):
 class Signals(Processes):
     COUNT = """
 def count(number, frame):
-    print("signal", number, flush=True)
+    # print(3) raises where it is the one that was interrupted
+    os.write(1, b"signal %d\\n" % number)
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1,
                signal.SIGWINCH, signal.SIGRTMIN + 3):
     signal.signal(number, count)
@@ -196,6 +197,15 @@ while True:
             self.assertEqual(
                 program.lines.count(f"signal {int(number)}"), 1)
 
+    def read_until(self, terminal, text, output=b""):
+        """What a terminal shows, up to that text and beyond."""
+        while text not in output:
+            try:
+                output += os.read(terminal, 4096)
+            except OSError as error:    # nobody is there any more
+                self.fail(f"{error} after {output}")
+        return output
+
     def test_terminal(self):
         """What a terminal sends to all is not sent twice."""
         pid, terminal = pty.fork()
@@ -211,16 +221,12 @@ while True:
         self.addCleanup(os.close, terminal)
         self.addCleanup(os.waitpid, pid, 0)
         self.addCleanup(os.kill, pid, signal.SIGKILL)
-        output = b""
-        while b"pid " not in output:
-            output += os.read(terminal, 4096)
+        output = self.read_until(terminal, b"pid ")
         os.write(terminal, b"\x03")
-        while b"signal 2" not in output:
-            output += os.read(terminal, 4096)
+        output = self.read_until(terminal, b"signal 2", output)
         # what is sent on would be there before this
         os.kill(pid, signal.SIGUSR1)
-        while b"signal 10" not in output:
-            output += os.read(terminal, 4096)
+        output = self.read_until(terminal, b"signal 10", output)
         self.assertEqual(output.count(b"signal 2"), 1, output)
 
     def test_hang_up(self):
@@ -232,9 +238,7 @@ while True:
                      [fixture.COMMAND, "run", "--how=supervise",
                       sys.executable, "-c", "import signal; "
                       "print('ready', flush=True); signal.pause()"])
-        output = b""
-        while b"ready\r\n" not in output:
-            output += os.read(terminal, 4096)
+        self.read_until(terminal, b"ready\r\n")
         os.close(terminal)
         self.assert_ends_by(pid, signal.SIGHUP)
 
