@@ -124,6 +124,51 @@ if os.fork() == 0:
 os.wait()
 """)
 
+    def test_last_client_comes_elsewhere_to_another_thread(self):
+        """What a thread knows of the one that it had last is out of date."""
+        def talk(proxy):
+            with sender() as other:
+                proxy.send(udp() + b"once")
+                proxy.send(udp() + b"again")
+                other.sendto(udp() + b"elsewhere", proxy.getpeername())
+                self.assertEqual(other.recv(99), b"answer")
+        self.run_program("""
+import threading
+for _ in range(2):
+    _, client = server.recvfrom(99)
+other = threading.Thread(target=server.recvfrom, args=(99,))
+other.start()
+other.join()
+server.sendto(b"answer", client)
+""", talk)
+
+    def test_last_client_of_another_socket(self):
+        """The same client has come to each by another proxy."""
+        def talk(proxy):
+            with sender() as other:
+                proxy.send(udp() + b"begin")
+                port = int(proxy.recv(99))
+                for _ in range(2):
+                    proxy.send(udp() + b"hello")
+                    other.sendto(udp() + b"hello", ("127.0.0.1", port))
+                for _ in range(4):
+                    self.assertEqual(proxy.recv(99), b"to the first")
+                    self.assertEqual(other.recv(99), b"to the second")
+        self.run_program("""
+second = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+second.bind(("127.0.0.1", 0))
+_, client = server.recvfrom(99)
+server.sendto(b"%d" % second.getsockname()[1], client)
+for _ in range(2):
+    server.recvfrom(99)
+    second.recvfrom(99)
+for _ in range(2):
+    for _ in range(2):
+        server.sendto(b"to the first", client)
+    for _ in range(2):
+        second.sendto(b"to the second", client)
+""", talk)
+
     def test_child_of_a_bare_clone(self):
         """Of which no handler is told; it binds a socket of its own."""
         def talk(proxy):

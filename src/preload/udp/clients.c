@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "preload/udp/client_key.h"
 #include "preload/udp/entries.h"
+#include "preload/udp/last_client.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -49,57 +50,26 @@ static bool find_entry(struct pp_clients *clients,
 	return false;
 }
 
-/*
- * Who is answered at once need not be searched again: where the last one of a
- * thread is. What is there is compared, as it may be another one's by now.
- */
-struct last {
-	const struct pp_clients *clients;
-	struct pp_place place;
-	volatile bool is_busy;	/* a signal handler that comes leaves it alone */
-};
+__thread struct pp_last_client pp_last_client
+	__attribute__((tls_model("initial-exec")));
 
-static __thread struct last last __attribute__((tls_model("initial-exec")));
-
-static inline bool is_last(const struct pp_clients *clients,
-			   const struct pp_client *client,
-			   struct pp_place *place)
+/* Of others than these the last one is not kept; see last_client.h. */
+static void keep_last(struct pp_clients *clients, const struct pp_place *place,
+		      const union pp_address *client, in_port_t local,
+		      const struct pp_route *route)
 {
-	if (last.is_busy || last.clients != clients)
-		return false;
-	last.is_busy = true;
-	atomic_signal_fence(memory_order_seq_cst);
-	*place = last.place;
-	atomic_signal_fence(memory_order_seq_cst);
-	last.is_busy = false;
-	place->value = get_word(place->tag);
-	return is_of_client(place, client);
-}
-
-static void keep_last(const struct pp_clients *clients,
-		      const struct pp_place *place)
-{
-	if (last.is_busy)
-		return;
-	last.is_busy = true;
-	atomic_signal_fence(memory_order_seq_cst);
-	last.clients = clients;
-	last.place = *place;
-	atomic_signal_fence(memory_order_seq_cst);
-	last.is_busy = false;
+	if (client->sa.sa_family == AF_INET && place->edge == NULL &&
+	    route->proxy.sa.sa_family == AF_INET)
+		pp_last_client_set(clients, place, pp_in_word(client), local,
+				   pp_in_word(&route->proxy));
 }
 
 /* The client's entry, and where it may be if it has none. */
-static inline bool look_up(struct pp_clients *clients,
-			   struct pp_client *client, struct pp_place *place)
+static bool look_up(struct pp_clients *clients, struct pp_client *client,
+		    struct pp_place *place)
 {
-	if (is_last(clients, client, place))
-		return true;
 	find_buckets(clients, client);
-	if (!find_entry(clients, client, 0, place))
-		return false;
-	keep_last(clients, place);
-	return true;
+	return find_entry(clients, client, 0, place);
 }
 
 /* A proxy's scope; or where there are edges the port of that. */
@@ -243,6 +213,7 @@ bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 
 		if (known && has_route(&place, route)) {
 			note_use(clients, place.entry);
+			keep_last(clients, &place, client, local, route);
 			return true;
 		}
 		if (known && is_own_now(&place))
@@ -344,6 +315,7 @@ bool pp_clients_find(struct pp_clients *clients,
 			return false;
 		} else if (read_route(&place, route)) {
 			note_use(clients, place.entry);
+			keep_last(clients, &place, client, local, route);
 			return true;
 		}
 	}
@@ -402,7 +374,7 @@ unsigned pp_clients_count(const struct pp_clients *clients)
 void pp_clients_free(struct pp_clients *clients)
 {
 	/* another one may come to the same place */
-	if (last.clients == clients)
-		last.clients = NULL;
+	if (pp_last_client.clients == clients)
+		pp_last_client.tag = NULL;
 	munmap(clients, clients->mapped);
 }

@@ -64,7 +64,7 @@ static bool receive_bytes(uint64_t word, int fd, struct iovec *parts,
 	       pp_udp_receive(&call, &message, result);
 }
 
-__attribute__((noinline)) static ssize_t
+PP_HOT __attribute__((noinline)) static ssize_t
 recvfrom_below(int fd, void *bytes, size_t size, int flags,
 	       struct sockaddr *address, socklen_t *length)
 {
@@ -80,13 +80,13 @@ recvfrom_below(int fd, void *bytes, size_t size, int flags,
 				  .msg_iovlen = 1 };
 	ssize_t result;
 
-	if (!pp_udp_is_served(call.word) ||
-	    (address != NULL && length == NULL))
+	if (!pp_udp_is_served(call.word) || (flags & MSG_ERRQUEUE) ||
+	    (bytes == NULL && size > 0) ||
+	    (address != NULL && (length == NULL || (int)*length < 0)))
 		return real_recvfrom(fd, bytes, size, flags, address, length);
 	if (address != NULL)
 		message.msg_namelen = *length;
-	if (!is_ours(call.word, &message, flags) ||
-	    !pp_udp_receive(&call, &message, &result))
+	if (!pp_udp_receive(&call, &message, &result))
 		return real_recvfrom(fd, bytes, size, flags, address, length);
 	if (address != NULL && result >= 0)
 		*length = message.msg_namelen;
@@ -163,7 +163,7 @@ PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 
 typedef ssize_t pp_recvmsg(int fd, struct msghdr *message, int flags);
 
-static ssize_t receive_message(pp_recvmsg *function, int fd,
+PP_HOT static ssize_t receive_message(pp_recvmsg *function, int fd,
 			       struct msghdr *message, int flags)
 {
 	struct pp_udp_call call = { .fd = fd,

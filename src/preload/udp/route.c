@@ -27,15 +27,18 @@ static _Atomic(struct pp_clients *) clients;
 /* Made when the first client is known. */
 static struct pp_clients *get_clients(void)
 {
-	const struct pp_settings *settings = pp_configuration();
 	struct pp_clients *known =
 		atomic_load_explicit(&clients, memory_order_acquire);
+	const struct pp_settings *settings;
 	const void *random;
 	uint64_t key[2] = { 0 };
 	struct pp_clients *made;
 
-	if (known != NULL || settings->udp_clients == 0)
+	if (known != NULL)
 		return known;
+	settings = pp_configuration();
+	if (settings->udp_clients == 0)
+		return NULL;
 	random = (const void *)getauxval(AT_RANDOM);
 	if (random != NULL)
 		memcpy(key, random, sizeof(key));

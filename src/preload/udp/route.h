@@ -4,6 +4,8 @@
 #define PP_PRELOAD_UDP_ROUTE_H
 
 #include "preload/udp/clients.h"
+#include "preload/udp/last_client.h"
+#include "preload/udp/sockets.h"
 #include "protocol/address.h"
 
 #include <stdbool.h>
@@ -31,6 +33,35 @@ void pp_route_direct(const union pp_address *peer, in_port_t local,
 bool pp_route_find(uint64_t word, const struct sockaddr *address,
 		   socklen_t length, union pp_address *client,
 		   struct pp_route *route);
+
+/*
+ * The two for the client that this thread has just had, as most have (see
+ * last_client.h); false where it is another, and the others are to be asked.
+ */
+static inline bool pp_route_is_learned(const struct sockaddr_in *client,
+				       in_port_t local,
+				       const struct sockaddr_in *proxy)
+{
+	uint64_t known;
+
+	return pp_last_client_is(pp_in_word(client), local, &known) &&
+	       known == pp_in_word(proxy);
+}
+
+static inline bool pp_route_of_last(uint64_t word,
+				    const struct sockaddr *address,
+				    socklen_t length, struct sockaddr_in *proxy)
+{
+	uint64_t known;
+
+	if ((word & (PP_UDP_KIND | PP_UDP_INET6)) != PP_UDP_SERVED ||
+	    address == NULL || length < sizeof(*proxy) ||
+	    address->sa_family != AF_INET ||
+	    !pp_last_client_is(pp_in_word(address), pp_udp_port(word), &known))
+		return false;
+	pp_in_from_word(known, proxy);
+	return true;
+}
 
 /* Do other clients of the socket have the same proxy, address and port? */
 bool pp_route_is_shared(uint64_t word, const union pp_address *client,

@@ -133,15 +133,24 @@ static ssize_t send_headed(pp_sendmsg *function, int fd,
 	return result;
 }
 
-static ssize_t send_message(pp_sendmsg *function, int fd,
-			    const struct msghdr *message, int flags)
+PP_HOT static ssize_t send_message(pp_sendmsg *function, int fd,
+				   const struct msghdr *message, int flags)
 {
 	const uint64_t word = pp_udp_word(fd);
+	struct sockaddr_in proxy;
 	struct msghdr routed;
 	struct sent sent;
 
-	if (!pp_udp_is_served(word) || message == NULL ||
-	    !find_way(fd, word, message->msg_name, message->msg_namelen, &sent))
+	if (!pp_udp_is_served(word) || message == NULL)
+		return function(fd, message, flags);
+	if (pp_route_of_last(word, message->msg_name, message->msg_namelen,
+			     &proxy)) {
+		routed = *message;
+		routed.msg_name = &proxy;
+		routed.msg_namelen = sizeof(proxy);
+		return function(fd, &routed, flags);
+	}
+	if (!find_way(fd, word, message->msg_name, message->msg_namelen, &sent))
 		return function(fd, message, flags);
 	if (sent.header_length > 0)
 		return send_headed(function, fd, message, flags, &sent);
@@ -150,7 +159,7 @@ static ssize_t send_message(pp_sendmsg *function, int fd,
 }
 
 __attribute__((noinline)) static ssize_t
-sendto_below(int fd, const void *bytes, size_t size, int flags,
+sendto_other(int fd, uint64_t word, const void *bytes, size_t size, int flags,
 	     const struct sockaddr *address, socklen_t length)
 {
 	struct iovec parts[2];
@@ -159,13 +168,26 @@ sendto_below(int fd, const void *bytes, size_t size, int flags,
 	struct msghdr routed;
 	struct sent sent;
 
-	if (!find_way(fd, pp_udp_word(fd), address, length, &sent))
+	if (!find_way(fd, word, address, length, &sent))
 		return real_sendto(fd, bytes, size, flags, address, length);
 	if (sent.header_length == 0)
 		return real_sendto(fd, bytes, size, flags, &sent.to.sa,
 				   pp_address_length(&sent.to));
 	route_message(&sent, &message, parts, &routed);
 	return less_header(real_sendmsg(fd, &routed, flags), &sent);
+}
+
+PP_HOT __attribute__((noinline)) static ssize_t
+sendto_below(int fd, const void *bytes, size_t size, int flags,
+	     const struct sockaddr *address, socklen_t length)
+{
+	const uint64_t word = pp_udp_word(fd);
+	struct sockaddr_in proxy;
+
+	if (pp_route_of_last(word, address, length, &proxy))
+		return real_sendto(fd, bytes, size, flags,
+				   (struct sockaddr *)&proxy, sizeof(proxy));
+	return sendto_other(fd, word, bytes, size, flags, address, length);
 }
 
 PP_EXPORT ssize_t sendto(int fd, const void *bytes, size_t size, int flags,

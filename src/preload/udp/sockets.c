@@ -178,13 +178,9 @@ uint64_t pp_udp_ask_again(int fd)
 	return word;
 }
 
-uint64_t pp_udp_ask(int fd)
+uint64_t pp_udp_ask_first(int fd)
 {
-	uint64_t word = pp_udp_word(fd);
-
-	if ((word & PP_UDP_KIND) != PP_UDP_UNKNOWN || !pp_udp_is_on())
-		return word;
-	return pp_udp_ask_again(fd);
+	return pp_udp_is_on() ? pp_udp_ask_again(fd) : PP_UDP_UNKNOWN;
 }
 
 void pp_udp_sockets_start(void)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The client that a thread received from or sent to last, with its route: who is
+ * answered at once, or sends several datagrams, need not be searched again. Of
+ * IPv4 alone, and where there are no edges.
+ *
+ * It is as it was for as long as the tag of its entry is; see entries.h. A
+ * signal handler that comes in the middle leaves it alone.
+ */
+#ifndef PP_PRELOAD_UDP_LAST_CLIENT_H
+#define PP_PRELOAD_UDP_LAST_CLIENT_H
+
+#include "preload/udp/entries.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct pp_last_client {
+	struct pp_clients *clients;
+	_Atomic uint64_t *tag;	/* NULL: nobody */
+	struct pp_entry *entry;
+	uint64_t value;		/* the tag's */
+	uint64_t client, proxy;	/* see pp_in_word */
+	in_port_t local;
+	volatile bool is_busy;
+} __attribute__((aligned(64)));
+
+extern __thread struct pp_last_client pp_last_client
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Family, port and address: all that counts of an IPv4 socket's address. */
+static inline uint64_t pp_in_word(const void *address)
+{
+	uint64_t word;
+
+	memcpy(&word, address, sizeof(word));
+	return word;
+}
+
+static inline void pp_in_from_word(uint64_t word, struct sockaddr_in *address)
+{
+	*address = (struct sockaddr_in){ 0 };
+	memcpy(address, &word, sizeof(word));
+}
+
+/* Is it this client of the local port? Then *proxy is its route; that is used. */
+static inline bool pp_last_client_is(uint64_t client, in_port_t local,
+				     uint64_t *proxy)
+{
+	struct pp_last_client *last = &pp_last_client;
+	bool is;
+
+	if (last->is_busy)
+		return false;
+	last->is_busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	is = last->tag != NULL && last->client == client &&
+	     last->local == local && get_word(last->tag) == last->value;
+	if (is) {
+		*proxy = last->proxy;
+		note_use(last->clients, last->entry);
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	last->is_busy = false;
+	return is;
+}
+
+/* The thread's last one is now that, whose entry is there. */
+static inline void pp_last_client_set(struct pp_clients *clients,
+				      const struct pp_place *place,
+				      uint64_t client, in_port_t local,
+				      uint64_t proxy)
+{
+	struct pp_last_client *last = &pp_last_client;
+
+	if (last->is_busy)
+		return;
+	last->is_busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	last->clients = clients;
+	last->tag = place->tag;
+	last->entry = place->entry;
+	last->value = place->value;
+	last->client = client;
+	last->local = local;
+	last->proxy = proxy;
+	atomic_signal_fence(memory_order_seq_cst);
+	last->is_busy = false;
+}
+
+#endif
