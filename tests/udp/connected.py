@@ -145,6 +145,81 @@ server.sendto(b"open", client)
 assert server.recvfrom(99)[1][0] == "192.0.2.2"
 """, talk)
 
+    TRANSFER = """
+if os.fork() == 0:
+    server.close()
+    own = bound("127.0.0.1", 0)
+    own.connect(client)
+    assert own.getpeername() == client
+    own.send(b"block")
+    assert own.recvfrom(99) == (b"acknowledged", client)
+    own.sendto(b"end", client)
+    os._exit(0)
+assert os.wait()[1] == 0
+"""
+
+    def transfer(self, client, asked, proxy):
+        """Asks, as by TFTP, and goes on where the answer comes from."""
+        proxy.sendto(udp(*client) + b"read", asked)
+        data, own = proxy.recvfrom(99)
+        self.assertEqual(data, b"block")
+        self.assertNotEqual(own, asked)
+        proxy.sendto(udp(*client) + b"acknowledged", own)
+        self.assertEqual(proxy.recvfrom(99), (b"end", own))
+
+    def test_from_a_port_of_the_kernel_s_choice(self):
+        """A client of another socket is answered through its proxy."""
+        def talk(proxy):
+            with sender() as own:
+                self.transfer(("192.0.2.1", 7), proxy.getpeername(), own)
+        self.run_program(self.TRANSFER, talk)
+
+    def test_from_a_port_that_does_not_count(self):
+        """It does from then on."""
+        port = fixture.free_port()
+
+        def talk(proxy):
+            proxy.send(b"begin")
+            self.assertEqual(proxy.recv(99), b"ready")
+            with sender() as own:
+                self.transfer(("192.0.2.1", 7), ("127.0.0.1", port), own)
+        self.run_program("""
+first, server = server, bound("127.0.0.1", %d)
+first.sendto(b"ready", client)
+_, client = server.recvfrom(99)
+""" % port + self.TRANSFER, talk, PORTS=port)
+
+    def test_the_port_that_a_client_came_to_last(self):
+        def talk(proxy):
+            proxy.send(udp() + b"begin")
+            port = int(proxy.recv(99))
+            for _ in range(2):
+                with sender() as own:
+                    self.transfer(("192.0.2.1", 1111), ("127.0.0.1", port),
+                                  own)
+        self.run_program("""
+first, server = server, bound("127.0.0.1", 0)
+first.sendto(b"%d" % server.getsockname()[1], client)
+for _ in range(2):
+    assert server.recvfrom(99)[1] == client
+    exec(sys.argv[-1])
+""".replace("sys.argv[-1]", repr(self.TRANSFER)), talk)
+
+    def test_from_another_port_in_other_ways(self):
+        """They go to the client itself: it may be known for other reasons."""
+        port = fixture.free_port()
+        with sender() as client:
+            def talk(proxy):
+                proxy.send(udp(*client.getsockname()) + b"hello")
+                for text in b"by sendto", b"by connect":
+                    self.assertEqual(client.recv(99), text)
+            self.run_program("""
+bound("127.0.0.1", 0).sendto(b"by sendto", client)
+own = bound("127.0.0.1", %d)
+own.connect(client)
+own.send(b"by connect")
+""" % port, talk)
+
 
 if __name__ == "__main__":
     fixture.main()

@@ -334,6 +334,32 @@ TEST(edges)
 	run_threads();
 }
 
+TEST(whichever_port_it_came_to_last)
+{
+	const union pp_address client = client_of(1);
+	const struct pp_route later = { .proxy = proxy_of(2) };
+	struct pp_route found;
+	in_port_t local;
+
+	begin(100);
+	put(2, 1);
+	ck_assert(!pp_clients_find_anywhere(clients, &client, &local, &found));
+	put(1, 1);
+	ck_assert(pp_clients_find_anywhere(clients, &client, &local, &found));
+	ck_assert_uint_eq(local, PORT);
+	for (in_port_t i = 1; i < 20; i++) {
+		ck_assert(pp_clients_put(clients, &client, PORT + i, &later));
+		ck_assert(pp_clients_find_anywhere(clients, &client, &local,
+						   &found));
+		ck_assert_uint_eq(local, PORT + i);
+		ck_assert(pp_address_equal(&found.proxy, &later.proxy));
+	}
+	/* a proxy's own address is no client's */
+	pp_clients_keep_own(clients, &later.proxy, PORT, INT64_MAX);
+	ck_assert(!pp_clients_find_anywhere(clients, &later.proxy, &local,
+					    &found));
+}
+
 TEST(shared_proxies)
 {
 	const union pp_address client = client_of(1);

@@ -322,6 +322,34 @@ bool pp_clients_find(struct pp_clients *clients,
 	return false;
 }
 
+bool pp_clients_find_anywhere(struct pp_clients *clients,
+			      const union pp_address *client, in_port_t *local,
+			      struct pp_route *route)
+{
+	const uint32_t now = atomic_load(&clients->clock);
+	struct pp_client key = client_of(client, 0);
+	uint32_t least = UINT32_MAX;
+	bool found = false;
+
+	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
+		struct pp_place place = place_of(
+			clients, &clients->buckets[i / WAYS], i % WAYS);
+		uint32_t age = now - atomic_load(&place.entry->used);
+		struct pp_route read;
+
+		key.ports = (key.ports & ~TAG_LOCAL) |
+			    (place.value & TAG_LOCAL);
+		if (is_free(&place) || is_own(&place) || age >= least ||
+		    !is_of_client(&place, &key) || !read_route(&place, &read))
+			continue;
+		*local = (in_port_t)(place.value >> 32);
+		*route = read;
+		least = age;
+		found = true;
+	}
+	return found;
+}
+
 bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy)

@@ -57,6 +57,14 @@ bool pp_clients_find(struct pp_clients *clients,
 		     const union pp_address *client, in_port_t local,
 		     struct pp_route *route);
 
+/*
+ * The same of whichever local port it came to last, which is told. Looks at all
+ * of them.
+ */
+bool pp_clients_find_anywhere(struct pp_clients *clients,
+			      const union pp_address *client, in_port_t *local,
+			      struct pp_route *route);
+
 /* Has another client this one's proxy? Looks at all of them. */
 bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,

@@ -97,41 +97,58 @@ static int refuse_connect(const union pp_address *client)
 	return -1;
 }
 
-/* To a client that came through a proxy: to that. */
+/* To a client that came through a proxy, to that local port: to the proxy. */
 static int connect_client(int fd, uint64_t word, const union pp_address *client,
-			  const struct pp_route *route)
+			  in_port_t local, const struct pp_route *route)
 {
 	union pp_address to;
 	int result, error = errno;
 
-	if (pp_route_is_shared(word, client, route))
+	if (pp_route_is_shared(local, client, route))
 		return refuse_connect(client);
 	pp_address_on_socket(&to, &route->proxy,
 			     word & PP_UDP_INET6 ? AF_INET6 : AF_INET);
 	if (!remember_client(fd, *client))
 		return -1;
 	/* first: what comes at once is the client's */
-	pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, PP_UDP_CONNECTED);
+	pp_udp_serve_connected(fd, word);
 	result = real_connect(fd, &to.sa, pp_address_length(&to));
 	if (result != 0)
-		pp_udp_set_flags(fd, word, PP_UDP_CONNECTED,
-				 word & PP_UDP_CONNECTED);
+		pp_udp_set_flags(fd, pp_udp_word(fd),
+				 PP_UDP_KIND | PP_UDP_CONNECTED,
+				 word & (PP_UDP_KIND | PP_UDP_CONNECTED));
 	else
 		errno = error;
 	return result;
 }
 
+/*
+ * Is it to a client of another socket? Who leaves the port to the kernel and
+ * connects to one that has asked elsewhere answers that, as TFTP's servers do:
+ * nobody else knew of the port.
+ */
+static bool is_transfer(int fd, const struct sockaddr *address,
+			socklen_t length, union pp_address *client,
+			in_port_t *local, struct pp_route *route)
+{
+	return (pp_udp_word(fd) & PP_UDP_CHOSEN) &&
+	       pp_route_find_anywhere(address, length, client, local, route) &&
+	       pp_udp_is_udp(fd);
+}
+
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	const uint64_t word = pp_udp_word(fd);
+	in_port_t local = pp_udp_port(word);
 	union pp_address client;
 	struct pp_route route;
 	int result;
 
-	if (!pp_udp_is_served(word))
+	if (!pp_udp_is_served(word) && !(word & PP_UDP_CHOSEN))
 		return real_connect(fd, address, length);
-	if (pp_route_find(word, address, length, &client, &route))
-		return connect_client(fd, word, &client, &route);
+	if (pp_route_find(word, address, length, &client, &route) ||
+	    is_transfer(fd, address, length, &client, &local, &route))
+		return connect_client(fd, word, &client, local, &route);
 	result = real_connect(fd, address, length);
 	if (result == 0)
 		pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, 0);

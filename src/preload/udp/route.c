@@ -84,33 +84,49 @@ void pp_route_direct(const union pp_address *peer, in_port_t local,
 	errno = error;
 }
 
+/* Whom a program names; false where that is no internet address. */
+static bool take_client(const struct sockaddr *address, socklen_t length,
+			union pp_address *client)
+{
+	if (address == NULL)
+		return false;
+	if (address->sa_family == AF_INET && length >= sizeof(client->in)) {
+		memcpy(client, address, sizeof(client->in));
+		return true;
+	}
+	if (address->sa_family != AF_INET6 || length < SHORT_IN6)
+		return false;
+	memset(client, 0, sizeof(*client));
+	memcpy(client, address, SHORT_IN6);
+	pp_address_unmap(client);
+	return true;
+}
+
 bool pp_route_find(uint64_t word, const struct sockaddr *address,
 		   socklen_t length, union pp_address *client,
 		   struct pp_route *route)
 {
-	struct pp_clients *known;
+	struct pp_clients *known =
+		atomic_load_explicit(&clients, memory_order_acquire);
 
-	if (!pp_udp_is_served(word) || address == NULL)
-		return false;
-	known = atomic_load_explicit(&clients, memory_order_acquire);
-	if (known == NULL)
-		return false;
-	if (address->sa_family == AF_INET && length >= sizeof(client->in)) {
-		memcpy(client, address, sizeof(client->in));
-		return pp_clients_find(known, client, pp_udp_port(word), route);
-	}
-	memset(client, 0, sizeof(*client));
-	if (address->sa_family == AF_INET6 && length >= SHORT_IN6)
-		memcpy(client, address, SHORT_IN6);
-	else
-		return false;
-	pp_address_unmap(client);
-	return pp_clients_find(known, client, pp_udp_port(word), route);
+	return known != NULL && pp_udp_is_served(word) &&
+	       take_client(address, length, client) &&
+	       pp_clients_find(known, client, pp_udp_port(word), route);
 }
 
-bool pp_route_is_shared(uint64_t word, const union pp_address *client,
+bool pp_route_find_anywhere(const struct sockaddr *address, socklen_t length,
+			    union pp_address *client, in_port_t *local,
+			    struct pp_route *route)
+{
+	struct pp_clients *known = atomic_load(&clients);
+
+	return known != NULL && take_client(address, length, client) &&
+	       pp_clients_find_anywhere(known, client, local, route);
+}
+
+bool pp_route_is_shared(in_port_t local, const union pp_address *client,
 			const struct pp_route *route)
 {
-	return pp_clients_share(atomic_load(&clients), client,
-				pp_udp_port(word), &route->proxy);
+	return pp_clients_share(atomic_load(&clients), client, local,
+				&route->proxy);
 }

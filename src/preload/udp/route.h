@@ -63,8 +63,16 @@ static inline bool pp_route_of_last(uint64_t word,
 	return true;
 }
 
-/* Do other clients of the socket have the same proxy, address and port? */
-bool pp_route_is_shared(uint64_t word, const union pp_address *client,
+/*
+ * The same of whichever port it came to last, which is told. Looks at all
+ * clients: for connect(2), not for each datagram.
+ */
+bool pp_route_find_anywhere(const struct sockaddr *address, socklen_t length,
+			    union pp_address *client, in_port_t *local,
+			    struct pp_route *route);
+
+/* Do other clients of the local port have the same proxy, address and port? */
+bool pp_route_is_shared(in_port_t local, const union pp_address *client,
 			const struct pp_route *route);
 
 /* Is there any client to be sent to? */

@@ -12,11 +12,10 @@
 #include "preload/udp/connected.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/udp.h>
-#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -80,7 +79,7 @@ static void raise_limit(unsigned limit)
 		;
 }
 
-static void set_word(int fd, uint64_t value)
+void pp_udp_set_word(int fd, uint64_t value)
 {
 	_Atomic uint64_t *word = find_word(fd, value != 0);
 
@@ -105,8 +104,7 @@ void pp_udp_set_flags(int fd, uint64_t word, uint64_t mask, uint64_t flags)
 		;
 }
 
-/* May this process write to the table? One system call. */
-static bool is_owner(void)
+bool pp_udp_is_owner(void)
 {
 	return atomic_load_explicit(&owner, memory_order_relaxed) == getpid();
 }
@@ -139,30 +137,59 @@ static void report_served(int fd, const union pp_address *local)
 		  settings->config, list);
 }
 
+static void switch_options_off(int fd)
+{
+	const int off = 0, from_start = -1;
+
+	/* several datagrams as one would be several headers in one */
+	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
+	/* nor is a header found from its middle on */
+	real_setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start,
+			sizeof(from_start));
+}
+
 /* What a UDP socket is: served where it is bound to a port that counts. */
 static uint64_t examine_socket(int fd)
 {
 	const struct pp_settings *settings = pp_configuration();
 	union pp_address local = { .sa.sa_family = AF_UNSPEC };
 	socklen_t length = sizeof(local);
-	const int off = 0, from_start = -1;
 	uint64_t word = PP_UDP_SERVED;
 
 	if (!pp_udp_is_on() || real_getsockname(fd, &local.sa, &length) != 0 ||
 	    !pp_family_is_internet(local.sa.sa_family) ||
-	    pp_address_port(&local) == 0 ||
-	    (settings->ports.at != NULL &&
-	     !pp_ports_have(&settings->ports, ntohs(pp_address_port(&local)))))
+	    pp_address_port(&local) == 0)
 		return PP_UDP_OTHER;
-	/* several datagrams as one would be several headers in one */
-	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
-	/* nor is a header found from its middle on */
-	real_setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start,
-			sizeof(from_start));
+	if (settings->ports.at != NULL &&
+	    !pp_ports_have(&settings->ports, ntohs(pp_address_port(&local))))
+		word = PP_UDP_OTHER;
 	if (local.sa.sa_family == AF_INET6)
 		word |= PP_UDP_INET6;
-	report_served(fd, &local);
+	if (pp_udp_is_served(word)) {
+		switch_options_off(fd);
+		report_served(fd, &local);
+	}
 	return word | (uint64_t)pp_address_port(&local) << 16;
+}
+
+/* Does bind leave the port to the kernel? */
+static bool is_chosen(const struct sockaddr *address, socklen_t length)
+{
+	union pp_address local = { .sa.sa_family = AF_UNSPEC };
+
+	memcpy(&local, address,
+	       length < sizeof(local) ? length : sizeof(local));
+	return pp_address_port(&local) == 0;
+}
+
+void pp_udp_serve_connected(int fd, uint64_t word)
+{
+	if (!pp_udp_is_served(word)) {
+		switch_options_off(fd);
+		raise_limit((unsigned)fd + 1);
+	}
+	pp_udp_set_flags(fd, word, PP_UDP_KIND | PP_UDP_CONNECTED,
+			 PP_UDP_SERVED | PP_UDP_CONNECTED);
 }
 
 uint64_t pp_udp_ask_again(int fd)
@@ -172,8 +199,8 @@ uint64_t pp_udp_ask_again(int fd)
 
 	if (pp_udp_is_udp(fd) && pp_configuration_require_valid(fd))
 		word = examine_socket(fd);
-	if (is_owner())
-		set_word(fd, word);
+	if (pp_udp_is_owner())
+		pp_udp_set_word(fd, word);
 	errno = error;
 	return word;
 }
@@ -214,16 +241,16 @@ PP_EXPORT int socket(int family, int type, int protocol)
 		return fd;
 	word = pp_udp_word(fd);
 	if ((udp ? word != PP_UDP_OTHER : word != PP_UDP_UNKNOWN) &&
-	    is_owner())
-		set_word(fd, udp ? PP_UDP_OTHER : PP_UDP_UNKNOWN);
+	    pp_udp_is_owner())
+		pp_udp_set_word(fd, udp ? PP_UDP_OTHER : PP_UDP_UNKNOWN);
 	return fd;
 }
 
 /* So is a fresh connection: MPTCP's takes MSG_OOB for nothing. */
 static int begin_connection(int fd)
 {
-	if (pp_udp_word(fd) != PP_UDP_UNKNOWN && is_owner())
-		set_word(fd, PP_UDP_UNKNOWN);
+	if (pp_udp_word(fd) != PP_UDP_UNKNOWN && pp_udp_is_owner())
+		pp_udp_set_word(fd, PP_UDP_UNKNOWN);
 	return fd;
 }
 
@@ -243,6 +270,7 @@ PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int error = errno, result;
 	bool udp = pp_udp_is_udp(fd);
+	uint64_t word;
 
 	errno = error;
 	if (udp && !pp_configuration_require_valid(fd))
@@ -250,9 +278,12 @@ PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 	result = real_bind(fd, address, length);
 	if (result == 0 && udp) {
 		/* a bare clone(2), of which nobody told: vfork's binds none */
-		if (!is_owner())
+		if (!pp_udp_is_owner())
 			pp_udp_sockets_in_child();
-		set_word(fd, examine_socket(fd));
+		word = examine_socket(fd);
+		if (is_chosen(address, length))
+			word |= PP_UDP_CHOSEN;
+		pp_udp_set_word(fd, word);
 		errno = error;
 	}
 	return result;
@@ -293,123 +324,6 @@ PP_EXPORT int setsockopt32(int fd, int level, int name, const void *value,
 {
 	return setsockopt(fd, level, name, value, length);
 }
-#endif
-
-/* Nothing is known of these any more. */
-static void forget_range(unsigned first, unsigned last)
-{
-	for (unsigned i = first / PP_UDP_CHUNK;
-	     i < PP_UDP_CHUNKS && i <= last / PP_UDP_CHUNK; i++) {
-		unsigned begin = i * PP_UDP_CHUNK;
-
-		if (atomic_load(&pp_udp_words[i]) == NULL)
-			continue;
-		for (unsigned n = 0; n < PP_UDP_CHUNK; n++)
-			if (begin + n >= first && begin + n <= last)
-				set_word((int)(begin + n), PP_UDP_UNKNOWN);
-	}
-}
-
-PP_EXPORT int close(int fd)
-{
-	int error = errno;
-
-	/* before: afterwards the number may be another thread's */
-	if (pp_udp_word(fd) != PP_UDP_UNKNOWN && is_owner())
-		set_word(fd, PP_UDP_UNKNOWN);
-	errno = error;
-	return real_close(fd);
-}
-
-#ifdef HAVE_CLOSE_RANGE
-#define CLOEXEC (1 << 2) /* CLOSE_RANGE_CLOEXEC: they are not closed now */
-int close_range(unsigned first, unsigned last, int flags);
-
-PP_EXPORT int close_range(unsigned first, unsigned last, int flags)
-{
-	if (!(flags & CLOEXEC) && first <= last && is_owner())
-		forget_range(first, last);
-	return real_close_range(first, last, flags);
-}
-#endif
-
-#ifdef HAVE_CLOSEFROM
-void closefrom(int first);
-
-PP_EXPORT void closefrom(int first)
-{
-	if (is_owner())
-		forget_range(first < 0 ? 0 : (unsigned)first, INT_MAX);
-	real_closefrom(first);
-}
-#endif
-
-/* A duplicate is what it is a duplicate of. */
-static int follow_duplicate(int fd, int number)
-{
-	const uint64_t word = pp_udp_word(fd);
-
-	if (number < 0 || number == fd ||
-	    (word == PP_UDP_UNKNOWN && pp_udp_word(number) == word) ||
-	    !is_owner())
-		return number;
-	if (word & PP_UDP_CONNECTED)
-		pp_connected_copy(fd, number);
-	set_word(number, word);
-	return number;
-}
-
-PP_EXPORT int dup(int fd)
-{
-	return follow_duplicate(fd, real_dup(fd));
-}
-
-PP_EXPORT int dup2(int fd, int number)
-{
-	return follow_duplicate(fd, real_dup2(fd, number));
-}
-
-PP_EXPORT int dup3(int fd, int number, int flags)
-{
-	return follow_duplicate(fd, real_dup3(fd, number, flags));
-}
-
-/*
- * fcntl(2), of which C libraries have one or more. It is given what the program
- * gave, a word or nothing.
- */
-typedef int pp_fcntl(int fd, int command, ...);
-
-static int call_fcntl(enum pp_real index, int fd, int command, void *argument)
-{
-	pp_fcntl *function = (pp_fcntl *)pp_real_get(index);
-	int result = function(fd, command, argument);
-
-	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
-		return result;
-	return follow_duplicate(fd, result);
-}
-
-/* The symbol by its own name, as headers may put another one in its place. */
-#define FCNTL_HOOK(real, symbol)                                          \
-	int hook_##real(int fd, int command, ...) __asm__(symbol);        \
-	PP_EXPORT int hook_##real(int fd, int command, ...)               \
-	{                                                                 \
-		va_list list;                                             \
-		void *argument;                                           \
-                                                                          \
-		va_start(list, command);                                  \
-		argument = va_arg(list, void *);                          \
-		va_end(list);                                             \
-		return call_fcntl(PP_REAL_##real, fd, command, argument); \
-	}
-
-FCNTL_HOOK(fcntl, "fcntl")
-#ifdef HAVE_FCNTL64
-FCNTL_HOOK(fcntl64, "fcntl64")
-#endif
-#ifdef HAVE___FCNTL_TIME64
-FCNTL_HOOK(fcntl_time64, "__fcntl_time64")
 #endif
 
 PP_EXPORT int chroot(const char *path)
