@@ -148,7 +148,7 @@ class NameServer(Server):
 
 
 class Nsd(NameServer):
-    """It calls recvmmsg, and sendmmsg."""
+    """It calls recvfrom as long as something comes, then sendto as often."""
 
     name = "NSD"
 

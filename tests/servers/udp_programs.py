@@ -123,6 +123,7 @@ class TFTPd(UDPCase, unittest.TestCase):
     program = "tftpd-hpa"
     packages = ("tftpd-hpa",)
     tells = "log"
+    tells_mapped = False
     note = "behind a proxy that follows it to the port it answers from"
     log = "RRQ from @client@ filename @word@ remapped"
     log_in = "syslog"

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "preload/udp/clients.h"
+#include "preload/udp/last_client.h"
 
 #include "connection/clock.h"
 #include "suites.h"
@@ -358,6 +359,35 @@ TEST(whichever_port_it_came_to_last)
 	pp_clients_keep_own(clients, &later.proxy, PORT, INT64_MAX);
 	ck_assert(!pp_clients_find_anywhere(clients, &later.proxy, &local,
 					    &found));
+}
+
+/* What a thread keeps of its last client is compared with the entry. */
+TEST(last_client_of_an_entry_that_was_written_very_often)
+{
+	const union pp_address client = client_of(1);
+	struct pp_route one = { .proxy = client_of(700) }, two = one;
+	const uint64_t word = pp_in_word(&client);
+	uint64_t proxy;
+
+	begin(16);
+	two.proxy.in.sin_addr.s_addr = htonl(0xc6336401);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert(pp_clients_put(clients, &client, PORT, &one));
+	ck_assert(pp_last_client_is(word, PORT, &proxy));
+	ck_assert_uint_eq(proxy, pp_in_word(&one.proxy));
+	ck_assert(!pp_last_client_is(word, PORT + 1, &proxy));
+	ck_assert(!pp_last_client_is(word + 1, PORT, &proxy));
+	for (unsigned i = 0; i < 32767; i++) {
+		const struct pp_route *route = i % 2 ? &one : &two;
+
+		ck_assert(pp_clients_put(clients, &client, PORT, route));
+		ck_assert(!pp_last_client_is(word, PORT, &proxy));
+	}
+	/* its tag is as it was: the number in it has come round */
+	two.proxy.in.sin_addr.s_addr = htonl(0xc6336402);
+	ck_assert(pp_clients_put(clients, &client, PORT, &two));
+	ck_assert_uint_eq(get_word(pp_last_client.tag), pp_last_client.value);
+	ck_assert(!pp_last_client_is(word, PORT, &proxy));
 }
 
 TEST(shared_proxies)

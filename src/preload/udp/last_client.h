@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The client that a thread received from or sent to last, with its route: who is
- * answered at once, or sends several datagrams, need not be searched again. Of
- * IPv4 alone, and where there are no edges.
+ * answered at once, or sends several datagrams as most are, need not be searched
+ * again. Of IPv4 alone, and where there are no edges.
  *
- * It is as it was for as long as the tag of its entry is; see entries.h. A
- * signal handler that comes in the middle leaves it alone.
+ * It holds for as long as the tag of its entry is the same, and the addresses in
+ * it: the tag's sequence number comes round again. A signal handler that comes in
+ * the middle leaves it alone.
  */
 #ifndef PP_PRELOAD_UDP_LAST_CLIENT_H
 #define PP_PRELOAD_UDP_LAST_CLIENT_H
@@ -46,6 +47,26 @@ static inline void pp_in_from_word(uint64_t word, struct sockaddr_in *address)
 	memcpy(address, &word, sizeof(word));
 }
 
+/* The address as an entry has it, v4-mapped: its second word. */
+static inline uint64_t pp_in_mapped(uint64_t word)
+{
+	const uint8_t mapped[4] = { 0, 0, 0xff, 0xff };
+
+	memcpy(&word, mapped, sizeof(mapped));
+	return word;
+}
+
+/* Is the entry the last one's still? The tag is read last; see entries.h. */
+static inline bool pp_last_client_stands(const struct pp_last_client *last)
+{
+	struct pp_entry *entry = last->entry;
+
+	return get_word(&entry->client[0]) == 0 &&
+	       get_word(&entry->client[1]) == pp_in_mapped(last->client) &&
+	       get_word(&entry->proxy[1]) == pp_in_mapped(last->proxy) &&
+	       get_word(last->tag) == last->value;
+}
+
 /* Is it this client of the local port? Then *proxy is its route; that is used. */
 static inline bool pp_last_client_is(uint64_t client, in_port_t local,
 				     uint64_t *proxy)
@@ -58,7 +79,7 @@ static inline bool pp_last_client_is(uint64_t client, in_port_t local,
 	last->is_busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	is = last->tag != NULL && last->client == client &&
-	     last->local == local && get_word(last->tag) == last->value;
+	     last->local == local && pp_last_client_stands(last);
 	if (is) {
 		*proxy = last->proxy;
 		note_use(last->clients, last->entry);

@@ -54,8 +54,9 @@ static inline bool pp_route_of_last(uint64_t word,
 {
 	uint64_t known;
 
+	/* the address may be a bad one: only if there is anybody */
 	if ((word & (PP_UDP_KIND | PP_UDP_INET6)) != PP_UDP_SERVED ||
-	    address == NULL || length < sizeof(*proxy) ||
+	    pp_last_client.tag == NULL || address == NULL || length < sizeof(*proxy) ||
 	    address->sa_family != AF_INET ||
 	    !pp_last_client_is(pp_in_word(address), pp_udp_port(word), &known))
 		return false;

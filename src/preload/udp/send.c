@@ -277,7 +277,9 @@ static unsigned route_messages(int fd, const struct mmsghdr *messages,
 
 		routed->messages[n] = messages[n];
 		sent->header_length = 0;
-		if (!find_way(fd, word, message->msg_name, message->msg_namelen,
+		if (!pp_route_of_last(word, message->msg_name,
+				      message->msg_namelen, &sent->to.in) &&
+		    !find_way(fd, word, message->msg_name, message->msg_namelen,
 			      sent))
 			continue;
 		if (sent->header_length > 0 &&
