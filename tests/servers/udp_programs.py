@@ -125,7 +125,8 @@ class TFTPd(UDPCase, unittest.TestCase):
     tells = "log"
     tells_mapped = False
     note = "behind a proxy that follows it to the port it answers from"
-    log = "RRQ from @client@ filename @word@ remapped"
+    # of its first request it does not know the local address, bare as well
+    log = "RRQ from (::ffff:)?@client@ filename @word@ remapped"
     log_in = "syslog"
     # it looks for an IPv4 address only where there is one beside loopback's
     commands = ("ip addr replace 192.0.2.200/32 dev lo",)
