@@ -174,9 +174,10 @@ void pp_settings_defaults(const struct pp_setting *table,
 {
 	memset(settings, 0, sizeof(*settings));
 	settings->said.length = 1;
-	/* no boolean is on by itself, and no list is there */
+	/* no boolean is on by itself, no second word chosen, no list there */
 	for (; table->name != NULL; table++)
 		if (table->type != PP_SETTING_BOOLEAN &&
+		    table->type != PP_SETTING_CHOICE &&
 		    table->type != PP_SETTING_LIST)
 			parse_value(table, table->fallback, settings);
 }
