@@ -3,7 +3,7 @@
 import unittest
 
 import fixture
-from fixture.udp import sender, udp
+from fixture.udp import sender, spp, udp
 
 # A server of DTLS begins so: one socket a client, bound to the same address.
 PROGRAM = """
@@ -145,80 +145,148 @@ server.sendto(b"open", client)
 assert server.recvfrom(99)[1][0] == "192.0.2.2"
 """, talk)
 
+    # What a server of TFTP does, once the request has come to `server`.
     TRANSFER = """
 if os.fork() == 0:
     server.close()
-    own = bound("127.0.0.1", 0)
+    own = bound(%r, 0)
     own.connect(client)
-    assert own.getpeername() == client
-    own.send(b"block")
-    assert own.recvfrom(99) == (b"acknowledged", client)
+    assert own.getpeername()[:2] == client[:2]
+    own.sendto(b"block", client)
+    own.send(b"the next")
+    data, source = own.recvfrom(99)
+    assert (data, source[:2]) == (b"acknowledged", client[:2]), (data, source)
     own.sendto(b"end", client)
     os._exit(0)
 assert os.wait()[1] == 0
 """
 
-    def transfer(self, client, asked, proxy):
+    def transfer(self, asked, proxy, header, answered=b""):
         """Asks, as by TFTP, and goes on where the answer comes from."""
-        proxy.sendto(udp(*client) + b"read", asked)
+        proxy.sendto(header + b"read", asked)
         data, own = proxy.recvfrom(99)
-        self.assertEqual(data, b"block")
+        self.assertEqual(data, answered + b"block")
         self.assertNotEqual(own, asked)
-        proxy.sendto(udp(*client) + b"acknowledged", own)
-        self.assertEqual(proxy.recvfrom(99), (b"end", own))
+        self.assertEqual(proxy.recvfrom(99), (answered + b"the next", own))
+        proxy.sendto(header + b"acknowledged", own)
+        self.assertEqual(proxy.recvfrom(99), (answered + b"end", own))
 
     def test_from_a_port_of_the_kernel_s_choice(self):
         """A client of another socket is answered through its proxy."""
         def talk(proxy):
+            asked = proxy.getpeername()
+            for number in range(3):
+                with sender() as own:
+                    self.transfer(asked, own,
+                                  udp("192.0.2.1", 2000 + number))
             with sender() as own:
-                self.transfer(("192.0.2.1", 7), proxy.getpeername(), own)
-        self.run_program(self.TRANSFER, talk)
+                self.transfer(asked, own, udp("192.0.2.1", 2001))
+        self.run_program(self.TRANSFER % "127.0.0.1" + """
+for _ in range(3):
+    _, client = server.recvfrom(99)
+""" + "".join("    " + line + "\n" for line in
+              (self.TRANSFER % "127.0.0.1").splitlines()), talk)
 
-    def test_from_a_port_that_does_not_count(self):
-        """It does from then on."""
-        port = fixture.free_port()
+    def test_ipv6_client_from_a_port_of_the_kernel_s_choice(self):
+        def talk(proxy):
+            with sender("::1") as own:
+                proxy.send(b"begin")
+                port = int(proxy.recv(99))
+                self.transfer(("::1", port), own, udp("2001:db8::1", 2000))
+        self.run_program("""
+first, server = server, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+server.bind(("::", 0))
+def bound(*address):
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.bind(address)
+    return sock
+first.sendto(b"%d" % server.getsockname()[1], client)
+_, client = server.recvfrom(99)
+""" + self.TRANSFER % "::", talk)
 
+    def test_simple_proxy_protocol_from_a_port_of_the_kernel_s_choice(self):
+        header = spp()
+
+        def talk(proxy):
+            with sender() as own:
+                self.transfer(proxy.getpeername(), own, header, header)
+        self.run_program(self.TRANSFER % "127.0.0.1", talk, VERSION="spp")
+
+    def kernel_goes_to(self, name, text, talk=None):
+        """What `own` is connected to in the end."""
+        def begin(proxy):
+            proxy.send(udp(*name) + b"hello")
+            if talk is not None:
+                talk(proxy)
+        lines = self.run_program(text + """
+import ctypes
+raw, length = bytearray(16), ctypes.c_int(16)
+assert ctypes.CDLL(None).syscall(52, own.fileno(), (
+    ctypes.c_char * 16).from_buffer(raw), ctypes.byref(length)) == 0
+print("connected to %s %d" % (socket.inet_ntoa(raw[4:8]),
+                              int.from_bytes(raw[2:4], "big")))
+""", begin)
+        return next(line for line in lines
+                    if line.startswith("connected")).split()[2:]
+
+    def test_to_whom_it_is_the_kernel_s(self):
+        """Whom a program may know for other reasons."""
+        connects = "own = bound('127.0.0.1', 0); own.connect(client)"
+        chosen = f"own = bound('127.0.0.1', {fixture.free_port()}); " \
+            "own.connect(client)"
+
+        def another(proxy):
+            proxy.send(udp("192.0.2.2") + b"hello")
+
+        def direct(proxy):
+            proxy.send(b"hello")
+        for name, text, talk in (
+                (("127.88.0.1", 1111), chosen, None),
+                # a name server, of which a forged header may tell
+                (("127.88.0.1", 53), connects, None),
+                (("127.88.0.1", 1023), connects, None),
+                # others were heard of since
+                (("127.88.0.1", 1111), "server.recvfrom(99); " + connects,
+                 another),
+                (("127.88.0.1", 1111), "server.recvfrom(99); " + connects,
+                 direct)):
+            with self.subTest(name=name, text=text, talk=talk):
+                self.assertEqual(
+                    self.kernel_goes_to(name, text, talk),
+                    [name[0], str(name[1])])
+        # this shows that the others have shown something
+        self.assertEqual(self.kernel_goes_to(("127.88.0.1", 1111),
+                                             connects)[0], "127.0.0.1")
+
+    def test_in_vain(self):
+        """It is connected to the first one still, and tells that."""
         def talk(proxy):
             proxy.send(b"begin")
-            self.assertEqual(proxy.recv(99), b"ready")
-            with sender() as own:
-                self.transfer(("192.0.2.1", 7), ("127.0.0.1", port), own)
-        self.run_program("""
-first, server = server, bound("127.0.0.1", %d)
-first.sendto(b"ready", client)
-_, client = server.recvfrom(99)
-""" % port + self.TRANSFER, talk, PORTS=port)
-
-    def test_the_port_that_a_client_came_to_last(self):
-        def talk(proxy):
-            proxy.send(udp() + b"begin")
             port = int(proxy.recv(99))
-            for _ in range(2):
-                with sender() as own:
-                    self.transfer(("192.0.2.1", 1111), ("127.0.0.1", port),
-                                  own)
+            with sender() as one, sender("::1") as two:
+                one.sendto(udp() + b"hello", ("127.0.0.1", port))
+                two.sendto(udp("192.0.2.2") + b"hello", ("::1", port))
+                data, own = one.recvfrom(99)
+                self.assertEqual(data, b"come on")
+                one.sendto(udp() + b"end", own)
         self.run_program("""
-first, server = server, bound("127.0.0.1", 0)
-first.sendto(b"%d" % server.getsockname()[1], client)
-for _ in range(2):
-    assert server.recvfrom(99)[1] == client
-    exec(sys.argv[-1])
-""".replace("sys.argv[-1]", repr(self.TRANSFER)), talk)
-
-    def test_from_another_port_in_other_ways(self):
-        """They go to the client itself: it may be known for other reasons."""
-        port = fixture.free_port()
-        with sender() as client:
-            def talk(proxy):
-                proxy.send(udp(*client.getsockname()) + b"hello")
-                for text in b"by sendto", b"by connect":
-                    self.assertEqual(client.recv(99), text)
-            self.run_program("""
-bound("127.0.0.1", 0).sendto(b"by sendto", client)
-own = bound("127.0.0.1", %d)
-own.connect(client)
-own.send(b"by connect")
-""" % port, talk)
+both = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+both.bind(("::", 0))
+server.sendto(b"%d" % both.getsockname()[1], client)
+assert both.recvfrom(99)[1][:2] == ("::ffff:192.0.2.1", 1111)
+own = bound("127.0.0.1", 0)
+own.connect(("192.0.2.1", 1111))
+assert both.recvfrom(99)[1][:2] == ("::ffff:192.0.2.2", 1111)
+try:
+    own.connect(("192.0.2.2", 1111))    # whose proxy has an IPv6 address
+except OSError as error:
+    assert error.errno == 97, error
+else:
+    assert False
+assert own.getpeername() == ("192.0.2.1", 1111)
+own.send(b"come on")
+assert own.recvfrom(99) == (b"end", ("192.0.2.1", 1111))
+""", talk)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import struct
 import unittest
 
 import fixture
-from fixture.udp import Shapes, call, sender, udp
+from fixture.udp import CLIENT, EDGE, Shapes, call, sender, spp, udp
 
-CLIENT, EDGE = ("192.0.2.1", 1111), ("203.0.113.9", 53)
 SENDING = """
 import os, socket
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -15,17 +14,6 @@ server.bind(("127.0.0.1", 0))
 print("port", server.getsockname()[1], flush=True)
 _, client = server.recvfrom(99)
 """
-
-
-def ip(text):
-    return socket.inet_pton(socket.AF_INET6,
-                            text if ":" in text else "::ffff:" + text)
-
-
-def spp(client=CLIENT, edge=EDGE):
-    """38 bytes: see Spectrum's documentation."""
-    return (b"\x56\xec" + ip(client[0]) + ip(edge[0])
-            + struct.pack("!HH", client[1], edge[1]))
 
 
 class Receiving(unittest.TestCase):

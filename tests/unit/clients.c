@@ -335,30 +335,25 @@ TEST(edges)
 	run_threads();
 }
 
-TEST(whichever_port_it_came_to_last)
+TEST(last_client_of_a_thread)
 {
-	const union pp_address client = client_of(1);
-	const struct pp_route later = { .proxy = proxy_of(2) };
+	const union pp_address one = client_of(1), two = client_of(2);
 	struct pp_route found;
 	in_port_t local;
 
 	begin(100);
-	put(2, 1);
-	ck_assert(!pp_clients_find_anywhere(clients, &client, &local, &found));
 	put(1, 1);
-	ck_assert(pp_clients_find_anywhere(clients, &client, &local, &found));
+	ck_assert(pp_clients_find_last(clients, &one, &local, &found));
 	ck_assert_uint_eq(local, PORT);
-	for (in_port_t i = 1; i < 20; i++) {
-		ck_assert(pp_clients_put(clients, &client, PORT + i, &later));
-		ck_assert(pp_clients_find_anywhere(clients, &client, &local,
-						   &found));
-		ck_assert_uint_eq(local, PORT + i);
-		ck_assert(pp_address_equal(&found.proxy, &later.proxy));
-	}
-	/* a proxy's own address is no client's */
-	pp_clients_keep_own(clients, &later.proxy, PORT, INT64_MAX);
-	ck_assert(!pp_clients_find_anywhere(clients, &later.proxy, &local,
-					    &found));
+	put(2, 2);
+	ck_assert(!pp_clients_find_last(clients, &one, &local, &found));
+	ck_assert(pp_clients_find_last(clients, &two, &local, &found));
+	pp_clients_forget(clients, &two, PORT);
+	ck_assert(!pp_clients_find_last(clients, &two, &local, &found));
+	put(2, 2);
+	ck_assert(pp_clients_find_last(clients, &two, &local, &found));
+	pp_last_client_forget();
+	ck_assert(!pp_clients_find_last(clients, &two, &local, &found));
 }
 
 /* What a thread keeps of its last client is compared with the entry. */
@@ -367,6 +362,7 @@ TEST(last_client_of_an_entry_that_was_written_very_often)
 	const union pp_address client = client_of(1);
 	struct pp_route one = { .proxy = client_of(700) }, two = one;
 	const uint64_t word = pp_in_word(&client);
+	struct pp_last_client kept;
 	uint64_t proxy;
 
 	begin(16);
@@ -377,15 +373,19 @@ TEST(last_client_of_an_entry_that_was_written_very_often)
 	ck_assert_uint_eq(proxy, pp_in_word(&one.proxy));
 	ck_assert(!pp_last_client_is(word, PORT + 1, &proxy));
 	ck_assert(!pp_last_client_is(word + 1, PORT, &proxy));
+	kept = pp_last_client;
 	for (unsigned i = 0; i < 32767; i++) {
 		const struct pp_route *route = i % 2 ? &one : &two;
 
 		ck_assert(pp_clients_put(clients, &client, PORT, route));
+		/* as another thread has it, which has seen nothing of that */
+		pp_last_client = kept;
 		ck_assert(!pp_last_client_is(word, PORT, &proxy));
 	}
 	/* its tag is as it was: the number in it has come round */
 	two.proxy.in.sin_addr.s_addr = htonl(0xc6336402);
 	ck_assert(pp_clients_put(clients, &client, PORT, &two));
+	pp_last_client = kept;
 	ck_assert_uint_eq(get_word(pp_last_client.tag), pp_last_client.value);
 	ck_assert(!pp_last_client_is(word, PORT, &proxy));
 }
@@ -405,4 +405,10 @@ TEST(shared_proxies)
 	put(3, 2);
 	ck_assert(!pp_clients_share(clients, &client, PORT, &one));
 	ck_assert(pp_clients_share(clients, &client, PORT, &two));
+	/* one of long ago may have had its port before this one */
+	for (unsigned i = 4; i < 4 + 64; i++) {
+		ck_assert(pp_clients_share(clients, &client, PORT, &two));
+		put(i, i);
+	}
+	ck_assert(!pp_clients_share(clients, &client, PORT, &two));
 }

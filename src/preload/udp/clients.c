@@ -20,6 +20,9 @@
 /* Below there is twice the room, as chance counts for more. */
 #define SMALL 1024
 
+/* So many are the last few clients. */
+#define LATEST 64
+
 /* How often an entry is looked at that another thread writes. */
 #define TRIES 100
 
@@ -53,15 +56,17 @@ static bool find_entry(struct pp_clients *clients,
 __thread struct pp_last_client pp_last_client
 	__attribute__((tls_model("initial-exec")));
 
-/* Of others than these the last one is not kept; see last_client.h. */
+/* Of others than these the route is not kept; see last_client.h. */
 static void keep_last(struct pp_clients *clients, const struct pp_place *place,
 		      const union pp_address *client, in_port_t local,
 		      const struct pp_route *route)
 {
-	if (client->sa.sa_family == AF_INET && place->edge == NULL &&
-	    route->proxy.sa.sa_family == AF_INET)
-		pp_last_client_set(clients, place, pp_in_word(client), local,
-				   pp_in_word(&route->proxy));
+	const bool is_short = client->sa.sa_family == AF_INET &&
+			      route->proxy.sa.sa_family == AF_INET &&
+			      place->edge == NULL;
+
+	pp_last_client_set(clients, place, is_short ? pp_in_word(client) : 0,
+			   local, is_short ? pp_in_word(&route->proxy) : 0);
 }
 
 /* The client's entry, and where it may be if it has none. */
@@ -218,8 +223,8 @@ bool pp_clients_put(struct pp_clients *clients, const union pp_address *client,
 		}
 		if (known && is_own_now(&place))
 			return false;
-		if (write_client(clients, &key, known ? &place : NULL, route))
-			return true;
+		/* and again, to find it there */
+		write_client(clients, &key, known ? &place : NULL, route);
 	}
 	return true;
 }
@@ -322,45 +327,36 @@ bool pp_clients_find(struct pp_clients *clients,
 	return false;
 }
 
-bool pp_clients_find_anywhere(struct pp_clients *clients,
-			      const union pp_address *client, in_port_t *local,
-			      struct pp_route *route)
+bool pp_clients_find_last(struct pp_clients *clients,
+			  const union pp_address *client, in_port_t *local,
+			  struct pp_route *route)
 {
-	const uint32_t now = atomic_load(&clients->clock);
-	struct pp_client key = client_of(client, 0);
-	uint32_t least = UINT32_MAX;
-	bool found = false;
+	const struct pp_last_client *last = &pp_last_client;
+	struct pp_place place = { .tag = last->tag, .entry = last->entry };
+	struct pp_client key;
 
-	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
-		struct pp_place place = place_of(
-			clients, &clients->buckets[i / WAYS], i % WAYS);
-		uint32_t age = now - atomic_load(&place.entry->used);
-		struct pp_route read;
-
-		key.ports = (key.ports & ~TAG_LOCAL) |
-			    (place.value & TAG_LOCAL);
-		if (is_free(&place) || is_own(&place) || age >= least ||
-		    !is_of_client(&place, &key) || !read_route(&place, &read))
-			continue;
-		*local = (in_port_t)(place.value >> 32);
-		*route = read;
-		least = age;
-		found = true;
-	}
-	return found;
+	if (last->is_busy || place.tag == NULL)
+		return false;
+	place.value = get_word(place.tag);
+	*local = (in_port_t)(place.value >> 32);
+	key = client_of(client, *local);
+	return is_of_client(&place, &key) &&
+	       pp_clients_find(clients, client, *local, route);
 }
 
 bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy)
 {
+	const uint32_t now = atomic_load(&clients->clock);
 	struct pp_client key = client_of(client, local);
 
 	for (uint32_t i = 0; i < clients->count_of_buckets * WAYS; i++) {
 		struct pp_place place = place_of(
 			clients, &clients->buckets[i / WAYS], i % WAYS);
 
-		if (!(place.value & TAG_BUSY) &&
+		if ((int32_t)(now - atomic_load(&place.entry->used)) < LATEST &&
+		    !(place.value & TAG_BUSY) &&
 		    (place.value & TAG_LOCAL) == (key.ports & TAG_LOCAL) &&
 		    place.value >> 48 == pp_address_port(proxy) &&
 		    has_ip(place.entry->proxy, proxy) &&

@@ -58,14 +58,17 @@ bool pp_clients_find(struct pp_clients *clients,
 		     struct pp_route *route);
 
 /*
- * The same of whichever local port it came to last, which is told. Looks at all
- * of them.
+ * The same if it is whom this thread, or the one that it was forked by, received
+ * from or sent to last; to which local port it came.
  */
-bool pp_clients_find_anywhere(struct pp_clients *clients,
-			      const union pp_address *client, in_port_t *local,
-			      struct pp_route *route);
+bool pp_clients_find_last(struct pp_clients *clients,
+			  const union pp_address *client, in_port_t *local,
+			  struct pp_route *route);
 
-/* Has another client this one's proxy? Looks at all of them. */
+/*
+ * Has another one of the last few clients this one's proxy? (One of long ago may
+ * have had a port that the proxy has given to this one since.) Looks at all.
+ */
 bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy);

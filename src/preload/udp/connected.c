@@ -101,7 +101,8 @@ static int refuse_connect(const union pp_address *client)
 static int connect_client(int fd, uint64_t word, const union pp_address *client,
 			  in_port_t local, const struct pp_route *route)
 {
-	union pp_address to;
+	union pp_address to, before;
+	bool was_known = pp_connected_client(fd, &before);
 	int result, error = errno;
 
 	if (pp_route_is_shared(local, client, route))
@@ -111,28 +112,34 @@ static int connect_client(int fd, uint64_t word, const union pp_address *client,
 	if (!remember_client(fd, *client))
 		return -1;
 	/* first: what comes at once is the client's */
-	pp_udp_serve_connected(fd, word);
+	pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, PP_UDP_CONNECTED);
 	result = real_connect(fd, &to.sa, pp_address_length(&to));
-	if (result != 0)
-		pp_udp_set_flags(fd, pp_udp_word(fd),
-				 PP_UDP_KIND | PP_UDP_CONNECTED,
-				 word & (PP_UDP_KIND | PP_UDP_CONNECTED));
-	else
-		errno = error;
-	return result;
+	if (result != 0) {
+		if (was_known)
+			remember_client(fd, before);
+		pp_udp_set_flags(fd, word, PP_UDP_CONNECTED,
+				 word & PP_UDP_CONNECTED);
+		return result;
+	}
+	if (local != pp_udp_port(word))
+		pp_route_learn(client, pp_udp_port(word), route);
+	errno = error;
+	return 0;
 }
 
 /*
- * Is it to a client of another socket? Who leaves the port to the kernel and
- * connects to one that has asked elsewhere answers that, as TFTP's servers do:
- * nobody else knew of the port.
+ * Is it to the thread's last client, which has come to another socket? Who
+ * leaves a port to the kernel and connects to whom it has just heard answers
+ * that, as TFTP's servers do. Whom a server asks itself has a port of services:
+ * nobody is to draw that to a proxy by a header with that address.
  */
-static bool is_transfer(int fd, const struct sockaddr *address,
+static bool is_transfer(int fd, uint64_t word, const struct sockaddr *address,
 			socklen_t length, union pp_address *client,
 			in_port_t *local, struct pp_route *route)
 {
-	return (pp_udp_word(fd) & PP_UDP_CHOSEN) &&
-	       pp_route_find_anywhere(address, length, client, local, route) &&
+	return (word & PP_UDP_CHOSEN) &&
+	       pp_route_find_last(address, length, client, local, route) &&
+	       ntohs(pp_address_port(client)) >= IPPORT_RESERVED &&
 	       pp_udp_is_udp(fd);
 }
 
@@ -144,10 +151,10 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	struct pp_route route;
 	int result;
 
-	if (!pp_udp_is_served(word) && !(word & PP_UDP_CHOSEN))
+	if (!pp_udp_is_served(word))
 		return real_connect(fd, address, length);
 	if (pp_route_find(word, address, length, &client, &route) ||
-	    is_transfer(fd, address, length, &client, &local, &route))
+	    is_transfer(fd, word, address, length, &client, &local, &route))
 		return connect_client(fd, word, &client, local, &route);
 	result = real_connect(fd, address, length);
 	if (result == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The client that a thread received from or sent to last, with its route: who is
- * answered at once, or sends several datagrams as most are, need not be searched
- * again. Of IPv4 alone, and where there are no edges.
+ * The client that a thread received from or sent to last. Where it and its proxy
+ * have IPv4 addresses, and there are no edges, with its route: who is answered
+ * at once, or sends several datagrams as most are, need not be searched again.
  *
  * It holds for as long as the tag of its entry is the same, and the addresses in
  * it: the tag's sequence number comes round again. A signal handler that comes in
@@ -24,7 +24,7 @@ struct pp_last_client {
 	_Atomic uint64_t *tag;	/* NULL: nobody */
 	struct pp_entry *entry;
 	uint64_t value;		/* the tag's */
-	uint64_t client, proxy;	/* see pp_in_word */
+	uint64_t client, proxy;	/* see pp_in_word; or 0, which is nobody's */
 	in_port_t local;
 	volatile bool is_busy;
 } __attribute__((aligned(64)));
@@ -110,6 +110,13 @@ static inline void pp_last_client_set(struct pp_clients *clients,
 	last->proxy = proxy;
 	atomic_signal_fence(memory_order_seq_cst);
 	last->is_busy = false;
+}
+
+/* What came last has come through no proxy. */
+static inline void pp_last_client_forget(void)
+{
+	if (!pp_last_client.is_busy)
+		pp_last_client.tag = NULL;
 }
 
 #endif

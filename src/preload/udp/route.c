@@ -77,6 +77,7 @@ void pp_route_direct(const union pp_address *peer, in_port_t local,
 	struct pp_clients *known =
 		is_proxy ? get_clients() : atomic_load(&clients);
 
+	pp_last_client_forget();
 	if (known != NULL && is_proxy)
 		pp_clients_keep_own(known, peer, local, pp_now_ms() + KEPT_MS);
 	else if (known != NULL)
@@ -114,14 +115,14 @@ bool pp_route_find(uint64_t word, const struct sockaddr *address,
 	       pp_clients_find(known, client, pp_udp_port(word), route);
 }
 
-bool pp_route_find_anywhere(const struct sockaddr *address, socklen_t length,
-			    union pp_address *client, in_port_t *local,
-			    struct pp_route *route)
+bool pp_route_find_last(const struct sockaddr *address, socklen_t length,
+			union pp_address *client, in_port_t *local,
+			struct pp_route *route)
 {
 	struct pp_clients *known = atomic_load(&clients);
 
 	return known != NULL && take_client(address, length, client) &&
-	       pp_clients_find_anywhere(known, client, local, route);
+	       pp_clients_find_last(known, client, local, route);
 }
 
 bool pp_route_is_shared(in_port_t local, const union pp_address *client,

@@ -65,12 +65,12 @@ static inline bool pp_route_of_last(uint64_t word,
 }
 
 /*
- * The same of whichever port it came to last, which is told. Looks at all
- * clients: for connect(2), not for each datagram.
+ * The same if it is the thread's last client, with the local port that it came
+ * to.
  */
-bool pp_route_find_anywhere(const struct sockaddr *address, socklen_t length,
-			    union pp_address *client, in_port_t *local,
-			    struct pp_route *route);
+bool pp_route_find_last(const struct sockaddr *address, socklen_t length,
+			union pp_address *client, in_port_t *local,
+			struct pp_route *route);
 
 /* Do other clients of the local port have the same proxy, address and port? */
 bool pp_route_is_shared(in_port_t local, const union pp_address *client,

@@ -137,38 +137,29 @@ static void report_served(int fd, const union pp_address *local)
 		  settings->config, list);
 }
 
-static void switch_options_off(int fd)
-{
-	const int off = 0, from_start = -1;
-
-	/* several datagrams as one would be several headers in one */
-	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
-	/* nor is a header found from its middle on */
-	real_setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start,
-			sizeof(from_start));
-}
-
 /* What a UDP socket is: served where it is bound to a port that counts. */
 static uint64_t examine_socket(int fd)
 {
 	const struct pp_settings *settings = pp_configuration();
 	union pp_address local = { .sa.sa_family = AF_UNSPEC };
 	socklen_t length = sizeof(local);
+	const int off = 0, from_start = -1;
 	uint64_t word = PP_UDP_SERVED;
 
 	if (!pp_udp_is_on() || real_getsockname(fd, &local.sa, &length) != 0 ||
 	    !pp_family_is_internet(local.sa.sa_family) ||
-	    pp_address_port(&local) == 0)
+	    pp_address_port(&local) == 0 ||
+	    (settings->ports.at != NULL &&
+	     !pp_ports_have(&settings->ports, ntohs(pp_address_port(&local)))))
 		return PP_UDP_OTHER;
-	if (settings->ports.at != NULL &&
-	    !pp_ports_have(&settings->ports, ntohs(pp_address_port(&local))))
-		word = PP_UDP_OTHER;
+	/* several datagrams as one would be several headers in one */
+	real_setsockopt(fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
+	/* nor is a header found from its middle on */
+	real_setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &from_start,
+			sizeof(from_start));
 	if (local.sa.sa_family == AF_INET6)
 		word |= PP_UDP_INET6;
-	if (pp_udp_is_served(word)) {
-		switch_options_off(fd);
-		report_served(fd, &local);
-	}
+	report_served(fd, &local);
 	return word | (uint64_t)pp_address_port(&local) << 16;
 }
 
@@ -180,16 +171,6 @@ static bool is_chosen(const struct sockaddr *address, socklen_t length)
 	memcpy(&local, address,
 	       length < sizeof(local) ? length : sizeof(local));
 	return pp_address_port(&local) == 0;
-}
-
-void pp_udp_serve_connected(int fd, uint64_t word)
-{
-	if (!pp_udp_is_served(word)) {
-		switch_options_off(fd);
-		raise_limit((unsigned)fd + 1);
-	}
-	pp_udp_set_flags(fd, word, PP_UDP_KIND | PP_UDP_CONNECTED,
-			 PP_UDP_SERVED | PP_UDP_CONNECTED);
 }
 
 uint64_t pp_udp_ask_again(int fd)
@@ -281,7 +262,7 @@ PP_EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 		if (!pp_udp_is_owner())
 			pp_udp_sockets_in_child();
 		word = examine_socket(fd);
-		if (is_chosen(address, length))
+		if (pp_udp_is_served(word) && is_chosen(address, length))
 			word |= PP_UDP_CHOSEN;
 		pp_udp_set_word(fd, word);
 		errno = error;

@@ -35,7 +35,7 @@ enum pp_udp_kind {
 #define PP_UDP_INET6 UINT64_C(4)	/* served: of AF_INET6 */
 #define PP_UDP_CONNECTED UINT64_C(8)	/* served: to a client; connected.h */
 #define PP_UDP_EMPTIED UINT64_C(16)	/* served: see pp_udp_show_emptied */
-#define PP_UDP_CHOSEN UINT64_C(32)	/* bound to a port of the kernel's choice */
+#define PP_UDP_CHOSEN UINT64_C(32)	/* served: on a port of the kernel's choice */
 
 #define PP_UDP_CHUNK 1024
 #define PP_UDP_CHUNKS 1024
@@ -145,12 +145,6 @@ void pp_udp_set_word(int fd, uint64_t value);
 
 /* Changes flags of a number that still has that word, but for its flags. */
 void pp_udp_set_flags(int fd, uint64_t word, uint64_t mask, uint64_t flags);
-
-/*
- * A socket of that word, bound to a port that counts or to another one, is about
- * to be connected to a client: it is served from now on.
- */
-void pp_udp_serve_connected(int fd, uint64_t word);
 
 /* For the library's constructor. */
 void pp_udp_sockets_start(void);
