@@ -20,18 +20,25 @@
 /* Below there is twice the room, as chance counts for more. */
 #define SMALL 1024
 
-/* So many are the last few clients. */
-#define LATEST 64
+/* So many changes from one client to another are lately. */
+#define LATELY 64
 
 /* How often an entry is looked at that another thread writes. */
 #define TRIES 100
 
-static inline bool is_of_client(const struct pp_place *place,
-				const struct pp_client *client)
+static inline bool is_named(const struct pp_place *place,
+			    const struct pp_client *client)
 {
 	return (place->value & (TAG_KEY | TAG_BUSY)) == client->ports &&
 	       get_word(&place->entry->client[0]) == client->ip[0] &&
-	       get_word(&place->entry->client[1]) == client->ip[1] &&
+	       get_word(&place->entry->client[1]) == client->ip[1];
+}
+
+/* The same, and nobody has changed it meanwhile. */
+static inline bool is_of_client(const struct pp_place *place,
+				const struct pp_client *client)
+{
+	return is_named(place, client) &&
 	       get_word(place->tag) == place->value;
 }
 
@@ -328,20 +335,21 @@ bool pp_clients_find(struct pp_clients *clients,
 }
 
 bool pp_clients_find_last(struct pp_clients *clients,
-			  const union pp_address *client, in_port_t *local,
+			  const union pp_address *client,
 			  struct pp_route *route)
 {
 	const struct pp_last_client *last = &pp_last_client;
 	struct pp_place place = { .tag = last->tag, .entry = last->entry };
 	struct pp_client key;
+	in_port_t local;
 
 	if (last->is_busy || place.tag == NULL)
 		return false;
 	place.value = get_word(place.tag);
-	*local = (in_port_t)(place.value >> 32);
-	key = client_of(client, *local);
+	local = (in_port_t)(place.value >> 32);
+	key = client_of(client, local);
 	return is_of_client(&place, &key) &&
-	       pp_clients_find(clients, client, *local, route);
+	       pp_clients_find(clients, client, local, route);
 }
 
 bool pp_clients_share(struct pp_clients *clients,
@@ -355,12 +363,14 @@ bool pp_clients_share(struct pp_clients *clients,
 		struct pp_place place = place_of(
 			clients, &clients->buckets[i / WAYS], i % WAYS);
 
-		if ((int32_t)(now - atomic_load(&place.entry->used)) < LATEST &&
+		/* it may be later than now by another thread's use */
+		if (now - atomic_load(&place.entry->used) + LATELY <
+			    2 * LATELY &&
 		    !(place.value & TAG_BUSY) &&
 		    (place.value & TAG_LOCAL) == (key.ports & TAG_LOCAL) &&
 		    place.value >> 48 == pp_address_port(proxy) &&
 		    has_ip(place.entry->proxy, proxy) &&
-		    !is_of_client(&place, &key))
+		    !is_named(&place, &key))
 			return true;
 	}
 	return false;

@@ -58,16 +58,17 @@ bool pp_clients_find(struct pp_clients *clients,
 		     struct pp_route *route);
 
 /*
- * The same if it is whom this thread, or the one that it was forked by, received
- * from or sent to last; to which local port it came.
+ * The same, of whichever port, if it is whom this thread, or the one that it was
+ * forked by, received from or sent to last.
  */
 bool pp_clients_find_last(struct pp_clients *clients,
-			  const union pp_address *client, in_port_t *local,
+			  const union pp_address *client,
 			  struct pp_route *route);
 
 /*
- * Has another one of the last few clients this one's proxy? (One of long ago may
- * have had a port that the proxy has given to this one since.) Looks at all.
+ * Had another client this one's proxy, within the last 64 changes from one
+ * client to another? (One of long ago may have had a port that the proxy has
+ * given to this one since.) Looks at all.
  */
 bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,

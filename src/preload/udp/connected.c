@@ -97,15 +97,15 @@ static int refuse_connect(const union pp_address *client)
 	return -1;
 }
 
-/* To a client that came through a proxy, to that local port: to the proxy. */
+/* To a client that came through a proxy: to that. */
 static int connect_client(int fd, uint64_t word, const union pp_address *client,
-			  in_port_t local, const struct pp_route *route)
+			  const struct pp_route *route)
 {
 	union pp_address to, before;
 	bool was_known = pp_connected_client(fd, &before);
 	int result, error = errno;
 
-	if (pp_route_is_shared(local, client, route))
+	if (pp_route_is_shared(word, client, route))
 		return refuse_connect(client);
 	pp_address_on_socket(&to, &route->proxy,
 			     word & PP_UDP_INET6 ? AF_INET6 : AF_INET);
@@ -121,24 +121,26 @@ static int connect_client(int fd, uint64_t word, const union pp_address *client,
 				 word & PP_UDP_CONNECTED);
 		return result;
 	}
-	if (local != pp_udp_port(word))
-		pp_route_learn(client, pp_udp_port(word), route);
+	/* another thread may have dissolved what was no connection yet */
+	pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, PP_UDP_CONNECTED);
+	/* what is sent to the client by its name goes that way, too */
+	pp_route_learn(client, pp_udp_port(word), route);
 	errno = error;
 	return 0;
 }
 
 /*
  * Is it to the thread's last client, which has come to another socket? Who
- * leaves a port to the kernel and connects to whom it has just heard answers
+ * leaves a port to the kernel and connects to whom it has had just now answers
  * that, as TFTP's servers do. Whom a server asks itself has a port of services:
  * nobody is to draw that to a proxy by a header with that address.
  */
 static bool is_transfer(int fd, uint64_t word, const struct sockaddr *address,
 			socklen_t length, union pp_address *client,
-			in_port_t *local, struct pp_route *route)
+			struct pp_route *route)
 {
 	return (word & PP_UDP_CHOSEN) &&
-	       pp_route_find_last(address, length, client, local, route) &&
+	       pp_route_find_last(address, length, client, route) &&
 	       ntohs(pp_address_port(client)) >= IPPORT_RESERVED &&
 	       pp_udp_is_udp(fd);
 }
@@ -146,7 +148,6 @@ static bool is_transfer(int fd, uint64_t word, const struct sockaddr *address,
 PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	const uint64_t word = pp_udp_word(fd);
-	in_port_t local = pp_udp_port(word);
 	union pp_address client;
 	struct pp_route route;
 	int result;
@@ -154,8 +155,8 @@ PP_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (!pp_udp_is_served(word))
 		return real_connect(fd, address, length);
 	if (pp_route_find(word, address, length, &client, &route) ||
-	    is_transfer(fd, word, address, length, &client, &local, &route))
-		return connect_client(fd, word, &client, local, &route);
+	    is_transfer(fd, word, address, length, &client, &route))
+		return connect_client(fd, word, &client, &route);
 	result = real_connect(fd, address, length);
 	if (result == 0)
 		pp_udp_set_flags(fd, word, PP_UDP_CONNECTED, 0);

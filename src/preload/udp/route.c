@@ -116,18 +116,17 @@ bool pp_route_find(uint64_t word, const struct sockaddr *address,
 }
 
 bool pp_route_find_last(const struct sockaddr *address, socklen_t length,
-			union pp_address *client, in_port_t *local,
-			struct pp_route *route)
+			union pp_address *client, struct pp_route *route)
 {
 	struct pp_clients *known = atomic_load(&clients);
 
 	return known != NULL && take_client(address, length, client) &&
-	       pp_clients_find_last(known, client, local, route);
+	       pp_clients_find_last(known, client, route);
 }
 
-bool pp_route_is_shared(in_port_t local, const union pp_address *client,
+bool pp_route_is_shared(uint64_t word, const union pp_address *client,
 			const struct pp_route *route)
 {
-	return pp_clients_share(atomic_load(&clients), client, local,
-				&route->proxy);
+	return pp_clients_share(atomic_load(&clients), client,
+				pp_udp_port(word), &route->proxy);
 }

@@ -50,7 +50,8 @@ static inline bool pp_route_is_learned(const struct sockaddr_in *client,
 
 static inline bool pp_route_of_last(uint64_t word,
 				    const struct sockaddr *address,
-				    socklen_t length, struct sockaddr_in *proxy)
+				    socklen_t length,
+				    struct sockaddr_in *proxy)
 {
 	uint64_t known;
 
@@ -64,16 +65,15 @@ static inline bool pp_route_of_last(uint64_t word,
 	return true;
 }
 
-/*
- * The same if it is the thread's last client, with the local port that it came
- * to.
- */
+/* The same if it is the thread's last client, whichever port it came to. */
 bool pp_route_find_last(const struct sockaddr *address, socklen_t length,
-			union pp_address *client, in_port_t *local,
-			struct pp_route *route);
+			union pp_address *client, struct pp_route *route);
 
-/* Do other clients of the local port have the same proxy, address and port? */
-bool pp_route_is_shared(in_port_t local, const union pp_address *client,
+/*
+ * Have other clients of the socket had the same proxy, address and port,
+ * lately?
+ */
+bool pp_route_is_shared(uint64_t word, const union pp_address *client,
 			const struct pp_route *route);
 
 /* Is there any client to be sent to? */
