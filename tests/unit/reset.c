@@ -185,11 +185,14 @@ TEST(where_nothing_connects_they_read_as_end_of_file)
 	disconnect(&connection);
 }
 
-/* By what no kernel gives: valgrind takes a limit of descriptors for its own. */
+/*
+ * By types that no kernel has: valgrind takes a limit of descriptors for its own,
+ * and qemu leaves flags out that it does not know.
+ */
 TEST(without_a_descriptor_there_is_none)
 {
 	ck_assert_int_eq(make_stand_in(AF_UNIX + 1000, 0), -1);
 	ck_assert_int_eq(errno, EAFNOSUPPORT);
-	ck_assert_int_eq(make_stand_in(AF_UNIX, 1 << 20), -1);
+	ck_assert_int_eq(make_stand_in(AF_UNIX, 15), -1);
 	ck_assert_int_eq(errno, EINVAL);
 }
