@@ -363,6 +363,7 @@ TEST(last_client_of_an_entry_that_was_written_very_often)
 	struct pp_last_client kept;
 	uint64_t proxy;
 
+	has_edges = false;
 	begin(16);
 	two.proxy.in.sin_addr.s_addr = htonl(0xc6336401);
 	for (unsigned i = 0; i < 2; i++)
