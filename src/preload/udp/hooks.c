@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The hooks of libproxyproto_udp.so by which a program receives. Those by which
- * it sends are in route.c, and those that tell what a descriptor is in
- * sockets.c. All else passes at the cost of a load or two.
+ * it sends are in send.c, and those that tell what a descriptor is in sockets.c
+ * and descriptors.c. All else passes at the cost of a load or two.
  */
 #include <config.h>
 

@@ -41,7 +41,10 @@ bool pp_udp_receive_many(const struct pp_udp_call *call, pp_recvmmsg *function,
 			 struct mmsghdr *messages, unsigned count,
 			 struct timespec *timeout, int *result);
 
-/* What deliver.c has for receive.c and receive_many.c, and these for each other. */
+/*
+ * What deliver.c has for receive.c and receive_many.c, and these for each
+ * other.
+ */
 
 /* What the kernel is asked with beside the program's flags; see receive.c. */
 int pp_udp_flags(void);

@@ -57,8 +57,8 @@ static inline bool pp_route_of_last(uint64_t word,
 
 	/* the address may be a bad one: only if there is anybody */
 	if ((word & (PP_UDP_KIND | PP_UDP_INET6)) != PP_UDP_SERVED ||
-	    pp_last_client.tag == NULL || address == NULL || length < sizeof(*proxy) ||
-	    address->sa_family != AF_INET ||
+	    pp_last_client.tag == NULL || address == NULL ||
+	    length < sizeof(*proxy) || address->sa_family != AF_INET ||
 	    !pp_last_client_is(pp_in_word(address), pp_udp_port(word), &known))
 		return false;
 	pp_in_from_word(known, proxy);
