@@ -5,6 +5,7 @@ Arguments: the folder of the root; then --update, and tests by their names.
 Every tests/servers/NAME.py is run that has a fixture.matrix.Row.
 """
 import concurrent.futures
+import difflib
 import glob
 import importlib.util
 import json
@@ -106,18 +107,22 @@ def table(debian, names):
 
 
 def check_document(made, update):
-    """Is the committed table that of this run? Versions may differ."""
+    """Does the committed table say of each program what was checked now?"""
     if update:
         shutil.copy(made, DOCUMENT)
         return True
-    with open(made, encoding="utf-8") as new, \
-            open(DOCUMENT, encoding="utf-8") as old:
-        if matrix.without_versions(old.read()) == matrix.without_versions(
-                new.read()):
-            return True
-    print(f"FAIL: {DOCUMENT} is not what was seen; see ./dev servers --update")
-    subprocess.run(["diff", "-u", DOCUMENT, made], check=False)
-    return False
+    lasting = []
+    for path in DOCUMENT, made:
+        with open(path, encoding="utf-8") as file:
+            lasting.append(matrix.lasting(file.read()).splitlines())
+    differences = list(difflib.unified_diff(*lasting, DOCUMENT, made,
+                                            lineterm="", n=0))
+    if differences:
+        print(f"FAIL: {DOCUMENT} is not what was seen; "
+              "see ./dev servers --update")
+    for line in differences:
+        print(line)
+    return not differences
 
 
 def main(folder, *arguments):
