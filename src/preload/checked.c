@@ -13,12 +13,11 @@
 #ifdef HAVE___RECV_CHK
 ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
 
-/* What is too large the C library ends the program for. */
 PP_EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room,
 			     int flags)
 {
 	if (size > room)
-		return real___recv_chk(fd, bytes, size, room, flags);
+		__chk_fail();
 	return recv(fd, bytes, size, flags);
 }
 #endif
@@ -32,8 +31,7 @@ PP_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room,
 				 socklen_t *length)
 {
 	if (size > room)
-		return real___recvfrom_chk(fd, bytes, size, room, flags,
-					   address, length);
+		__chk_fail();
 	return recvfrom(fd, bytes, size, flags, address, length);
 }
 #endif
@@ -44,7 +42,7 @@ ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
 PP_EXPORT ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room)
 {
 	if (size > room)
-		return real___read_chk(fd, bytes, size, room);
+		__chk_fail();
 	return read(fd, bytes, size);
 }
 #endif

@@ -13,9 +13,9 @@
 
 #ifdef PP_DLOPEN
 
-#include "preload/real.h"
-
 #include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define TEXT_OF(number) #number
 #define NUMBER_TEXT(number) TEXT_OF(number)
@@ -37,9 +37,14 @@ static void *open_nothing(const char *path, int flags)
 	return NULL;
 }
 
+/*
+ * It is looked up here, not when the program starts: who calls dlopen waits for
+ * the dynamic linker's lock in any case.
+ */
 open_function pp_dlopen_behind(void)
 {
-	open_function function = (open_function)pp_real_find(PP_REAL_dlopen);
+	const uintptr_t address = (uintptr_t)dlsym(RTLD_NEXT, "dlopen");
+	const open_function function = (open_function)address;
 
 	return function != NULL ? function : open_nothing;
 }

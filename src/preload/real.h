@@ -94,6 +94,12 @@ static inline pp_real_function pp_real_get(enum pp_real index)
 }
 
 /*
+ * Ends the program, as the C library does where one that is built with
+ * _FORTIFY_SOURCE says that its memory is too short. Not hooked.
+ */
+_Noreturn void __chk_fail(void);
+
+/*
  * Looks all of them up, once. The dynamic linker's lock is not for signal
  * handlers, nor for a child that was forked while a thread had it, and a
  * program that has confined itself (seccomp) is to notice nothing: so this is

@@ -103,6 +103,9 @@ check_PROGRAMS += tests/preload/shapes
 tests_preload_shapes_SOURCES = tests/preload/shapes.c \
 	tests/preload/uring.c tests/preload/uring.h
 tests_preload_shapes_CFLAGS = $(AM_CFLAGS) -pthread
+# What _FORTIFY_SOURCE makes of functions.
+TESTS += tests/preload/overflow.py
+EXTRA_DIST += tests/preload/overflow.py
 TESTS += tests/preload/stalled.py
 EXTRA_DIST += tests/preload/stalled.py
 check_PROGRAMS += tests/preload/readiness

@@ -39,7 +39,7 @@ def hooks(side):
               "#define PP_HOOK(type, name, parameters, arguments) @name@\n"
               "#define PP_HOOK_AS(type, name, symbol, parameters, arguments)"
               " @symbol@\n"
-              "#define PP_HOOK_ALONE PP_HOOK\n"
+              "#define PP_HOOK_ALONE(type, name, parameters) @name@\n"
               f'#include "preload/{side}/hooks.def"\n')
     text = subprocess.run(
         ["cc", "-E", "-P", "-I", os.environ.get("PP_BUILDDIR", "."), "-I",

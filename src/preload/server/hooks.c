@@ -36,7 +36,7 @@ static int connect_raw(int fd, const struct sockaddr *address,
 const struct pp_calls pp_calls = {
 	.close = real_close,
 	.connect = connect_raw,
-	.epoll_create1 = real_epoll_create1,
+	.epoll_create1 = epoll_create1,
 	.epoll_ctl = real_epoll_ctl,
 	.epoll_wait = epoll_wait,
 	.getpeername = real_getpeername,

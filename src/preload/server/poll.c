@@ -271,7 +271,7 @@ PP_EXPORT int ppoll32(struct pollfd *fds, nfds_t count,
 }
 #endif
 
-/* What _FORTIFY_SOURCE makes of them; what is too short, it complains of. */
+/* What _FORTIFY_SOURCE makes of them. */
 #ifdef HAVE___POLL_CHK
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
 
@@ -279,7 +279,7 @@ PP_EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout,
 			 size_t size)
 {
 	if (size / sizeof(*fds) < count)
-		return real___poll_chk(fds, count, timeout, size);
+		__chk_fail();
 	return poll_or_rooms(fds, count, timeout);
 }
 #endif
@@ -300,7 +300,7 @@ PP_EXPORT int ppoll_chk(struct pollfd *fds, nfds_t count,
 			size_t size)
 {
 	if (size / sizeof(*fds) < count)
-		return real___ppoll_chk(fds, count, timeout, mask, size);
+		__chk_fail();
 	return ppoll_or_rooms(fds, count, timeout, mask);
 }
 #endif
@@ -315,7 +315,7 @@ PP_EXPORT int ppoll_chk32(struct pollfd *fds, nfds_t count,
 			  const sigset_t *mask, size_t size)
 {
 	if (size / sizeof(*fds) < count)
-		return real___ppoll_chk32(fds, count, timeout, mask, size);
+		__chk_fail();
 	return ppoll32_or_rooms(fds, count, timeout, mask);
 }
 #endif

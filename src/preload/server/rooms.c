@@ -344,7 +344,7 @@ static int make_threads_epoll(struct pp_listener *listener)
 					  .data.ptr = listener };
 	struct epoll_event room = { .events = EPOLLIN,
 				    .data.ptr = &listener->room };
-	int epoll = pp_hide_fresh(real_epoll_create1(EPOLL_CLOEXEC));
+	int epoll = pp_hide_fresh(epoll_create1(EPOLL_CLOEXEC));
 
 	if (epoll < 0)
 		return -1;
