@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the hooks of accept do, in the order in which a connection comes by:
- * accept it from the kernel (wait.c), judge it (connection/admission.c) and take
+ * The hooks of accept, and what they do in the order in which a connection comes
+ * by: accept it from the kernel (wait.c), judge it (connection/admission.c) and take
  * its header off (connection/receive.c), leave a note of its client on the socket
  * (connection/note.c). What becomes of one that is not handed over is in
  * turned_away.c.
@@ -335,7 +335,13 @@ static enum pp_accepted accept_new(struct pp_arrival *arrival)
 	return accepted;
 }
 
-int pp_accept(const struct pp_accept_call *call)
+/*
+ * Accepts the next connection that may be handed over, its header taken off; or
+ * what turned_away.h has in place of one that may not. Returns as accept(2)
+ * does, with its errno. A cancellation point, as that is; a thread whose
+ * cancellation is deferred leaves no descriptor behind.
+ */
+static int accept_connection(const struct pp_accept_call *call)
 {
 	struct pp_arrival arrival = { .call = call };
 	enum pp_accepted accepted;
@@ -369,4 +375,25 @@ int pp_accept(const struct pp_accept_call *call)
 	pthread_setcancelstate(state, NULL);
 	errno = EINVAL;
 	return -1;
+}
+
+PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct pp_accept_call call = { .listener = fd,
+				       .address = address,
+				       .length = length };
+
+	return accept_connection(&call);
+}
+
+PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
+		      int flags)
+{
+	struct pp_accept_call call = { .listener = fd,
+				       .address = address,
+				       .length = length,
+				       .accept4 = true,
+				       .flags = flags };
+
+	return accept_connection(&call);
 }

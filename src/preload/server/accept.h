@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* How the program gets connections; called by hooks.c. */
+/* How the program gets connections: the hooks of accept are in accept.c. */
 #ifndef PP_PRELOAD_SERVER_ACCEPT_H
 #define PP_PRELOAD_SERVER_ACCEPT_H
 
@@ -47,14 +47,6 @@ void pp_arrival_set_proxy(struct pp_arrival *arrival,
 /* In debug mode, tells what becomes of the connection, and why. */
 void pp_arrival_outcome(const struct pp_arrival *arrival, const char *outcome,
 			const char *reason);
-
-/*
- * Accepts the next connection that may be handed over, its header taken off; or
- * what turned_away.h has in place of one that may not. Returns as accept(2)
- * does, with its errno. A cancellation point, as that is; a thread whose
- * cancellation is deferred leaves no descriptor behind.
- */
-int pp_accept(const struct pp_accept_call *call);
 
 /*
  * Was the program told that the listener is readable because of a connection

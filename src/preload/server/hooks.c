@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The hooks of libproxyproto.so, but for those by which a program waits for a
- * connection, in poll.c and select.c, or asks about one, in names.c. The way of
- * an accepted one begins in accept.c. epoll_wait(2) needs no hook: see
- * registrations.h.
+ * connection, in poll.c and select.c, gets one, in accept.c, or asks about one,
+ * in names.c. epoll_wait(2) needs no hook: see registrations.h.
  */
 #include <config.h>
 
@@ -68,27 +67,6 @@ __attribute__((constructor)) static void start_library(void)
 		return;
 	pthread_atfork(pp_rooms_before_fork, pp_rooms_after_fork, start_child);
 	pp_inetd_start();
-}
-
-PP_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
-{
-	struct pp_accept_call call = { .listener = fd,
-				       .address = address,
-				       .length = length };
-
-	return pp_accept(&call);
-}
-
-PP_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
-		      int flags)
-{
-	struct pp_accept_call call = { .listener = fd,
-				       .address = address,
-				       .length = length,
-				       .accept4 = true,
-				       .flags = flags };
-
-	return pp_accept(&call);
 }
 
 /* Settings that cannot be used are told of before a client is kept waiting. */
