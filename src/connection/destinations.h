@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The IPv6 addresses that clients of this process connected to, which a note
- * has no room for, and the digest by which they are found. Their number is
- * bounded and none is ever forgotten: a server has few. A forked child has
- * those that its parent had.
+ * has no room for, found by a digest (digest.h). Their number is bounded and
+ * none is ever forgotten: a server has few. A forked child has those that its
+ * parent had.
  */
 #ifndef PP_CONNECTION_DESTINATIONS_H
 #define PP_CONNECTION_DESTINATIONS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-
-/*
- * The digest of count words under a key, SipHash-2-4 (Aumasson and Bernstein,
- * 2012): who does not know that can neither foretell a digest nor find two
- * texts of the same. Signal-safe.
- */
-uint64_t pp_digest(const uint64_t key[2], const uint64_t *words, size_t count);
 
 /* So many addresses, and so many places where each may be. */
 #define PP_DESTINATIONS 1024

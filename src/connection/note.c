@@ -5,6 +5,7 @@
 #include "connection/note.h"
 
 #include "connection/destinations.h"
+#include "connection/digest.h"
 #include "connection/fast_open.h"
 
 #include <stddef.h>

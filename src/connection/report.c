@@ -4,7 +4,7 @@
 
 #include "connection/report.h"
 
-#include "connection/destinations.h"
+#include "connection/digest.h"
 #include "protocol/tlv.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
 
 #include "supervisor/connect.h"
 
-#include "connection/destinations.h"
 #include "connection/fast_open.h"
 #include "connection/report.h"
 #include "connection/send.h"

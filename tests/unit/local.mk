@@ -12,6 +12,7 @@ tests_unit_unit_SOURCES = $(api) \
 	tests/unit/datagram.c \
 	tests/unit/note.c \
 	tests/unit/destinations.c \
+	tests/unit/digest.c \
 	tests/unit/endpoints.c \
 	src/supervisor/filter_program.c \
 	tests/unit/filter.c \

@@ -4,7 +4,7 @@
 
 #include "preload/client/destination.h"
 
-#include "connection/destinations.h"
+#include "connection/digest.h"
 #include "connection/send.h"
 #include "preload/real.h"
 

@@ -6,7 +6,7 @@
 #ifndef PP_PRELOAD_UDP_CLIENT_KEY_H
 #define PP_PRELOAD_UDP_CLIENT_KEY_H
 
-#include "connection/destinations.h"
+#include "connection/digest.h"
 #include "preload/udp/entries.h"
 #include "protocol/address.h"
 

@@ -8,7 +8,7 @@
 #include "preload/udp/clients.h"
 
 #include "connection/clock.h"
-#include "connection/destinations.h"
+#include "connection/digest.h"
 #include "memory.h"
 #include "preload/udp/client_key.h"
 #include "preload/udp/entries.h"
