@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What becomes of a new connection: by the settings, its peer, its local port
- * and its first bytes. It is the same for whoever accepted it, in this process
- * or for another one: nothing is kept here.
+ * and its first bytes, of which a header is taken off on the way (receive.h). It
+ * is the same for whoever accepted it, in this process or for another one:
+ * nothing is kept here.
  */
 #ifndef PP_CONNECTION_ADMISSION_H
 #define PP_CONNECTION_ADMISSION_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Takes a header off an accepted connection, exactly. Never blocks: where the
- * bytes are not there yet it says so and goes on from there at the next call.
- * Waiting is room.h's.
+ * Takes a header off an accepted connection, exactly. That never blocks: where
+ * the bytes are not there yet it says so and goes on from there at the next call.
+ * pp_receive_wait waits for one connection, room.h for many.
  */
 #ifndef PP_CONNECTION_RECEIVE_H
 #define PP_CONNECTION_RECEIVE_H

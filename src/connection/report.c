@@ -119,12 +119,11 @@ void pp_report(const char *who, const char *format, ...)
 	errno = error;
 }
 
-/* Are lines about connections asked for? This one is no standard error. */
-static bool is_wanted(const struct pp_settings *settings, int fd)
+/* This one is a connection: where it has the number, that is no standard error. */
+static void spare_connection(int fd)
 {
 	if (fd == STDERR_FILENO)
 		pp_report_end();
-	return settings->debug;
 }
 
 void pp_report_header(const struct pp_settings *settings, const char *by,
@@ -134,7 +133,8 @@ void pp_report_header(const struct pp_settings *settings, const char *by,
 	char at[PP_ADDRESS_TEXT], from[PP_ADDRESS_TEXT], to[PP_ADDRESS_TEXT];
 	char list[VECTORS_MAX] = "";
 
-	if (!is_wanted(settings, fd))
+	spare_connection(fd);
+	if (!settings->debug)
 		return;
 	if (bytes != NULL)
 		pp_tlv_list(bytes + header->tlv_offset, header->tlv_length,
@@ -156,7 +156,8 @@ void pp_report_outcome(const struct pp_settings *settings, const char *by,
 {
 	char at[PP_ADDRESS_TEXT];
 
-	if (!is_wanted(settings, fd))
+	spare_connection(fd);
+	if (!settings->debug)
 		return;
 	pp_report(server, "%s: fd %d: %s: %s, from %s", by, fd, outcome,
 		  reason, pp_address_text(proxy, at, sizeof(at)));
@@ -167,7 +168,8 @@ void pp_report_settings(const struct pp_settings *settings, const char *by,
 {
 	char at[PP_ADDRESS_TEXT], list[400];
 
-	if (!is_wanted(settings, fd))
+	spare_connection(fd);
+	if (!settings->debug)
 		return;
 	pp_settings_list(pp_server_settings, settings, list, sizeof(list));
 	pp_report(server, "%s: fd %d: %s, version %s, %s %s: %s", by, fd,

@@ -99,8 +99,11 @@ class Inetd(unittest.TestCase):
 
     def test_who_stops_within_the_header(self):
         client, connection = self.accept(b"PROXY TCP4", end=False)
-        self.start(connection, "head", "-c", "10", TIMEOUT=0.2)
+        process = self.start(connection, "head", "-c", "10", TIMEOUT=0.2,
+                             DEBUG=1)
         self.assertEqual(fixture.read_all(client), b"PROXY TCP4")
+        self.assertIn(b"inetd: fd 0: handed over: its time was up",
+                      process.stderr.read())
 
     def test_what_is_dropped_is_at_its_end(self):
         malformed = b"PROXY nonsense\r\n", v2_raw(0x2f, 0x11, bytes(12))
@@ -215,6 +218,10 @@ class Inetd(unittest.TestCase):
         self.assertRegex(error, r"libproxyproto: inetd: fd 0: v2 PROXY header "
                          r"of 28 bytes from proxy 127\.0\.0\.1:\d+: client "
                          r"192\.0\.2\.1:1111, destination 192\.0\.2\.2:2222")
+        # who has sent all that there is was not waited for
+        for data in b"data", b"PROXY TCP4", b"":
+            self.assertIn("handed over: no header",
+                          self.answer(data, DEBUG=1)[1])
 
     def test_listener_is_left_alone(self):
         """inetd's wait: the program accepts by itself."""

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The hooks of accept, and what they do in the order in which a connection comes
- * by: accept it from the kernel (wait.c), judge it (connection/admission.c) and take
- * its header off (connection/receive.c), leave a note of its client on the socket
- * (connection/note.c). What becomes of one that is not handed over is in
- * turned_away.c.
+ * by: accept it from the kernel (wait.c), judge it (connection/admission.c), which
+ * takes its header off (connection/receive.c), and leave a note of its client on
+ * the socket (connection/note.c). What becomes of one that is not handed over is
+ * in turned_away.c.
  */
 #include <config.h>
 
@@ -71,7 +71,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 	return received;
 }
 
-void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
+void pp_remember_header(const char *by, int fd, const union pp_address *kernel,
 		      const struct pp_receive *receive, const uint8_t *peeked)
 {
 	const struct pp_settings *settings = pp_configuration();
@@ -129,7 +129,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		pp_arrival_outcome(arrival, "handed over", decision.reason);
 		break;
 	case PP_ADMIT_HEADER:
-		pp_accept_header("accept", arrival->fd, &arrival->proxy,
+		pp_remember_header("accept", arrival->fd, &arrival->proxy,
 				 receive, peeked);
 		pp_name_show(&arrival->name, &receive->header.source,
 			     call->address == NULL ? NULL : call->length);
@@ -179,7 +179,7 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	arrival->proxy = arrival->name.address;
 	if (!is_family_ours(arrival->proxy.sa.sa_family))
 		return PP_ACCEPTED;
-	/* the settings may be read only now: see is_ours */
+	/* for the first time, where the listener was known as something else */
 	if (!pp_configuration_require_valid(arrival->fd))
 		return pp_accept_refused(arrival, "a setting is bad");
 	if (!pp_is_on() || !is_ours(arrival))

@@ -60,7 +60,7 @@ bool pp_was_told_readable(const struct pp_arrival *arrival);
  * program asked for that and the note says less. peeked is where it is, if
  * receive has no memory of its own for it. Signal-safe. Changes errno.
  */
-void pp_accept_header(const char *by, int fd, const union pp_address *kernel,
+void pp_remember_header(const char *by, int fd, const union pp_address *kernel,
 		      const struct pp_receive *receive, const uint8_t *peeked);
 
 /*

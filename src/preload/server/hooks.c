@@ -2,7 +2,8 @@
 /*
  * The hooks of libproxyproto.so, but for those by which a program waits for a
  * connection, in poll.c and select.c, gets one, in accept.c, or asks about one,
- * in names.c. epoll_wait(2) needs no hook: see registrations.h.
+ * in names.c; and that of dlopen, in preload/dlopen.c. epoll_wait(2) needs no
+ * hook: see registrations.h.
  */
 #include <config.h>
 

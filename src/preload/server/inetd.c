@@ -68,13 +68,14 @@ static void look_at(const struct start *start)
 	decision = pp_admission_judge(settings, &start->proxy, start->fd,
 				      &receive, peeked);
 	while (decision.admission == PP_ADMIT_WAIT) {
-		pp_receive_wait(&receive, deadline, &last);
+		receive.is_overdue =
+			!pp_receive_wait(&receive, deadline, &last);
 		decision = pp_admission_judge_received(
 			settings, &receive,
 			pp_receive_try(&receive, last, peeked));
 	}
 	if (decision.admission == PP_ADMIT_HEADER) {
-		pp_accept_header(by, start->fd, &start->proxy, &receive,
+		pp_remember_header(by, start->fd, &start->proxy, &receive,
 				 peeked);
 	} else if (decision.admission == PP_ADMIT_BARE) {
 		pp_report_outcome(settings, by, start->fd, &start->proxy,

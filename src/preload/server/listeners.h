@@ -57,8 +57,8 @@ struct pp_listener {
 };
 
 /*
- * For accept(2): the record of a listener, made at its first accept if listen
- * was was not seen; that of a duplicate of it where that has an open room.
+ * For accept(2): the record of a listener, made at its first accept if its
+ * listen(2) was not seen; that of a duplicate of it where that has an open room.
  * NULL where the descriptor is known to be something else.
  * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
  * the room is opened before it is needed. Keeps errno.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What accept looks at next, the listener's waiting room or the kernel's queue,
- * and how it waits for either where the program's listener blocks.
+ * how it waits for either where the program's listener blocks, and the call of
+ * the kernel's accept(2).
  */
 #ifndef PP_PRELOAD_SERVER_WAIT_H
 #define PP_PRELOAD_SERVER_WAIT_H
