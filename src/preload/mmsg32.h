@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * recvmmsg(2), and that of programs whose time_t has 32 bits; see real.h. For
- * the libraries that have hooks of both.
+ * recvmsg(2) and recvmmsg(2), also those of programs whose time_t has 32 bits;
+ * see real.h. For the libraries that have hooks of them.
  */
 #ifndef PP_PRELOAD_MMSG32_H
 #define PP_PRELOAD_MMSG32_H
@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* The C library's, or one that calls it. */
+/* The C library's, or for recvmmsg(2) one that calls it. */
+typedef ssize_t pp_recvmsg(int fd, struct msghdr *message, int flags);
 typedef int pp_recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
 			pp_mmsg_flags flags, struct timespec *timeout);
 

@@ -106,8 +106,6 @@ static void ask_for_whole(const struct msghdr *message, struct iovec *part,
 	whole->msg_iovlen = 1;
 }
 
-typedef ssize_t pp_recvmsg(int fd, struct msghdr *message, int flags);
-
 /* For a message in memory that can be read, of a socket that has answers. */
 static ssize_t receive_answer(pp_recvmsg *function, int fd,
 			      struct msghdr *message, int flags)
@@ -142,11 +140,6 @@ static ssize_t receive_message(pp_recvmsg *function, int fd,
 	    !pp_copy_memory(&copy, message, sizeof(copy)) || !is_message(&copy))
 		return function(fd, message, flags);
 	return receive_answer(function, fd, message, flags);
-}
-
-PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-{
-	return receive_message(real_recvmsg, fd, message, flags);
 }
 
 PP_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t size, int flags,
@@ -264,30 +257,5 @@ static int receive_messages(pp_recvmmsg *function, int fd,
 	return result;
 }
 
-PP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_mmsg_flags flags, struct timespec *timeout)
-{
-	return receive_messages(real_recvmmsg, fd, messages, count, flags,
-				timeout);
-}
-
-/* For programs whose time_t has 32 bits; see preload/real.h. */
-#ifdef HAVE___SELECT64
-ssize_t recvmsg32(int fd, struct msghdr *message, int flags)
-	__asm__("recvmsg");
-int recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
-	       pp_mmsg_flags flags, struct pp_timespec32 *timeout)
-	__asm__("recvmmsg");
-
-PP_EXPORT ssize_t recvmsg32(int fd, struct msghdr *message, int flags)
-{
-	return receive_message(real_recvmsg32, fd, message, flags);
-}
-
-PP_EXPORT int recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
-			 pp_mmsg_flags flags, struct pp_timespec32 *timeout)
-{
-	return pp_with_time32(receive_messages, fd, messages, count, flags,
-			      timeout);
-}
-#endif
+/* Hooks of recvmsg and recvmmsg, which call these two. */
+#include "preload/message_hooks.h"

@@ -400,11 +400,6 @@ struct pp_clients *pp_clients_make(unsigned limit, bool has_edges,
 	return clients;
 }
 
-unsigned pp_clients_count(const struct pp_clients *clients)
-{
-	return atomic_load_explicit(&clients->count, memory_order_relaxed);
-}
-
 void pp_clients_free(struct pp_clients *clients)
 {
 	/* another one may come to the same place */

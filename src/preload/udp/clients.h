@@ -74,9 +74,6 @@ bool pp_clients_share(struct pp_clients *clients,
 		      const union pp_address *client, in_port_t local,
 		      const union pp_address *proxy);
 
-/* How many there are, for tests. */
-unsigned pp_clients_count(const struct pp_clients *clients);
-
 /* Gives the memory back: for tests. */
 void pp_clients_free(struct pp_clients *clients);
 

@@ -161,8 +161,6 @@ PP_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	return readv_below(fd, parts, count);
 }
 
-typedef ssize_t pp_recvmsg(int fd, struct msghdr *message, int flags);
-
 PP_HOT static ssize_t receive_message(pp_recvmsg *function, int fd,
 			       struct msghdr *message, int flags)
 {
@@ -179,11 +177,6 @@ PP_HOT static ssize_t receive_message(pp_recvmsg *function, int fd,
 	    pp_udp_receive(&call, message, &result))
 		return result;
 	return function(fd, message, flags);
-}
-
-PP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-{
-	return receive_message(real_recvmsg, fd, message, flags);
 }
 
 static int receive_messages(pp_recvmmsg *function, int fd,
@@ -208,30 +201,5 @@ static int receive_messages(pp_recvmmsg *function, int fd,
 	return function(fd, messages, count, flags, timeout);
 }
 
-PP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count,
-		       pp_mmsg_flags flags, struct timespec *timeout)
-{
-	return receive_messages(real_recvmmsg, fd, messages, count, flags,
-				timeout);
-}
-
-/* For programs whose time_t has 32 bits; see preload/real.h. */
-#ifdef HAVE___SELECT64
-ssize_t recvmsg32(int fd, struct msghdr *message, int flags)
-	__asm__("recvmsg");
-int recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
-	       pp_mmsg_flags flags, struct pp_timespec32 *timeout)
-	__asm__("recvmmsg");
-
-PP_EXPORT ssize_t recvmsg32(int fd, struct msghdr *message, int flags)
-{
-	return receive_message(real_recvmsg32, fd, message, flags);
-}
-
-PP_EXPORT int recvmmsg32(int fd, struct mmsghdr *messages, unsigned count,
-			 pp_mmsg_flags flags, struct pp_timespec32 *timeout)
-{
-	return pp_with_time32(receive_messages, fd, messages, count, flags,
-			      timeout);
-}
-#endif
+/* Hooks of recvmsg and recvmmsg, which call these two. */
+#include "preload/message_hooks.h"
