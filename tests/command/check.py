@@ -302,7 +302,7 @@ import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \\
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \\
         socket.socket() as other:
-    server.bind(("127.0.0.1", 0))
+    server.bind(("127.0.0.1", int(sys.argv[2])))
     client.connect(server.getsockname())
     if sys.argv[1] == "both":
         other.bind(server.getsockname())
@@ -321,7 +321,7 @@ class Datagrams(Case):
     def datagrams(self, library, status, *slips, does="alone", **settings):
         """What is told of a server of datagrams."""
         program = fixture.Program(
-            [sys.executable, "-c", DATAGRAMS, does],
+            [sys.executable, "-c", DATAGRAMS, does, str(fixture.free_port())],
             fixture.environment(library, **(settings or SAFE)),
             stdin=subprocess.PIPE)
         self.addCleanup(program.stop)
