@@ -7,7 +7,9 @@
 #include "connection/destinations.h"
 #include "connection/digest.h"
 #include "connection/fast_open.h"
+#include "memory.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -68,7 +70,19 @@ struct checked {
 
 _Static_assert(sizeof(struct checked) == 56, "whole words, no padding");
 
-static struct pp_destinations destinations;
+static void *_Atomic destinations;
+
+static struct pp_destinations *make_destinations(void)
+{
+	return pp_memory_get(&destinations, sizeof(struct pp_destinations),
+			     true);
+}
+
+void pp_note_prepare(void)
+{
+	if (PP_NOTES)
+		make_destinations();
+}
 
 /*
  * What only this program and those that it forks know: the kernel gives it to
@@ -122,15 +136,17 @@ static uint32_t make_tag(const union key *key, socklen_t size,
 static uint64_t keep_destination(const union pp_address *destination)
 {
 	union pp_address mapped = *destination;
+	struct pp_destinations *table = make_destinations();
 	uint64_t secret[2], words[2], digest;
 
-	if (!get_secret(secret))
+	if (table == NULL || !get_secret(secret))
 		return 0;
 	pp_address_map(&mapped);
 	memcpy(words, &mapped.in6.sin6_addr, sizeof(words));
 	digest = pp_digest(secret, words, 2);
-	return pp_destinations_add(&destinations, digest,
-				   &mapped.in6.sin6_addr) ? digest : 0;
+	return pp_destinations_add(table, digest, &mapped.in6.sin6_addr)
+		       ? digest
+		       : 0;
 }
 
 /* Fills in all but the check; returns the size. */
@@ -234,11 +250,13 @@ static void read_v4(const struct note_v4 *key, struct pp_note *note)
 
 static void read_v6(const struct note_v6 *key, struct pp_note *note)
 {
+	struct pp_destinations *table = atomic_load(&destinations);
+
 	note->source.in6.sin6_family = AF_INET6;
 	note->source.in6.sin6_addr = key->source;
 	note->source.in6.sin6_port = key->source_port;
-	if (key->destination == 0 ||
-	    !pp_destinations_find(&destinations, key->destination,
+	if (key->destination == 0 || table == NULL ||
+	    !pp_destinations_find(table, key->destination,
 				  &note->destination.in6.sin6_addr))
 		return;
 	note->destination.in6.sin6_family = AF_INET6;

@@ -68,7 +68,13 @@ struct pp_note_bytes {
 bool pp_note_write(int fd, const union pp_address *kernel,
 		   const struct pp_note *note);
 
-/* The same for a header that was taken off. */
+/*
+ * For who will leave notes: maps what those of IPv6 clients need, so that to leave
+ * one is one system call, also where the program allows itself no other by then.
+ */
+void pp_note_prepare(void);
+
+/* The same as pp_note_write for a header that was taken off. */
 bool pp_note_write_header(int fd, const union pp_address *kernel,
 			  const struct pp_header *header);
 

@@ -4,6 +4,7 @@
 
 #include "preload/server/descriptors.h"
 
+#include "memory.h"
 #include "preload/real.h"
 #include "preload/server/rooms.h"
 
@@ -20,17 +21,27 @@
 #define MARKS (1 << 20)
 
 /*
- * A mark for each number that they may have; what is not written to takes no
- * memory.
+ * A mark for each number that they may have, mapped once there is one; what is
+ * not written to takes no memory.
  */
-static _Atomic bool marks[MARKS];
+static void *_Atomic marks;
 static _Atomic int end;	/* from here on none is marked */
 static rlim_t count;
 
-/* Reads memory only. */
+/* The mark of a number; NULL where it has none. Reads memory only. */
+static _Atomic bool *mark_of(int fd)
+{
+	_Atomic bool *all =
+		atomic_load_explicit(&marks, memory_order_acquire);
+
+	return fd >= 0 && fd < MARKS && all != NULL ? &all[fd] : NULL;
+}
+
 static bool is_marked(int fd)
 {
-	return fd >= 0 && fd < MARKS && atomic_load(&marks[fd]);
+	const _Atomic bool *mark = mark_of(fd);
+
+	return mark != NULL && atomic_load(mark);
 }
 
 /* Locked. */
@@ -39,7 +50,7 @@ static void mark_descriptor(int fd)
 	if (fd >= atomic_load(&end))
 		atomic_store(&end, fd + 1);
 	/* one that the program has closed may have left it */
-	count += !atomic_exchange(&marks[fd], true);
+	count += !atomic_exchange(mark_of(fd), true);
 }
 
 int pp_descriptors_hide(int fd)
@@ -47,7 +58,9 @@ int pp_descriptors_hide(int fd)
 	struct rlimit limit;
 	int hidden, first = FD_SETSIZE;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    pp_memory_get(&marks, MARKS * sizeof(_Atomic bool), true) ==
+		    NULL)
 		return -1;
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
@@ -68,7 +81,7 @@ int pp_descriptors_hide(int fd)
 void pp_descriptors_forget(int fd)
 {
 	if (is_marked(fd)) {
-		atomic_store(&marks[fd], false);
+		atomic_store(mark_of(fd), false);
 		count--;
 	}
 }

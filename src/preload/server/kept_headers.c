@@ -25,6 +25,12 @@ struct entry {
 
 #define TRIES (PP_LOCK_YIELDS + 1000)	/* a second, and more */
 
+/* Once it was started. */
+static struct pp_kept_memory *memory_of(struct pp_kept *kept)
+{
+	return atomic_load_explicit(&kept->memory, memory_order_acquire);
+}
+
 /*
  * False where nobody gives the lock back for long: a child that was forked by
  * a call that tells nobody may have found it taken.
@@ -41,32 +47,24 @@ void pp_kept_in_child(struct pp_kept *kept)
 {
 	if (!pp_lock_renew(&kept->lock) || !kept->is_changing)
 		return;
-	memset(kept->chains, 0, sizeof(kept->chains));
+	memset(memory_of(kept)->chains, 0, sizeof(memory_of(kept)->chains));
 	kept->is_changing = false;
 }
 
 bool pp_kept_is_started(const struct pp_kept *kept)
 {
-	return atomic_load_explicit(&kept->ring, memory_order_acquire) != NULL;
+	return atomic_load_explicit(&kept->memory, memory_order_acquire) != NULL;
 }
 
 bool pp_kept_start(struct pp_kept *kept)
 {
-	uint8_t *expected = NULL, *ring;
-
-	if (pp_kept_is_started(kept))
-		return true;
-	ring = pp_memory_map(PP_KEPT_SIZE);
-	if (ring == NULL)
-		return false;
-	if (!atomic_compare_exchange_strong(&kept->ring, &expected, ring))
-		munmap(ring, PP_KEPT_SIZE);
-	return true;
+	return pp_memory_get(&kept->memory, sizeof(struct pp_kept_memory),
+			     true) != NULL;
 }
 
 static struct entry *entry_at(struct pp_kept *kept, uint64_t place)
 {
-	return (void *)(atomic_load(&kept->ring) + place % PP_KEPT_SIZE);
+	return (void *)(memory_of(kept)->ring + place % PP_KEPT_SIZE);
 }
 
 /* The place of a new entry, which takes that of the oldest. */
@@ -86,7 +84,7 @@ void pp_kept_put(struct pp_kept *kept, uint64_t cookie,
 		 const union pp_address *kernel, const uint8_t *bytes,
 		 size_t length)
 {
-	uint64_t *chain = &kept->chains[cookie % PP_KEPT_CHAINS];
+	uint64_t *chain = &memory_of(kept)->chains[cookie % PP_KEPT_CHAINS];
 	struct entry *entry;
 	sigset_t before;
 	uint64_t place;
@@ -111,7 +109,7 @@ void pp_kept_put(struct pp_kept *kept, uint64_t cookie,
 static const struct entry *find_entry(struct pp_kept *kept, uint64_t cookie,
 				      const union pp_address *kernel)
 {
-	uint64_t place = kept->chains[cookie % PP_KEPT_CHAINS];
+	uint64_t place = memory_of(kept)->chains[cookie % PP_KEPT_CHAINS];
 
 	while (place != 0 && place + PP_KEPT_SIZE >= kept->end) {
 		const struct entry *entry = entry_at(kept, place);

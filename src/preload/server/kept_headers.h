@@ -17,9 +17,14 @@
 #define PP_KEPT_SIZE ((size_t)1 << 23)
 #define PP_KEPT_CHAINS 4096
 
+struct pp_kept_memory {
+	uint64_t chains[PP_KEPT_CHAINS];	/* the newest of each: its place */
+	uint8_t ring[PP_KEPT_SIZE];
+};
+
 /* Zeroed it keeps nothing. */
 struct pp_kept {
-	uint8_t *_Atomic ring;	/* NULL until pp_kept_start */
+	void *_Atomic memory;	/* NULL until pp_kept_start */
 	struct pp_lock lock;
 	/* what follows is for the holder of the lock */
 	bool is_changing;
@@ -28,7 +33,6 @@ struct pp_kept {
 	 * its size was written over. 0 is none.
 	 */
 	uint64_t end;
-	uint64_t chains[PP_KEPT_CHAINS];	/* the newest of each */
 };
 
 /* Keeps from now on. False where there is no memory. */

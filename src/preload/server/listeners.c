@@ -6,6 +6,7 @@
 
 #include "connection/admission.h"
 #include "connection/calls.h"
+#include "connection/note.h"
 #include "connection/socket_kind.h"
 #include "memory.h"
 #include "preload/configuration.h"
@@ -15,56 +16,41 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 
-/*
- * The latest registrations, before the first accept, of what may be a listener.
- * Later ones are of connections, which take no memory, or looked up.
- */
-#define EARLY_EPOLLS 2
-
 /* What is known of a descriptor. */
 struct entry {
 	_Atomic int kind;
 	void *_Atomic listener;	/* its record; NULL if it never was one */
-	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
 	struct pp_listener *_Atomic duplicate;
 	/* pp_rooms_opened when it was compared with all that are open */
 	_Atomic unsigned compared;
 };
 
-/* The near descriptors', and of the others pages that are mapped, and stay. */
-#define NEAR 1024
+/* Pages of them, each mapped once there is something to be known. */
 #define PAGE 4096
-static struct entry near_entries[NEAR];
 static void *_Atomic directory;
+
+/*
+ * The latest registrations, before the first accept, of what may be a listener,
+ * and its descriptor + 1, or 0. Later ones are of connections, or looked up. Not
+ * mapped: a process that never listens makes no system call for them.
+ */
+#define EARLY 64
+static _Atomic int early_fds[EARLY];
+static struct pp_registration early[EARLY];
+static _Atomic unsigned early_count;	/* ever */
+
 static _Atomic bool any_listener;
 static _Atomic bool has_accepted;
 static _Atomic int unwatched_count;
 /* The process whose memory it is; 0 as long as that does not matter. */
 static _Atomic pid_t owner;
-
-/* The memory that a pointer points to; with make it is mapped if it is not. */
-static void *get_memory(void *_Atomic *pointer, size_t size, bool make)
-{
-	void *memory = atomic_load_explicit(pointer, memory_order_acquire);
-	void *fresh;
-
-	if (memory != NULL || !make)
-		return memory;
-	fresh = pp_memory_map(size);
-	if (fresh == NULL ||
-	    atomic_compare_exchange_strong(pointer, &memory, fresh))
-		return fresh;
-	munmap(fresh, size);
-	return memory;
-}
 
 /*
  * NULL for a negative fd, where none was made yet, or with make where there is
@@ -78,12 +64,10 @@ static struct entry *get_entry(int fd, bool make)
 
 	if (fd < 0)
 		return NULL;
-	if (fd < NEAR)
-		return &near_entries[fd];
-	all = get_memory(&directory, pages * sizeof(*all), make);
+	all = pp_memory_get(&directory, pages * sizeof(*all), make);
 	if (all == NULL)
 		return NULL;
-	page = get_memory(&all[fd / PAGE], PAGE * sizeof(*page), make);
+	page = pp_memory_get(&all[fd / PAGE], PAGE * sizeof(*page), make);
 	return page == NULL ? NULL : &page[fd % PAGE];
 }
 
@@ -113,10 +97,54 @@ static void renew(struct pp_listener *listener)
 		atomic_fetch_add(&unwatched_count, 1);
 }
 
+/* Where the registration is kept, or with make is to be; or EARLY. */
+static unsigned find_early(int fd, int epoll, bool make)
+{
+	unsigned at;
+	int none;
+
+	for (at = 0; at < EARLY; at++)
+		if (atomic_load_explicit(&early_fds[at],
+					 memory_order_relaxed) == fd + 1 &&
+		    atomic_load(&early[at].epoll) == epoll + 1)
+			return at;
+	for (at = 0; make && at < EARLY; at++) {
+		none = 0;
+		if (atomic_compare_exchange_strong(&early_fds[at], &none,
+						   fd + 1))
+			return at;
+	}
+	return make ? atomic_fetch_add(&early_count, 1) % EARLY : EARLY;
+}
+
+static void keep_early(int fd, int epoll, int operation,
+		       const struct epoll_event *event)
+{
+	const bool make = operation != EPOLL_CTL_DEL;
+	const unsigned at = find_early(fd, epoll, make);
+
+	if (at == EARLY)
+		return;
+	atomic_store(&early_fds[at], make ? fd + 1 : 0);
+	pp_registrations_keep(&early[at], 1, epoll, operation, event);
+}
+
+/* Has the listener any registration now? */
+static bool move_early(struct pp_listener *listener, int fd)
+{
+	for (unsigned at = 0; at < EARLY; at++) {
+		if (atomic_load(&early_fds[at]) != fd + 1)
+			continue;
+		pp_registrations_move(listener, &early[at], 1);
+		atomic_store(&early_fds[at], 0);
+	}
+	return pp_registrations_any(listener);
+}
+
 static void keep_listener(struct entry *entry, int fd, bool is_unix)
 {
 	struct pp_listener *listener =
-		get_memory(&entry->listener, sizeof(*listener), true);
+		pp_memory_get(&entry->listener, sizeof(*listener), true);
 	int none = 0;
 
 	if (listener == NULL)
@@ -125,11 +153,11 @@ static void keep_listener(struct entry *entry, int fd, bool is_unix)
 	atomic_compare_exchange_strong(&listener->fd, &none, fd);
 	renew(listener);
 	atomic_store(&listener->is_unix, is_unix);
-	if (atomic_load(&entry->kind) != LISTENER &&
-	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
+	if (atomic_load(&entry->kind) != LISTENER && move_early(listener, fd))
 		pp_listeners_mark_watched(listener);
 	atomic_store(&entry->kind, LISTENER);
 	atomic_store(&any_listener, true);
+	pp_note_prepare();
 }
 
 /* Is it a TCP socket that the library applies to? It looks no further than so. */
@@ -282,7 +310,7 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 				      PP_LISTENER_EPOLLS);
 		other->fd = listener->fd;
 	}
-	if (pp_registrations_move(listener, to->early, EARLY_EPOLLS))
+	if (move_early(listener, fd))
 		pp_listeners_mark_watched(listener);
 	listener->fd = fd;
 	atomic_store(&to->listener, listener);
@@ -295,17 +323,13 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
 				  const struct epoll_event *event)
 {
-	struct entry *entry = get_entry(fd, operation != EPOLL_CTL_DEL);
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
-	if (entry == NULL)
-		return;
 	if (listener == NULL) {
 		if (atomic_load(&has_accepted))
 			operation = EPOLL_CTL_DEL;
-		pp_registrations_keep(entry->early, EARLY_EPOLLS, epoll,
-				      operation, event);
+		keep_early(fd, epoll, operation, event);
 		return;
 	}
 	pp_registrations_keep(listener->registrations, PP_LISTENER_EPOLLS,

@@ -44,23 +44,13 @@ bool pp_udp_is_on(void)
 void *pp_udp_find_entry(pp_udp_table table, int fd, size_t size, bool make)
 {
 	const unsigned number = (unsigned)fd;
-	_Atomic(void *) *at;
-	void *chunk, *made;
+	void *chunk;
 
 	/* that of a duplicate may be any */
 	if (number >= PP_UDP_CHUNK * PP_UDP_CHUNKS)
 		return NULL;
-	at = &table[number / PP_UDP_CHUNK];
-	chunk = atomic_load_explicit(at, memory_order_acquire);
-	if (chunk == NULL && make) {
-		made = pp_memory_map(PP_UDP_CHUNK * size);
-		if (made == NULL)
-			return NULL;
-		if (atomic_compare_exchange_strong(at, &chunk, made))
-			chunk = made;
-		else
-			munmap(made, PP_UDP_CHUNK * size);
-	}
+	chunk = pp_memory_get(&table[number / PP_UDP_CHUNK],
+			      PP_UDP_CHUNK * size, make);
 	return chunk == NULL ? NULL
 			     : (char *)chunk + number % PP_UDP_CHUNK * size;
 }
