@@ -7,20 +7,15 @@ import threading
 import unittest
 
 import fixture
-from fixture import dns, manual, udp
+from fixture import dns, manual, name_servers, udp
 from fixture.dnsdist import Dnsdist
 from fixture.haproxy import CLIENT, CLIENT6
+from fixture.name_servers import ZONE
 from fixture.servers import FRONT, V4, V6
 from fixture.udp_servers import STRANGER, DNSCase, OnlyIPv4Case
 
 # What is at WORD.example.
 ADDRESS = "\xc0\0\2\x09"
-
-ZONE = """
-@ 3600 SOA ns hostmaster 1 3600 600 86400 60
-@ 3600 NS ns
-* 60 A 192.0.2.9
-"""
 
 
 class Upstream:
@@ -116,33 +111,14 @@ class Dnsmasq(ForwarderCase, OnlyIPv4Case, unittest.TestCase):
         self.wait_log(program, r" 192\.0\.2\.7/4711 query\[A\] dug\.", 0)
 
 
-class Bind(ForwarderCase, unittest.TestCase):
+class Bind(name_servers.Bind, ForwarderCase, unittest.TestCase):
     program = "BIND"
     packages = ("bind9", "dnsdist")
-    tells = "log of queries"
-    log = r"client @\w+ @client@#@client_port@ \(@word@\.example\): query"
-    command = "named -g -n 2 -c @folder@/named.conf"
     forwards = {
         "recursion no;": "recursion yes; allow-recursion { any; };",
         'type primary; file "zone"':
             "type forward; forward only; "
             "forwarders { @upstream@ port @upstream_port@; }"}
-    ready = "running$"
-    files = {"zone": ZONE, "named.conf": """
-options {
-    directory "@folder@";
-    pid-file none;
-    session-keyfile none;
-    listen-on port @port@ { 127.0.0.1; };
-    listen-on-v6 port @port@ { ::1; };
-    querylog yes;
-    recursion no;
-    dnssec-validation no;
-    allow-query { any; };
-};
-controls { };
-zone "example" { type primary; file "zone"; };
-"""}
 
     def test_udp_and_tcp_by_run(self):
         """Both of one dnsdist, which has headers on its connections, too."""
@@ -198,35 +174,12 @@ zone:
         return super().converse(client, word)
 
 
-class Knot(DNSCase, unittest.TestCase):
+class Knot(name_servers.Knot, DNSCase, unittest.TestCase):
     program = "Knot DNS"
     packages = ("knot", "dnsdist")
-    tells = "its module whoami"
     answer = r"@packed@\Z"
-    command = "knotd -c @folder@/knot.conf"
-    files = {"zone": ZONE, "knot.conf": """
-server:
-    rundir: @folder@
-    listen: @host@@@port@
-    udp-workers: 2
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: @folder@
-log:
-  - target: stdout
-    any: info
-template:
-  - id: default
-    storage: @folder@
-zone:
-  - domain: example
-    file: zone
-    module: mod-whoami
-"""}
 
     def request_of(self, word, ipv6=False):
-        """It tells by the zone's own name, by A or by AAAA."""
         ipv6 = ipv6 or ":" in self.values["host"]
         return dns.question("", dns.AAAA if ipv6 else dns.A)
 
@@ -234,12 +187,9 @@ zone:
         client.send(self.request_of(word, ":" in client.getsockname()[0]))
 
 
-class Unbound(ForwarderCase, unittest.TestCase):
+class Unbound(name_servers.Unbound, ForwarderCase, unittest.TestCase):
     program = "unbound"
     packages = ("unbound", "dnsdist")
-    tells = "log of queries"
-    log = r"info: @client@ @word@\.example\. A IN"
-    command = "unbound -c @folder@/unbound.conf"
     forwards = {
         'local-zone: "example." redirect':
             'do-not-query-localhost: no\n    module-config: "iterator"\n'
@@ -248,25 +198,6 @@ class Unbound(ForwarderCase, unittest.TestCase):
         "remote-control:":
             'forward-zone:\n    name: "example."\n'
             "    forward-addr: @upstream@@@upstream_port@\nremote-control:"}
-    ready = "start of service"
-    files = {"unbound.conf": """
-server:
-    interface: @host@@@port@
-    access-control: 0.0.0.0/0 allow
-    access-control: ::0/0 allow
-    do-daemonize: no
-    username: ""
-    chroot: ""
-    use-syslog: no
-    logfile: ""
-    pidfile: ""
-    log-queries: yes
-    num-threads: 2
-    local-zone: "example." redirect
-    local-data: "example. A 192.0.2.9"
-remote-control:
-    control-enable: no
-"""}
 
     def test_example_of_the_manual(self):
         """As it stands."""
@@ -288,34 +219,14 @@ remote-control:
         self.assertEqual(self.answers_in(bare), b"")
 
 
-class PowerDNS(DNSCase, unittest.TestCase):
+class PowerDNS(name_servers.PowerDNS, DNSCase, unittest.TestCase):
     program = "PowerDNS"
     packages = ("pdns-server", "pdns-backend-bind", "dnsdist")
-    tells = "log of queries"
-    log = "Remote @client@ wants '@word@\\.example"
-    command = "pdns_server --config-dir=@folder@ --daemon=no"
-    files = {"zone": ZONE,
-             "named.conf": 'zone "example" { type primary; '
-                           'file "@folder@/zone"; };\n',
-             "pdns.conf": """
-launch=bind
-bind-config=@folder@/named.conf
-socket-dir=@folder@
-local-address=@host@
-local-port=@port@
-log-dns-queries=yes
-loglevel=9
-disable-syslog=yes
-security-poll-suffix=
-guardian=no
-receiver-threads=2
-distributor-threads=1
-@own@
-"""}
     own = ""
 
     def fill(self, text):
-        return super().fill(text).replace("@own@", self.own)
+        return super().fill(text).replace("launch=bind\n",
+                                          "launch=bind\n" + self.own)
 
     def told_of_both(self):
         """What it answers clients of both families, and whom it logs."""
@@ -337,7 +248,7 @@ distributor-threads=1
     def test_beside_its_own_proxy_protocol(self):
         """Without the library: it tells the same."""
         preloaded = self.told_of_both()
-        self.bare, self.own = True, "proxy-protocol-from=" + V6
+        self.bare, self.own = True, f"proxy-protocol-from={V6}\n"
         self.assertEqual(preloaded, self.told_of_both())
         self.did("tells the same by its own proxy-protocol-from")
 

@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/fixture/haproxy.py \
 	tests/fixture/manual.py \
 	tests/fixture/matrix.py \
+	tests/fixture/name_servers.py \
 	tests/fixture/recipes.py \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \
