@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/fixture/sessions.py \
 	tests/fixture/started.py \
 	tests/fixture/syslog.py \
+	tests/fixture/telephony.py \
 	tests/fixture/udp_evidence.py \
 	tests/fixture/udp_proxy.py \
 	tests/fixture/udp_servers.py \

@@ -12,7 +12,7 @@ import struct
 import unittest
 
 import fixture
-from fixture import matrix, udp_evidence
+from fixture import matrix, telephony, udp_evidence
 from fixture.described import Described
 from fixture.haproxy import CLIENT, CLIENT6, Front, HAProxy
 from fixture.servers import FRONT, V4, V6
@@ -108,9 +108,8 @@ class Session:
         self._tls.close()
 
 
-class Mumble(Described, unittest.TestCase):
+class Mumble(telephony.Mumble, Described, unittest.TestCase):
     program = "Mumble server, voice"
-    packages = ("mumble-server",)
     udp = True
     tells = "it decrypts with the key of a client of the same address by TCP"
     note = ("with both libraries, behind HAProxy, too, and with "
@@ -121,15 +120,6 @@ class Mumble(Described, unittest.TestCase):
     # it answers from the local address of the client's TCP connection
     settings = {"TRUSTED": ",".join(PROXY.values()), "TIMEOUT": 600,
                 "DESTINATION": "socket"}
-    commands = ("chmod 777 @folder@",)
-    command = "murmurd -fg -ini @folder@/mumble.ini"
-    files = {"mumble.ini": """
-database=@folder@/mumble.sqlite
-host=@host@
-port=@port@
-bonjour=false
-autobanAttempts=0
-"""}
     listening = staticmethod(lambda port: bound(port)
                              and fixture.listening(port))
 

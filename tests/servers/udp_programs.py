@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import fixture
-from fixture import udp
+from fixture import telephony, udp
 from fixture.servers import V4
 from fixture.udp_proxy import Forwarder
 from fixture.udp_servers import LONGEST, Headed, OnlyIPv4Case, UDPCase
@@ -162,56 +162,20 @@ class TFTPd(UDPCase, unittest.TestCase):
         return "told"
 
 
-class Kamailio(OnlyIPv4Case, unittest.TestCase):
+class Kamailio(telephony.Kamailio, OnlyIPv4Case, unittest.TestCase):
     program = "Kamailio, SIP"
-    packages = ("kamailio",)
-    tells = "received=, rport= in its answers; $si, $sp"
-    request = ("OPTIONS sip:x@y SIP/2.0\r\n"
-               "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK@word@;rport\r\n"
-               "From: <sip:a@x>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: @word@\r\n"
-               "CSeq: 1 OPTIONS\r\nMax-Forwards: 9\r\n"
-               "Content-Length: 0\r\n\r\n")
-    answer = r"@word@;rport=@client_port@;received=\[?@client@\]?\r\n"
-    command = ("kamailio -DD -E -f @folder@/kamailio.cfg -Y @folder@ "
-               "-u root -g root")
-    files = {"kamailio.cfg": """#!KAMAILIO
-debug=0
-log_stderror=yes
-fork=yes
-children=2
-disable_tcp=yes
-listen=udp:@address@
-loadmodule "sl.so"
-request_route {
-    sl_send_reply("200", "OK");
-}
-"""}
+    request = telephony.options("UDP")
+    files = {"kamailio.cfg": telephony.Kamailio.CONFIG % (
+        "children=2\ndisable_tcp=yes\nlisten=udp:@address@")}
 
 
-class Coturn(OnlyIPv4Case, unittest.TestCase):
+class Coturn(telephony.Coturn, OnlyIPv4Case, unittest.TestCase):
     has_room = False
     program = "coturn, STUN"
-    packages = ("coturn",)
-    tells = "its answer; log"
-    answer = "^@client@ @client_port@$"
-    command = ("turnserver -n --listening-ip @host@ --listening-port @port@ "
-               "--no-tls --no-dtls --no-tcp --no-cli --log-file stdout "
-               "--relay-ip @host@ --db @folder@/db --pidfile @folder@/pid")
-
-    def request_of(self, word):
-        return struct.pack("!HHI12s", 1, 0, 0x2112A442, word.encode())
+    command = telephony.Coturn.command + " --no-tcp"
 
     def answer_of(self, client):
-        answer = client.recv(LONGEST)
-        # the first attribute is XOR-MAPPED-ADDRESS
-        kind, _, family, port = struct.unpack("!HHHH", answer[20:28])
-        self.assertEqual(kind, 0x20)
-        size = 4 if family == 1 else 16
-        name = bytes(byte ^ mask for byte, mask
-                     in zip(answer[28:28 + size], answer[4:20]))
-        name = socket.inet_ntop(
-            socket.AF_INET if family == 1 else socket.AF_INET6, name)
-        return f"{name} {port ^ 0x2112}"
+        return self.told_in(client.recv(LONGEST))
 
 
 class SyslogNg(UDPCase, unittest.TestCase):
