@@ -12,8 +12,8 @@ import subprocess
 import unittest
 
 import fixture
-from fixture import manual
-from fixture.described import HTTP, DescribedCase
+from fixture import manual, squid
+from fixture.described import DescribedCase
 from fixture.haproxy import Front
 from fixture.recipes import PRELOAD, PROXY, SETTINGS
 from fixture.servers import FRONT, V4
@@ -294,34 +294,16 @@ class Documents(unittest.TestCase):
                 fixture.V2_SIGNATURE))
 
 
-class SquidWorkers(DescribedCase, unittest.TestCase):
+class SquidWorkers(squid.Squid, DescribedCase, unittest.TestCase):
     program = "Squid, with workers"
     packages = ("squid", "apparmor", "bind9", "checkpolicy", "fail2ban", "gcc",
                 "libc6-dev", "libcap2-bin", "netcat-openbsd", "patchelf",
                 "pkgconf", "semodule-utils", "socat", "systemd", "tinyproxy")
-    tells = "log: %>a %>p %>la %>lp; acl src"
     note = "needs /etc/ld.so.preload: LD_PRELOAD is lost by its workers"
-    tells_mapped = False
-    request = HTTP
-    log = r"^/@word@ @client@ @client_port@ @reached@ @reached_port@"
-    log_in = "access.log"
     commands = ("chmod 777 @folder@", "mkdir -p /run/squid",
                 "chown proxy: /run/squid")
     command = "squid --foreground -f @folder@/squid.conf"
-    files = {"/etc/nsswitch.conf": "hosts: files\n", "squid.conf": """
-http_port @address@ accel
-logformat tell %rp %>a %>p %>la %>lp
-access_log stdio:@folder@/access.log logformat=tell
-buffered_logs off
-cache_log /dev/stderr
-pid_filename @folder@/pid
-coredump_dir @folder@
-pinger_enable off
-icon_directory @folder@
-visible_hostname x
-workers 2
-http_access deny all
-"""}
+    files = squid.files(workers=2)
 
     def environment(self):
         return fixture.environment()

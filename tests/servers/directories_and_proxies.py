@@ -3,6 +3,7 @@
 import unittest
 
 import fixture
+from fixture import squid
 from fixture.described import HTTP, DescribedCase
 
 
@@ -56,32 +57,12 @@ class Dropbear(DescribedCase, unittest.TestCase):
     command = "dropbear -F -E -r @folder@/key -P @folder@/pid -p @address@"
 
 
-class Squid(DescribedCase, unittest.TestCase):
+class Squid(squid.Squid, DescribedCase, unittest.TestCase):
     program = "Squid"
-    tells_mapped = False
     packages = ("squid",)
-    tells = "log: %>a %>p %>la %>lp; acl src"
-    request = HTTP
-    log = r"^/@word@ @client@ @client_port@ @reached@ @reached_port@"
-    log_in = "access.log"
     commands = ("chmod 777 @folder@",)
     command = "squid -N -f @folder@/squid.conf"
-    # it asks for names
-    files = {"/etc/nsswitch.conf": "hosts: files\n", "squid.conf": """
-dns_nameservers 127.0.0.1
-http_port @address@ accel
-logformat tell %rp %>a %>p %>la %>lp
-access_log stdio:@folder@/access.log logformat=tell
-buffered_logs off
-cache_log /dev/stderr
-pid_filename @folder@/pid
-coredump_dir @folder@
-pinger_enable off
-icon_directory @folder@
-visible_hostname x
-workers 1
-http_access deny all
-"""}
+    files = squid.files(workers=1)
 
 
 class Varnish(DescribedCase, unittest.TestCase):

@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \
 	tests/fixture/sessions.py \
+	tests/fixture/squid.py \
 	tests/fixture/started.py \
 	tests/fixture/syslog.py \
 	tests/fixture/telephony.py \

@@ -6,7 +6,6 @@ and is decrypted with the key that this one was given. So both libraries must
 name the same client, and it is the only one to have the answer.
 """
 import ctypes
-import socket
 import ssl
 import struct
 import unittest
