@@ -4,7 +4,7 @@ import os
 import unittest
 
 import fixture
-from fixture.udp import Shapes, call, sender, udp
+from fixture.udp import ProgramCase, Shapes, call, sender, udp
 
 # A program that answers: how, and what it does in between, is filled in.
 PROGRAM = """
@@ -88,17 +88,8 @@ class Answers(unittest.TestCase):
             self.assertEqual(client.recv(99), b"aaaaa")
 
 
-class Programs(unittest.TestCase):
-    def run_program(self, text, talk, begin="", **settings):
-        with fixture.Program(["python3", "-c", PROGRAM + text],
-                             fixture.environment(fixture.UDP_LIBRARY,
-                                                 **settings)) as program:
-            port = int(program.wait_line(r"port (\d+)")[1])
-            program.wait_line(begin)
-            with sender() as proxy:
-                proxy.connect(("127.0.0.1", port))
-                talk(proxy)
-            self.assertEqual(program.wait(), 0)
+class Programs(ProgramCase, unittest.TestCase):
+    source = PROGRAM
 
     def check_answer(self, text):
         """Of the one that has come from 192.0.2.1."""

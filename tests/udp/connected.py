@@ -3,7 +3,7 @@
 import unittest
 
 import fixture
-from fixture.udp import sender, spp, udp
+from fixture.udp import ProgramCase, sender, spp, udp
 
 # A server of DTLS begins so: one socket a client, bound to the same address.
 PROGRAM = """
@@ -19,17 +19,8 @@ data, client = server.recvfrom(99)
 """
 
 
-class Connected(unittest.TestCase):
-    def run_program(self, text, talk, **settings):
-        with fixture.Program(["python3", "-c", PROGRAM + text],
-                             fixture.environment(fixture.UDP_LIBRARY,
-                                                 **settings)) as program:
-            port = int(program.wait_line(r"port (\d+)")[1])
-            with sender() as proxy:
-                proxy.connect(("127.0.0.1", port))
-                talk(proxy)
-            self.assertEqual(program.wait(), 0, program.lines)
-        return program.lines
+class Connected(ProgramCase, unittest.TestCase):
+    source = PROGRAM
 
     def test_one_socket_a_client(self):
         """It receives, and sends in every way, through the proxy."""

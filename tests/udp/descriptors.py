@@ -5,7 +5,7 @@ import socket
 import unittest
 
 import fixture
-from fixture.udp import sender, udp
+from fixture.udp import ProgramCase, udp
 
 MPTCP = 262
 PROGRAM = """
@@ -18,16 +18,8 @@ print("port", server.getsockname()[1], flush=True)
 """
 
 
-class Descriptors(unittest.TestCase):
-    def run_program(self, text, talk=lambda proxy: None, **settings):
-        with fixture.Program(["python3", "-c", PROGRAM + text],
-                             fixture.environment(fixture.UDP_LIBRARY,
-                                                 **settings)) as program:
-            port = int(program.wait_line(r"port (\d+)")[1])
-            with sender() as proxy:
-                proxy.connect(("127.0.0.1", port))
-                talk(proxy)
-            self.assertEqual(program.wait(), 0, program.lines)
+class Descriptors(ProgramCase, unittest.TestCase):
+    source = PROGRAM
 
 
 class Duplicates(Descriptors):

@@ -5,7 +5,8 @@ import struct
 import unittest
 
 import fixture
-from fixture.udp import CLIENT, EDGE, Shapes, call, sender, spp, udp
+from fixture.udp import (CLIENT, EDGE, ProgramCase, Shapes, call, sender, spp,
+                         udp)
 
 SENDING = """
 import os, socket
@@ -61,19 +62,15 @@ class Receiving(unittest.TestCase):
             self.assertIn("bytes=43:", shapes.ask(call("recvfrom")))
 
 
-class Sending(unittest.TestCase):
+class Sending(ProgramCase, unittest.TestCase):
+    source = SENDING
+
     def check(self, text, client=CLIENT, edge=EDGE, count=1):
-        with fixture.Program(["python3", "-c", SENDING + text],
-                             fixture.environment(fixture.UDP_LIBRARY,
-                                                 VERSION="spp")) as program:
-            port = int(program.wait_line(r"port (\d+)")[1])
-            with sender() as proxy:
-                proxy.sendto(spp(client, edge) + b"hello",
-                             ("127.0.0.1", port))
-                for _ in range(count):
-                    self.assertEqual(proxy.recv(99),
-                                     spp(client, edge) + b"answer")
-            self.assertEqual(program.wait(), 0, program.lines)
+        def talk(proxy):
+            proxy.send(spp(client, edge) + b"hello")
+            for _ in range(count):
+                self.assertEqual(proxy.recv(99), spp(client, edge) + b"answer")
+        self.run_program(text, talk, VERSION="spp")
 
     def test_sendto(self):
         self.check('assert server.sendto(b"answer", client) == 6')
