@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 
 import fixture
+from fixture import nginx
 from fixture.haproxy import Front, HAProxy as Proxy, sbin_path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -43,27 +44,6 @@ defaults
 frontend server
     bind 127.0.0.1:{port} backlog 4096 {own}
     http-request return status 200 content-type text/plain string "hello"
-"""
-
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log {folder}/error;
-{user}
-events {{ worker_connections 16384; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} {own} backlog=4096;
-        location / {{ return 200 "hello"; }}
-    }}
-}}
 """
 
 
@@ -297,10 +277,11 @@ class Nginx(Server):
 
     def start(self):
         port = fixture.free_port()
-        config = self.file("nginx.conf", NGINX.format(
-            folder=self.folder.name, port=port,
-            own="proxy_protocol" if self.variant == "own" else "",
-            user="user root;" if os.getuid() == 0 else ""))
+        own = "proxy_protocol" if self.variant == "own" else ""
+        config = self.file("nginx.conf", nginx.configuration(f"""
+        listen 127.0.0.1:{port} {own} backlog=4096;
+        location / {{ return 200 "hello"; }}
+""", workers=1, connections=16384, errors="error"))
         self.run("nginx", "-p", self.folder.name, "-c", config, "-e",
                  self.folder.name + "/error")
         self.wait(port)

@@ -6,7 +6,6 @@ The receiver is python and notes the bytes as they come. Each client is tried
 with a receiver that answers at once, and with one whose backlog is full, so
 that it is in its event loop when the connection comes to stand.
 """
-import os
 import re
 import shutil
 import socket
@@ -14,7 +13,7 @@ import threading
 import unittest
 
 import fixture
-from fixture import CLIENT_LIBRARY, SERVER_LIBRARY
+from fixture import CLIENT_LIBRARY, SERVER_LIBRARY, nginx
 from fixture.haproxy import sbin_path
 
 BACKLOG = 15
@@ -23,26 +22,6 @@ ANSWER = (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
 # States of sockets in /proc/net/tcp.
 SYN_SENT, LISTEN = "02", "0A"
 
-NGINX = """
-daemon off;
-worker_processes 2;
-pid {folder}/pid;
-error_log stderr notice;
-{user}
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{listen};
-        location / {{ proxy_pass http://127.0.0.1:{port}; }}
-    }}
-}}
-"""
 HAPROXY = """
 defaults
     mode tcp
@@ -237,18 +216,14 @@ class Clients(unittest.TestCase):
 
     def test_nginx_as_a_proxy(self):
         fixture.need("nginx")
-        nginx = shutil.which("nginx", path=sbin_path())
 
         def start(port):
-            folder, listen = self.folder(), fixture.free_port()
-            with open(folder + "/nginx.conf", "w", encoding="ascii") as file:
-                file.write(NGINX.format(
-                    folder=folder, listen=listen, port=port,
-                    user="user root;" if os.getuid() == 0 else ""))
-            program = self.run_program(nginx, "-p", folder, "-c",
-                                       folder + "/nginx.conf", "-e",
-                                       "stderr")
-            program.wait_line("start worker process \\d+")
+            listen = fixture.free_port()
+            program = self.run_program(*nginx.command(self.folder(), f"""
+        listen 127.0.0.1:{listen};
+        location / {{ proxy_pass http://127.0.0.1:{port}; }}
+"""))
+            nginx.wait_ready(program)
             return self.ask(listen)
         self.check(start, processes=2)
 

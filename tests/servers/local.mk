@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/fixture/manual.py \
 	tests/fixture/matrix.py \
 	tests/fixture/name_servers.py \
+	tests/fixture/nginx.py \
 	tests/fixture/recipes.py \
 	tests/fixture/root.py \
 	tests/fixture/servers.py \

@@ -2,38 +2,15 @@
 """nginx, with several workers, logs its clients as it sees them."""
 import concurrent.futures
 import os
-import shutil
 import signal
 import unittest
 
 import fixture
-from fixture import matrix
-from fixture.haproxy import Front, sbin_path
+from fixture import matrix, nginx
+from fixture.haproxy import Front, join
 from fixture.recipes import (DIRECT, MACHINE, SETTINGS, Recipe, RecipeCase,
                              descriptors, write)
 from fixture.servers import V4, ServerCase
-
-CONFIG = """
-{main}
-worker_processes 2;
-pid {folder}/pid;
-error_log stderr notice;
-{user}
-events {{ worker_connections 256; }}
-http {{
-    log_format client '$remote_addr $remote_port $request_uri $pid';
-    access_log {folder}/access.log client;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen {listen} reuseport;
-        location / {{ return 200 "hello\\n"; }}
-    }}
-}}
-"""
 
 
 def masters(port):
@@ -44,44 +21,20 @@ def masters(port):
                 yield pid
 
 
-class Nginx(RecipeCase, ServerCase, unittest.TestCase):
+class Nginx(nginx.LoggingCase, RecipeCase, ServerCase, unittest.TestCase):
     program = "nginx"
     recipe = "nginx: everything comes from the proxy"
-    packages = ("nginx-light",)
-    tells = "access log"
     takes_ipv6_on_ipv4 = False
-    # what its configuration begins with
-    main = "daemon off;"
 
     def start(self, host, port):
         fixture.need("nginx")
-        self.folder = fixture.folder(self.addCleanup)
-        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        config = self.folder + "/nginx.conf"
-        with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(
-                main=self.main, folder=self.folder, listen=listen,
-                user="user root;" if os.getuid() == 0 else ""))
-        program = self.launch(
-            [shutil.which("nginx", path=sbin_path()), "-p", self.folder,
-             "-c", config, "-e", "stderr"])
-        program.wait_line("start worker process \\d+")
-        return program
+        return self.start_nginx(f"""
+        listen {join(host, port)} reuseport;
+        location / {{ return 200 "hello\\n"; }}
+""")
 
     def request(self, word):
         return f"GET /{word} HTTP/1.0\r\n\r\n".encode()
-
-    def log(self, word):
-        """The words of the line about a request."""
-        with open(self.folder + "/access.log", encoding="ascii") as file:
-            for line in file:
-                if f" /{word} " in line:
-                    return line.split()
-        return None
-
-    def told(self, program, word):
-        fixture.wait_for(lambda: self.log(word), f"{word} in the log")
-        return self.log(word)[:2]
 
     def test_many_clients_of_several_workers(self):
         program, server = self.serve(V4)

@@ -2,41 +2,12 @@
 """Servers on Unix sockets: they tell the client that HAProxy states."""
 import contextlib
 import os
-import shutil
 import unittest
 
 import fixture
-from fixture import matrix
-from fixture.haproxy import sbin_path
+from fixture import matrix, nginx
 from fixture.recipes import SETTINGS, Recipe, write
 from fixture.unix_servers import UnixServerCase
-
-NGINX = """
-daemon off;
-worker_processes 2;
-pid {folder}/pid;
-error_log stderr notice;
-user root;
-events {{ }}
-http {{
-    log_format client '$remote_addr $remote_port $request_uri $pid';
-    access_log {folder}/access.log client;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    # as Debian's nginx.conf has it
-    sendfile on;
-    tcp_nopush on;
-    server {{
-        listen unix:{path};
-        {needs}
-        location = /file {{ alias {folder}/nginx.conf; }}
-        location / {{ return 200 "hello\\n"; }}
-    }}
-}}
-"""
 
 APPLICATION = """
 def application(environ, start_response):
@@ -68,37 +39,20 @@ class HTTPCase(UnixServerCase):
             self.check_recipe()
 
 
-class Nginx(HTTPCase, unittest.TestCase):
+class Nginx(nginx.LoggingCase, HTTPCase, unittest.TestCase):
     program = "nginx, on a Unix socket"
-    packages = ("nginx-light",)
-    tells = "access log"
     note = "with LIBPROXYPROTO_UNIX=yes, tcp_nodelay off and tcp_nopush off"
     unnamed = "unix:"
     needs = Recipe(HTTPCase.recipe).blocks[3]
 
     def start(self, path):
-        self.folder = fixture.folder(self.addCleanup)
-        config = self.folder + "/nginx.conf"
-        with open(config, "w", encoding="ascii") as file:
-            file.write(NGINX.format(folder=self.folder, path=path,
-                                    needs=self.needs))
-        program = self.launch(
-            [shutil.which("nginx", path=sbin_path()), "-p", self.folder, "-c",
-             config, "-e", "stderr"])
-        program.wait_line("start worker process \\d+")
-        return program
-
-    def log(self, word):
-        """The words of the line about a request."""
-        with open(self.folder + "/access.log", encoding="ascii") as file:
-            for line in file:
-                if f" /{word} " in line:
-                    return line.split(" ")
-        return None
-
-    def told(self, program, word):
-        fixture.wait_for(lambda: self.log(word), f"{word} in the log")
-        return self.log(word)[:2]
+        # sent as Debian's nginx.conf has it
+        return self.start_nginx(f"""
+        listen unix:{path};
+        {self.needs}
+        location = /file {{ alias nginx.conf; }}
+        location / {{ return 200 "hello\\n"; }}
+""", "sendfile on; tcp_nopush on;")
 
     def ask_twice(self):
         """What becomes of a second request on a connection that is kept."""
