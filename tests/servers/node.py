@@ -5,32 +5,36 @@ import unittest
 import fixture
 from fixture.servers import ServerCase
 
-SCRIPT = """
-require("http").createServer((request, response) => {
+# Tells of its clients; what makes it listen is to follow.
+SERVER = """
+const server = require("http").createServer((request, response) => {
     const {remoteAddress, remotePort, localAddress, localPort} =
         request.socket;
     console.log(remoteAddress, remotePort, localAddress, localPort,
                 request.url);
     response.end("hello");
-}).listen(Number(process.argv[2]), process.argv[1],
-          () => console.log("listening"));
+});
+const [host, port] = process.argv.slice(1);
 """
 
 
-class Node(ServerCase, unittest.TestCase):
-    program = "Node.js http"
+class NodeCase(ServerCase):
+    """Mixed into a unittest.TestCase."""
+
     packages = ("nodejs",)
-    tells = "socket.remoteAddress, localAddress"
     takes_ipv6_on_ipv4 = False
+    # what follows the server's, and its arguments behind host and port
+    script, arguments = "", ()
 
     def start(self, host, port):
         fixture.need("node")
-        program = self.launch(["node", "-e", SCRIPT, host, str(port)])
+        program = self.launch(["node", "-e", SERVER + self.script, host,
+                               str(port), *self.arguments])
         program.wait_line("^listening$")
         return program
 
     def request(self, word):
-        return (f"GET /{word} HTTP/1.0\r\n\r\n").encode()
+        return f"GET /{word} HTTP/1.0\r\n\r\n".encode()
 
     def told(self, program, word):
         self.line = program.wait_line(
@@ -39,6 +43,12 @@ class Node(ServerCase, unittest.TestCase):
 
     def destination(self, program, word):
         return self.line[2:]
+
+
+class Node(NodeCase, unittest.TestCase):
+    program = "Node.js http"
+    tells = "socket.remoteAddress, localAddress"
+    script = 'server.listen(port, host, () => console.log("listening"));'
 
 
 if __name__ == "__main__":
