@@ -86,15 +86,11 @@ class ForwarderCase(DNSCase):
                  "MUST_USE_PROTOCOL_HEADER")
 
 
-class Dnsmasq(ForwarderCase, OnlyIPv4Case, unittest.TestCase):
+class Dnsmasq(name_servers.Dnsmasq, ForwarderCase, OnlyIPv4Case,
+              unittest.TestCase):
     program = "dnsmasq"
     packages = ("dnsmasq-base", "bind9-dnsutils", "dnsdist")
-    tells = "log of queries"
     log = r" @client@/@client_port@ query\[A\] @word@\.example from "
-    ready = "started, version"
-    command = ("dnsmasq -k --conf-file=/dev/null --user=root --port=@port@ "
-               "--no-resolv --no-hosts --pid-file= --address=/example/192.0.2.9 "
-               "--log-facility=- --log-queries=extra")
     forwards = {"--address=/example/192.0.2.9":
                 "--server=/example/@upstream@#@upstream_port@"}
 

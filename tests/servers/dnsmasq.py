@@ -3,25 +3,16 @@
 import unittest
 
 import fixture
-from fixture import dns
+from fixture import dns, name_servers
+from fixture.described import Described
 from fixture.servers import V4, ServerCase
 
 
-class Dnsmasq(ServerCase, unittest.TestCase):
+class Dnsmasq(name_servers.Dnsmasq, Described, ServerCase, unittest.TestCase):
     program = "dnsmasq, over TCP"
     packages = ("dnsmasq-base",)
-    tells = "log of queries"
     note = "needs LIBPROXYPROTO_DESTINATION=socket"
     settings = ServerCase.settings | {"DESTINATION": "socket"}
-
-    def start(self, host, port):
-        program = self.launch(
-            ["dnsmasq", "-k", "--conf-file=/dev/null", "--user=root",
-             f"--port={port}", "--no-resolv", "--no-hosts", "--pid-file=",
-             "--address=/example/192.0.2.9", "--log-facility=-",
-             "--log-queries=extra"])
-        program.wait_line("started, version")
-        return program
 
     def request(self, word):
         return dns.query(word)
