@@ -18,9 +18,10 @@ static const char *const names[] = {
 
 /*
  * Addresses rather than pointers: ISO C keeps functions and data apart. Each
- * process writes these: the page of .data is written to anyway.
+ * process writes these: .data1 is between .data and .bss, in whose first page is
+ * what else is written at the start.
  */
-#define PP_REAL_WRITTEN __attribute__((section(".data")))
+#define PP_REAL_WRITTEN __attribute__((section(".data1")))
 _Atomic uintptr_t pp_real_addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
 static _Atomic bool is_resolved PP_REAL_WRITTEN;
 
@@ -72,7 +73,7 @@ extern const char MARKER PP_EXPORT __attribute__((alias("own")));
  * without which it is linked. Ours is never unloaded.
  */
 extern void *__dso_handle __attribute__((visibility("hidden")));
-__attribute__((used)) void *__dso_handle = &__dso_handle;
+__attribute__((used)) void *__dso_handle PP_REAL_WRITTEN = &__dso_handle;
 
 bool pp_real_resolve(void)
 {

@@ -103,6 +103,8 @@ check_PROGRAMS += tests/preload/shapes
 tests_preload_shapes_SOURCES = tests/preload/shapes.c \
 	tests/preload/uring.c tests/preload/uring.h
 tests_preload_shapes_CFLAGS = $(AM_CFLAGS) -pthread
+TESTS += tests/preload/no_memory.py
+EXTRA_DIST += tests/preload/no_memory.py
 # What _FORTIFY_SOURCE makes of functions.
 TESTS += tests/preload/overflow.py
 EXTRA_DIST += tests/preload/overflow.py

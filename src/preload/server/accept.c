@@ -150,16 +150,18 @@ static bool has_record(const struct pp_arrival *arrival)
 }
 
 /*
- * The same; it is looked at anew where it has not, as it is not on one of PORTS,
- * memory was short, or another socket had the descriptor.
+ * Looks at the listener anew where it has none, as it is not on one of PORTS,
+ * memory was short, or another socket had the descriptor. False where memory is
+ * short still.
  */
-static bool is_ours(struct pp_arrival *arrival)
+static bool find_record(struct pp_arrival *arrival)
 {
-	if (!has_record(arrival)) {
-		pp_listeners_examine(arrival->call->listener);
-		arrival->listener = pp_listeners_find(arrival->call->listener);
-	}
-	return has_record(arrival);
+	if (has_record(arrival))
+		return true;
+	if (!pp_listeners_examine(arrival->call->listener))
+		return false;
+	arrival->listener = pp_listeners_find(arrival->call->listener);
+	return true;
 }
 
 /* May connections from such a peer have a header? See UNIX. */
@@ -182,7 +184,12 @@ static enum pp_accepted judge_new(struct pp_arrival *arrival)
 	/* for the first time, where the listener was known as something else */
 	if (!pp_configuration_require_valid(arrival->fd))
 		return pp_accept_refused(arrival, "a setting is bad");
-	if (!pp_is_on() || !is_ours(arrival))
+	if (!pp_is_on())
+		return PP_ACCEPTED;
+	/* to hand it over unjudged would be to believe anyone */
+	if (!find_record(arrival))
+		return pp_accept_refused(arrival, "no memory for its listener");
+	if (!has_record(arrival))
 		return PP_ACCEPTED;
 	decision = pp_admission_judge(pp_configuration(), &arrival->proxy,
 				      arrival->fd, &receive, peeked);

@@ -31,7 +31,7 @@ enum pp_accepted {
 /* One call of accept, and the connection that it is at. */
 struct pp_arrival {
 	const struct pp_accept_call *call;
-	struct pp_listener *listener; /* NULL: it has no record, see is_ours */
+	struct pp_listener *listener; /* NULL: it has no record, see find_record */
 	int fd;
 	union pp_address proxy;	    /* its peer, as the kernel names it */
 	struct pp_kernel_name name; /* what the program will be told */

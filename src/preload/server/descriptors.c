@@ -20,28 +20,30 @@
 /* Theirs are below: what a process may open is seldom more. */
 #define MARKS (1 << 20)
 
-/*
- * A mark for each number that they may have, mapped once there is one; what is
- * not written to takes no memory.
- */
+/* A bit for each number that they may have, mapped once there is one of them. */
+#define MARKS_SIZE (MARKS / 8)
 static void *_Atomic marks;
-static _Atomic int end;	/* from here on none is marked */
+static _Atomic int end;	/* from here on none is marked, or there are no bits */
 static rlim_t count;
 
-/* The mark of a number; NULL where it has none. Reads memory only. */
-static _Atomic bool *mark_of(int fd)
+/* Where its bit is. */
+static _Atomic unsigned char *byte_of(int fd)
 {
-	_Atomic bool *all =
-		atomic_load_explicit(&marks, memory_order_acquire);
-
-	return fd >= 0 && fd < MARKS && all != NULL ? &all[fd] : NULL;
+	return (_Atomic unsigned char *)atomic_load_explicit(
+		       &marks, memory_order_acquire) +
+	       fd / 8;
 }
 
+static unsigned char bit_of(int fd)
+{
+	return (unsigned char)(1u << fd % 8);
+}
+
+/* Reads memory only. */
 static bool is_marked(int fd)
 {
-	const _Atomic bool *mark = mark_of(fd);
-
-	return mark != NULL && atomic_load(mark);
+	return fd >= 0 && fd < atomic_load(&end) &&
+	       (atomic_load(byte_of(fd)) & bit_of(fd));
 }
 
 /* Locked. */
@@ -50,7 +52,7 @@ static void mark_descriptor(int fd)
 	if (fd >= atomic_load(&end))
 		atomic_store(&end, fd + 1);
 	/* one that the program has closed may have left it */
-	count += !atomic_exchange(mark_of(fd), true);
+	count += !(atomic_fetch_or(byte_of(fd), bit_of(fd)) & bit_of(fd));
 }
 
 int pp_descriptors_hide(int fd)
@@ -59,8 +61,7 @@ int pp_descriptors_hide(int fd)
 	int hidden, first = FD_SETSIZE;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-	    pp_memory_get(&marks, MARKS * sizeof(_Atomic bool), true) ==
-		    NULL)
+	    pp_memory_get(&marks, MARKS_SIZE, true) == NULL)
 		return -1;
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
@@ -81,7 +82,7 @@ int pp_descriptors_hide(int fd)
 void pp_descriptors_forget(int fd)
 {
 	if (is_marked(fd)) {
-		atomic_store(mark_of(fd), false);
+		atomic_fetch_and(byte_of(fd), (unsigned char)~bit_of(fd));
 		count--;
 	}
 }

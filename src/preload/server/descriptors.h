@@ -15,7 +15,7 @@
  * select(2) ends, or with a limit (RLIMIT_NOFILE) up to that in the last
  * quarter; the lowest that is free there, as the kernel's table of a process
  * grows with the highest number. -1 with EMFILE where there is none, or the
- * library has a quarter of what the process may open. Locked.
+ * library has a quarter of what the process may open, or with ENOMEM. Locked.
  */
 int pp_descriptors_hide(int fd);
 

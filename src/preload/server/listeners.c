@@ -22,30 +22,33 @@
 /* What a descriptor is, as far as is known. */
 enum kind { UNKNOWN, LISTENER, SOMETHING_ELSE };
 
+/*
+ * The latest registrations, before the first accept, of what may be a listener.
+ * Later ones are of connections, which take no memory, or looked up.
+ */
+#define EARLY_EPOLLS 2
+
 /* What is known of a descriptor. */
 struct entry {
 	_Atomic int kind;
 	void *_Atomic listener;	/* its record; NULL if it never was one */
+	struct pp_registration early[EARLY_EPOLLS];
 	/* the record of another descriptor of the same socket, see find_duplicate */
 	struct pp_listener *_Atomic duplicate;
 	/* pp_rooms_opened when it was compared with all that are open */
 	_Atomic unsigned compared;
 };
 
-/* Pages of them, each mapped once there is something to be known. */
-#define PAGE 4096
-static void *_Atomic directory;
-
 /*
- * The latest registrations, before the first accept, of what may be a listener,
- * and its descriptor + 1, or 0. Later ones are of connections, or looked up. Not
- * mapped: a process that never listens makes no system call for them.
+ * The near descriptors', and of the others pages that are mapped, and stay. In
+ * .data, which is of the library's file: what is not would be one mapping more
+ * for each process that starts, and what is mapped later one system call more of
+ * a process that never listens.
  */
-#define EARLY 64
-static _Atomic int early_fds[EARLY];
-static struct pp_registration early[EARLY];
-static _Atomic unsigned early_count;	/* ever */
-
+#define NEAR 1024
+#define PAGE 4096
+static struct entry near_entries[NEAR] __attribute__((section(".data")));
+static void *_Atomic directory;
 static _Atomic bool any_listener;
 static _Atomic bool has_accepted;
 static _Atomic int unwatched_count;
@@ -64,6 +67,8 @@ static struct entry *get_entry(int fd, bool make)
 
 	if (fd < 0)
 		return NULL;
+	if (fd < NEAR)
+		return &near_entries[fd];
 	all = pp_memory_get(&directory, pages * sizeof(*all), make);
 	if (all == NULL)
 		return NULL;
@@ -97,67 +102,25 @@ static void renew(struct pp_listener *listener)
 		atomic_fetch_add(&unwatched_count, 1);
 }
 
-/* Where the registration is kept, or with make is to be; or EARLY. */
-static unsigned find_early(int fd, int epoll, bool make)
-{
-	unsigned at;
-	int none;
-
-	for (at = 0; at < EARLY; at++)
-		if (atomic_load_explicit(&early_fds[at],
-					 memory_order_relaxed) == fd + 1 &&
-		    atomic_load(&early[at].epoll) == epoll + 1)
-			return at;
-	for (at = 0; make && at < EARLY; at++) {
-		none = 0;
-		if (atomic_compare_exchange_strong(&early_fds[at], &none,
-						   fd + 1))
-			return at;
-	}
-	return make ? atomic_fetch_add(&early_count, 1) % EARLY : EARLY;
-}
-
-static void keep_early(int fd, int epoll, int operation,
-		       const struct epoll_event *event)
-{
-	const bool make = operation != EPOLL_CTL_DEL;
-	const unsigned at = find_early(fd, epoll, make);
-
-	if (at == EARLY)
-		return;
-	atomic_store(&early_fds[at], make ? fd + 1 : 0);
-	pp_registrations_keep(&early[at], 1, epoll, operation, event);
-}
-
-/* Has the listener any registration now? */
-static bool move_early(struct pp_listener *listener, int fd)
-{
-	for (unsigned at = 0; at < EARLY; at++) {
-		if (atomic_load(&early_fds[at]) != fd + 1)
-			continue;
-		pp_registrations_move(listener, &early[at], 1);
-		atomic_store(&early_fds[at], 0);
-	}
-	return pp_registrations_any(listener);
-}
-
-static void keep_listener(struct entry *entry, int fd, bool is_unix)
+static bool keep_listener(struct entry *entry, int fd, bool is_unix)
 {
 	struct pp_listener *listener =
 		pp_memory_get(&entry->listener, sizeof(*listener), true);
 	int none = 0;
 
 	if (listener == NULL)
-		return;
+		return false;
 	/* one that has it may be moved meanwhile */
 	atomic_compare_exchange_strong(&listener->fd, &none, fd);
 	renew(listener);
 	atomic_store(&listener->is_unix, is_unix);
-	if (atomic_load(&entry->kind) != LISTENER && move_early(listener, fd))
+	if (atomic_load(&entry->kind) != LISTENER &&
+	    pp_registrations_move(listener, entry->early, EARLY_EPOLLS))
 		pp_listeners_mark_watched(listener);
 	atomic_store(&entry->kind, LISTENER);
 	atomic_store(&any_listener, true);
 	pp_note_prepare();
+	return true;
 }
 
 /* Is it a TCP socket that the library applies to? It looks no further than so. */
@@ -167,7 +130,7 @@ static bool is_tcp_of_ours(int fd)
 	       pp_is_internet_socket(fd) && pp_is_tcp_socket(fd);
 }
 
-void pp_listeners_examine(int fd)
+bool pp_listeners_examine(int fd)
 {
 	struct entry *entry = get_entry(fd, true);
 	bool is_unix;
@@ -175,17 +138,17 @@ void pp_listeners_examine(int fd)
 	/* before the first pp_process_is_guest that counts */
 	if (atomic_load(&owner) == 0)
 		atomic_store(&owner, getpid());
-	if (entry == NULL)
-		return;
 	is_unix = pp_is_unix_stream(fd);
 	if (!is_unix && !is_tcp_of_ours(fd)) {
-		if (atomic_load(&entry->kind) == UNKNOWN)
+		if (entry != NULL && atomic_load(&entry->kind) == UNKNOWN)
 			atomic_store(&entry->kind, SOMETHING_ELSE);
-		return;
+		return true;
 	}
-	keep_listener(entry, fd, is_unix);
+	if (entry == NULL || !keep_listener(entry, fd, is_unix))
+		return false;
 	if (!is_unix)
 		pp_admission_defer_accept(pp_configuration(), fd);
+	return true;
 }
 
 bool pp_listeners_is_something_else(int fd)
@@ -310,7 +273,7 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 				      PP_LISTENER_EPOLLS);
 		other->fd = listener->fd;
 	}
-	if (move_early(listener, fd))
+	if (pp_registrations_move(listener, to->early, EARLY_EPOLLS))
 		pp_listeners_mark_watched(listener);
 	listener->fd = fd;
 	atomic_store(&to->listener, listener);
@@ -323,13 +286,17 @@ bool pp_listeners_swap_to(struct pp_listener *listener, int fd)
 void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
 				  const struct epoll_event *event)
 {
+	struct entry *entry = get_entry(fd, operation != EPOLL_CTL_DEL);
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
 
+	if (entry == NULL)
+		return;
 	if (listener == NULL) {
 		if (atomic_load(&has_accepted))
 			operation = EPOLL_CTL_DEL;
-		keep_early(fd, epoll, operation, event);
+		pp_registrations_keep(entry->early, EARLY_EPOLLS, epoll,
+				      operation, event);
 		return;
 	}
 	pp_registrations_keep(listener->registrations, PP_LISTENER_EPOLLS,

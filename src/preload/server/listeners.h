@@ -81,8 +81,11 @@ bool pp_listeners_is_something_else(int fd);
 /* Does the socket listen? One system call. Changes errno. */
 bool pp_is_listening(int fd);
 
-/* Makes the record of fd, after listen(2) or at an accept, if it gets one. */
-void pp_listeners_examine(int fd);
+/*
+ * Makes the record of fd, after listen(2) or at an accept, if it gets one. False
+ * where there is no memory for that.
+ */
+bool pp_listeners_examine(int fd);
 
 /* The program called epoll_ctl(2), with success. */
 void pp_listeners_after_epoll_ctl(int epoll, int operation, int fd,
