@@ -150,9 +150,8 @@ static bool has_record(const struct pp_arrival *arrival)
 }
 
 /*
- * Looks at the listener anew where it has none, as it is not on one of PORTS,
- * memory was short, or another socket had the descriptor. False where memory is
- * short still.
+ * Looks at the listener anew where it has none, as it is not on one of PORTS, or
+ * another socket had the descriptor. False where there is no memory for it.
  */
 static bool find_record(struct pp_arrival *arrival)
 {
@@ -364,7 +363,9 @@ static int accept_connection(const struct pp_accept_call *call)
 		return pp_wait_kernel_accept(call, PP_WAIT_KERNEL,
 					     &arrival.wait, call->address,
 					     call->length);
-	arrival.listener = pp_listeners_find_or_make(call->listener);
+	/* while its listener cannot be told from others it stays in the queue */
+	if (!pp_listeners_find_or_make(call->listener, &arrival.listener))
+		return -1;
 	do {
 		accepted = accept_waiting(&arrival);
 		if (accepted == PP_ACCEPT_NEW)

@@ -20,18 +20,20 @@
 /* Theirs are below: what a process may open is seldom more. */
 #define MARKS (1 << 20)
 
-/* A bit for each number that they may have, mapped once there is one of them. */
-#define MARKS_SIZE (MARKS / 8)
-static void *_Atomic marks;
-static _Atomic int end;	/* from here on none is marked, or there are no bits */
+/* A bit for each number that they may have, in pages mapped once there is one. */
+#define PAGE 4096
+#define PAGE_BITS (8 * PAGE)
+static void *_Atomic pages[MARKS / PAGE_BITS];
+static _Atomic int end;	/* from here on none is marked */
 static rlim_t count;
 
-/* Where its bit is. */
-static _Atomic unsigned char *byte_of(int fd)
+/* Where its bit is; NULL where there is no page, or with make no memory. */
+static _Atomic unsigned char *find_byte(int fd, bool make)
 {
-	return (_Atomic unsigned char *)atomic_load_explicit(
-		       &marks, memory_order_acquire) +
-	       fd / 8;
+	_Atomic unsigned char *page =
+		pp_memory_get(&pages[fd / PAGE_BITS], PAGE, make);
+
+	return page == NULL ? NULL : &page[fd % PAGE_BITS / 8];
 }
 
 static unsigned char bit_of(int fd)
@@ -42,17 +44,24 @@ static unsigned char bit_of(int fd)
 /* Reads memory only. */
 static bool is_marked(int fd)
 {
-	return fd >= 0 && fd < atomic_load(&end) &&
-	       (atomic_load(byte_of(fd)) & bit_of(fd));
+	const _Atomic unsigned char *byte =
+		fd >= 0 && fd < atomic_load(&end) ? find_byte(fd, false) : NULL;
+
+	return byte != NULL && (atomic_load(byte) & bit_of(fd));
 }
 
-/* Locked. */
-static void mark_descriptor(int fd)
+/* False where there is no memory for it. Locked. */
+static bool mark_descriptor(int fd)
 {
+	_Atomic unsigned char *byte = find_byte(fd, true);
+
+	if (byte == NULL)
+		return false;
 	if (fd >= atomic_load(&end))
 		atomic_store(&end, fd + 1);
 	/* one that the program has closed may have left it */
-	count += !(atomic_fetch_or(byte_of(fd), bit_of(fd)) & bit_of(fd));
+	count += !(atomic_fetch_or(byte, bit_of(fd)) & bit_of(fd));
+	return true;
 }
 
 int pp_descriptors_hide(int fd)
@@ -60,8 +69,7 @@ int pp_descriptors_hide(int fd)
 	struct rlimit limit;
 	int hidden, first = FD_SETSIZE;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-	    pp_memory_get(&marks, MARKS_SIZE, true) == NULL)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return -1;
 	errno = EMFILE;
 	if (count >= limit.rlim_cur / 4)
@@ -69,20 +77,18 @@ int pp_descriptors_hide(int fd)
 	if (limit.rlim_cur <= FD_SETSIZE)
 		first = (int)(limit.rlim_cur - limit.rlim_cur / 4);
 	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first);
-	if (hidden >= MARKS) {
-		real_close(hidden);
-		errno = EMFILE;
-		return -1;
-	}
-	if (hidden >= 0)
-		mark_descriptor(hidden);
-	return hidden;
+	if (hidden < 0 || (hidden < MARKS && mark_descriptor(hidden)))
+		return hidden;
+	real_close(hidden);
+	errno = hidden < MARKS ? ENOMEM : EMFILE;
+	return -1;
 }
 
 void pp_descriptors_forget(int fd)
 {
 	if (is_marked(fd)) {
-		atomic_fetch_and(byte_of(fd), (unsigned char)~bit_of(fd));
+		atomic_fetch_and(find_byte(fd, false),
+				 (unsigned char)~bit_of(fd));
 		count--;
 	}
 }

@@ -73,16 +73,16 @@ __attribute__((constructor)) static void start_library(void)
 /* Settings that cannot be used are told of before a client is kept waiting. */
 PP_EXPORT int listen(int fd, int backlog)
 {
-	int result;
+	int error = errno;
 
-	if (!pp_configuration_require_valid(fd))
+	if (!pp_configuration_require_valid(fd) || real_listen(fd, backlog) != 0)
 		return -1;
-	result = real_listen(fd, backlog);
-	if (result == 0)
-		pp_configuration_report("listen", fd);
-	if (result == 0 && pp_is_on())
+	pp_configuration_report("listen", fd);
+	/* where there is no memory for it accept will say so */
+	if (pp_is_on())
 		pp_listeners_examine(fd);
-	return result;
+	errno = error;
+	return 0;
 }
 
 /*

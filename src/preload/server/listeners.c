@@ -233,7 +233,7 @@ bool pp_listeners_mark_polled(int fd)
 	return atomic_load(&listener->wake) != 0;
 }
 
-struct pp_listener *pp_listeners_find_or_make(int fd)
+bool pp_listeners_find_or_make(int fd, struct pp_listener **found)
 {
 	struct pp_listener *listener = pp_listeners_find(fd);
 	int error = errno;
@@ -241,7 +241,10 @@ struct pp_listener *pp_listeners_find_or_make(int fd)
 	if (!atomic_load_explicit(&has_accepted, memory_order_relaxed))
 		atomic_store(&has_accepted, true);
 	if (listener == NULL && !pp_listeners_is_something_else(fd)) {
-		pp_listeners_examine(fd);
+		if (!pp_listeners_examine(fd)) {
+			errno = ENOMEM;
+			return false;
+		}
 		listener = pp_listeners_find(fd);
 	}
 	if (listener != NULL && pp_rooms_any_open())
@@ -251,7 +254,8 @@ struct pp_listener *pp_listeners_find_or_make(int fd)
 	    atomic_load(&listener->wake) == 0 && pp_has_threads())
 		pp_rooms_open(listener);
 	errno = error;
-	return listener;
+	*found = listener;
+	return true;
 }
 
 bool pp_listeners_swap_to(struct pp_listener *listener, int fd)

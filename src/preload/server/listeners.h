@@ -59,11 +59,12 @@ struct pp_listener {
 /*
  * For accept(2): the record of a listener, made at its first accept if its
  * listen(2) was not seen; that of a duplicate of it where that has an open room.
- * NULL where the descriptor is known to be something else.
+ * *found is NULL where the descriptor is known to be something else. False with
+ * ENOMEM where there is no memory for a record.
  * Where a thread may be in poll(2) meanwhile, which no new descriptor reaches,
  * the room is opened before it is needed. Keeps errno.
  */
-struct pp_listener *pp_listeners_find_or_make(int fd);
+bool pp_listeners_find_or_make(int fd, struct pp_listener **found);
 
 /* The record, if there is one already. Reads memory only. */
 struct pp_listener *pp_listeners_find(int fd);
