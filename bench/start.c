@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How long true takes to start and end under each of some libraries, up to 16,
- * in turns.
+ * in turns, each turn in another order.
  *
  *	start COUNT LIBRARY...		"-" for none
  *
@@ -38,6 +38,16 @@ static double start(const char *library)
 	return now() - begin;
 }
 
+static void shuffle(int *order, int count)
+{
+	for (int left = count; left > 1; left--) {
+		int other = rand() % left, last = order[left - 1];
+
+		order[left - 1] = order[other];
+		order[other] = last;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 3 || argc > 2 + MOST) {
@@ -47,11 +57,15 @@ int main(int argc, char **argv)
 	const int libraries = argc - 2;
 	double took[MOST];
 
+	int order[MOST];
+
+	for (int i = 0; i < libraries; i++)
+		order[i] = i;
 	for (int i = 0; i < atoi(argv[1]); i++) {
-		/* who comes first, and behind whom, is another each turn */
+		/* behind whom each comes is chance: it finds what that had */
+		shuffle(order, libraries);
 		for (int j = 0; j < libraries; j++)
-			took[(i + j) % libraries] =
-				start(argv[2 + (i + j) % libraries]);
+			took[order[j]] = start(argv[2 + order[j]]);
 		for (int j = 0; j < libraries; j++)
 			printf("%.1f ", took[j]);
 		puts("");
