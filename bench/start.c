@@ -56,7 +56,6 @@ int main(int argc, char **argv)
 	}
 	const int libraries = argc - 2;
 	double took[MOST];
-
 	int order[MOST];
 
 	for (int i = 0; i < libraries; i++)

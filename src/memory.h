@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Memory from the kernel: malloc(3) is the program's, which may be in the
- * middle of it when a signal handler of its calls a hook. Nor are large tables
- * static: the loader would map them for each process that starts.
+ * middle of it when a signal handler of its calls a hook. What is static but
+ * not in the page of all other variables is mapped for each process that starts.
  */
 #ifndef PP_MEMORY_H
 #define PP_MEMORY_H
@@ -25,11 +25,12 @@ static inline void *pp_memory_map(size_t size)
 }
 
 /*
- * The memory that a pointer points to. Where that is NULL, with make such is mapped
- * now, and stays; NULL without, or with errno set. Thread- and signal-safe,
+ * The memory that a pointer points to. Where that is NULL, with make such is
+ * mapped now, and stays; NULL without, or with errno set. Thread- and signal-safe,
  * lock-free.
  */
-static inline void *pp_memory_get(void *_Atomic *pointer, size_t size, bool make)
+static inline void *pp_memory_get(void *_Atomic *pointer, size_t size,
+				  bool make)
 {
 	void *memory = atomic_load_explicit(pointer, memory_order_acquire);
 	void *fresh;

@@ -61,6 +61,12 @@ struct pp_note_bytes {
 };
 
 /*
+ * For who will leave notes: maps what those of IPv6 clients need, so that to
+ * leave one is one system call, also where the program allows no other by then.
+ */
+void pp_note_prepare(void);
+
+/*
  * Leaves a note on the socket fd, whose peer the kernel names so, in place of
  * an older one. One system call. False where the socket takes none: a Unix one,
  * Multipath TCP at both ends, an old kernel, a sandbox.
@@ -68,13 +74,7 @@ struct pp_note_bytes {
 bool pp_note_write(int fd, const union pp_address *kernel,
 		   const struct pp_note *note);
 
-/*
- * For who will leave notes: maps what those of IPv6 clients need, so that to leave
- * one is one system call, also where the program allows itself no other by then.
- */
-void pp_note_prepare(void);
-
-/* The same as pp_note_write for a header that was taken off. */
+/* The same for a header that was taken off. */
 bool pp_note_write_header(int fd, const union pp_address *kernel,
 			  const struct pp_header *header);
 

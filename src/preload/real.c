@@ -25,7 +25,11 @@ static const char *const names[] = {
 _Atomic uintptr_t pp_real_addresses[PP_REAL_COUNT] PP_REAL_WRITTEN;
 static _Atomic bool is_resolved PP_REAL_WRITTEN;
 
-pp_real_function pp_real_find(enum pp_real index)
+/*
+ * The next function of that name behind ours in the search order, or NULL.
+ * Thread- and signal-safe once pp_real_resolve has run.
+ */
+static pp_real_function find_function(enum pp_real index)
 {
 	uintptr_t address = atomic_load_explicit(&pp_real_addresses[index],
 						 memory_order_relaxed);
@@ -47,7 +51,7 @@ static intptr_t fail_missing(void)
 
 pp_real_function pp_real_look_up(enum pp_real index)
 {
-	const pp_real_function function = pp_real_find(index);
+	const pp_real_function function = find_function(index);
 
 	return function != NULL ? function : (pp_real_function)fail_missing;
 }
@@ -80,7 +84,7 @@ bool pp_real_resolve(void)
 	const void *first = dlsym(RTLD_DEFAULT, MARKER_TEXT(MARKER));
 
 	for (int i = 0; i < PP_REAL_COUNT; i++)
-		pp_real_find((enum pp_real)i);
+		find_function((enum pp_real)i);
 	atomic_store(&is_resolved, true);
 	return first == NULL || first == &own;
 }

@@ -69,12 +69,6 @@ enum pp_real {
 
 typedef void (*pp_real_function)(void);
 
-/*
- * The next function of that name behind ours in the search order, or NULL.
- * Thread- and signal-safe once pp_real_resolve has run.
- */
-pp_real_function pp_real_find(enum pp_real index);
-
 /* Only for what follows. */
 extern _Atomic uintptr_t pp_real_addresses[PP_REAL_COUNT];
 pp_real_function pp_real_look_up(enum pp_real index);

@@ -72,7 +72,7 @@ static enum pp_received wait_for_header(struct pp_listener *listener,
 }
 
 void pp_remember_header(const char *by, int fd, const union pp_address *kernel,
-		      const struct pp_receive *receive, const uint8_t *peeked)
+			const struct pp_receive *receive, const uint8_t *peeked)
 {
 	const struct pp_settings *settings = pp_configuration();
 	const struct pp_header *header = &receive->header;
@@ -130,7 +130,7 @@ static enum pp_accepted carry_out(struct pp_arrival *arrival,
 		break;
 	case PP_ADMIT_HEADER:
 		pp_remember_header("accept", arrival->fd, &arrival->proxy,
-				 receive, peeked);
+				   receive, peeked);
 		pp_name_show(&arrival->name, &receive->header.source,
 			     call->address == NULL ? NULL : call->length);
 		break;

@@ -31,7 +31,7 @@ enum pp_accepted {
 /* One call of accept, and the connection that it is at. */
 struct pp_arrival {
 	const struct pp_accept_call *call;
-	struct pp_listener *listener; /* NULL: it has no record, see find_record */
+	struct pp_listener *listener; /* NULL: no record, see find_record */
 	int fd;
 	union pp_address proxy;	    /* its peer, as the kernel names it */
 	struct pp_kernel_name name; /* what the program will be told */
@@ -61,7 +61,8 @@ bool pp_was_told_readable(const struct pp_arrival *arrival);
  * receive has no memory of its own for it. Signal-safe. Changes errno.
  */
 void pp_remember_header(const char *by, int fd, const union pp_address *kernel,
-		      const struct pp_receive *receive, const uint8_t *peeked);
+			const struct pp_receive *receive,
+			const uint8_t *peeked);
 
 /*
  * LIBPROXYPROTO_INETD: a program that is started once a connection, with the

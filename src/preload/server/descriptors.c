@@ -20,19 +20,21 @@
 /* Theirs are below: what a process may open is seldom more. */
 #define MARKS (1 << 20)
 
-/* A bit for each number that they may have, in pages mapped once there is one. */
+/* A bit for each number that they may have, in pages mapped when needed. */
 #define PAGE 4096
 #define PAGE_BITS (8 * PAGE)
 static void *_Atomic pages[MARKS / PAGE_BITS];
 static _Atomic int end;	/* from here on none is marked */
 static rlim_t count;
 
-/* Where its bit is; NULL where there is no page, or with make no memory. */
+/* Where a number's bit is; NULL where it has none, or with make no memory. */
 static _Atomic unsigned char *find_byte(int fd, bool make)
 {
-	_Atomic unsigned char *page =
-		pp_memory_get(&pages[fd / PAGE_BITS], PAGE, make);
+	_Atomic unsigned char *page;
 
+	if (fd < 0 || fd >= MARKS)
+		return NULL;
+	page = pp_memory_get(&pages[fd / PAGE_BITS], PAGE, make);
 	return page == NULL ? NULL : &page[fd % PAGE_BITS / 8];
 }
 
@@ -44,13 +46,12 @@ static unsigned char bit_of(int fd)
 /* Reads memory only. */
 static bool is_marked(int fd)
 {
-	const _Atomic unsigned char *byte =
-		fd >= 0 && fd < atomic_load(&end) ? find_byte(fd, false) : NULL;
+	const _Atomic unsigned char *byte = find_byte(fd, false);
 
 	return byte != NULL && (atomic_load(byte) & bit_of(fd));
 }
 
-/* False where there is no memory for it. Locked. */
+/* False where there is no bit for it, or no memory. Locked. */
 static bool mark_descriptor(int fd)
 {
 	_Atomic unsigned char *byte = find_byte(fd, true);
@@ -77,7 +78,7 @@ int pp_descriptors_hide(int fd)
 	if (limit.rlim_cur <= FD_SETSIZE)
 		first = (int)(limit.rlim_cur - limit.rlim_cur / 4);
 	hidden = fcntl(fd, F_DUPFD_CLOEXEC, first);
-	if (hidden < 0 || (hidden < MARKS && mark_descriptor(hidden)))
+	if (hidden < 0 || mark_descriptor(hidden))
 		return hidden;
 	real_close(hidden);
 	errno = hidden < MARKS ? ENOMEM : EMFILE;
@@ -86,11 +87,11 @@ int pp_descriptors_hide(int fd)
 
 void pp_descriptors_forget(int fd)
 {
-	if (is_marked(fd)) {
-		atomic_fetch_and(find_byte(fd, false),
-				 (unsigned char)~bit_of(fd));
+	_Atomic unsigned char *byte = find_byte(fd, false);
+
+	if (byte != NULL &&
+	    (atomic_fetch_and(byte, (unsigned char)~bit_of(fd)) & bit_of(fd)))
 		count--;
-	}
 }
 
 /* Closes what is open from first up to last. No cancellation point. */

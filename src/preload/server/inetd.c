@@ -76,7 +76,7 @@ static void look_at(const struct start *start)
 	}
 	if (decision.admission == PP_ADMIT_HEADER) {
 		pp_remember_header(by, start->fd, &start->proxy, &receive,
-				 peeked);
+				   peeked);
 	} else if (decision.admission == PP_ADMIT_BARE) {
 		pp_report_outcome(settings, by, start->fd, &start->proxy,
 				  "handed over", decision.reason);

@@ -18,7 +18,7 @@
 #define PP_KEPT_CHAINS 4096
 
 struct pp_kept_memory {
-	uint64_t chains[PP_KEPT_CHAINS];	/* the newest of each: its place */
+	uint64_t chains[PP_KEPT_CHAINS];	/* places: the newest of each */
 	uint8_t ring[PP_KEPT_SIZE];
 };
 
